@@ -1,0 +1,58 @@
+#include "keel/graph/fusion.hpp"
+
+namespace keel {
+
+Rewriter::Rewriter(Program& program, std::span<const std::size_t> outputs)
+    : program_(program), outputs_(outputs) {
+  index();
+}
+
+void Rewriter::index() {
+  const std::size_t values = program_.values.size();
+  producers_.assign(values, std::nullopt);
+  readers_.assign(values, {});
+  is_output_.assign(values, 0);
+  removed_.assign(program_.nodes.size(), 0);
+  for (const auto id : outputs_) is_output_[id] = 1;
+  for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
+    for (const auto id : program_.nodes[i].outputs) producers_[id] = i;
+    for (const auto id : program_.nodes[i].inputs) {
+      if (readers_[id].empty() || readers_[id].back() != i) readers_[id].push_back(i);
+    }
+  }
+}
+
+std::optional<std::size_t> Rewriter::only_reader(std::size_t id) const {
+  if (is_output_[id] != 0 || readers_[id].size() != 1) return std::nullopt;
+  return readers_[id][0];
+}
+
+std::size_t Rewriter::add_value(ValueType type) {
+  program_.values.push_back({.type = type, .kind = ValueKind::intermediate, .name = {}, .storage = {}});
+  return program_.values.size() - 1;
+}
+
+void Rewriter::settle() {
+  std::vector<Node> kept;
+  kept.reserve(program_.nodes.size());
+  for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
+    if (removed_[i] == 0) kept.push_back(std::move(program_.nodes[i]));
+  }
+  program_.nodes = std::move(kept);
+  index();
+}
+
+void fuse(Program& program, std::span<const std::size_t> outputs, std::span<const FusionRule> rules) {
+  Rewriter rewriter{program, outputs};
+  for (const auto& rule : rules) {
+    for (std::size_t i = 0; i < rewriter.node_count();) {
+      if (rule.apply(rewriter, i)) {
+        rewriter.settle();  // what stood behind the removed nodes has moved up; look at this place again
+      } else {
+        ++i;
+      }
+    }
+  }
+}
+
+}  // namespace keel

@@ -1,0 +1,159 @@
+#include "keel/graph/gradients.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "keel/graph/accumulate.hpp"
+#include "keel/graph/tape.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+Tensor filled(const ValueType& type, double value) {
+  Tensor tensor{type};
+  if (type.dtype == DType::f64) std::ranges::fill(tensor.data<double>(), value);
+  if (type.dtype == DType::f32) std::ranges::fill(tensor.data<float>(), static_cast<float>(value));
+  return tensor;
+}
+
+// One backward walk over the nodes that stand on the tape when it starts.
+class Backward {
+ public:
+  Backward(Tape& tape, std::span<const Var> wrt)
+      : tape_(tape),
+        node_count_(tape.program().nodes.size()),
+        depends_(tape.program().values.size(), 0),
+        contributions_(tape.program().values.size()) {
+    for (const auto& var : wrt) depends_[var.id()] = 1;
+    for (std::size_t i = 0; i < node_count_; ++i) {
+      const auto& node = tape.program().nodes[i];
+      if (!std::ranges::any_of(node.inputs, [&](auto id) { return depends_[id] != 0; })) continue;
+      for (const auto id : node.outputs) depends_[id] = 1;
+    }
+  }
+
+  void seed(const Var& output, const Var& grad) { contributions_[output.id()].push_back(grad); }
+
+  void walk() {
+    find_last_overwrites();
+    for (std::size_t i = node_count_; i-- > 0;) {
+      // A copy: the nodes that the derivative appends may move the original.
+      const Node node = tape_.program().nodes[i];
+      const bool reached =
+          std::ranges::any_of(node.outputs, [&](auto id) { return !contributions_[id].empty(); });
+      const bool wanted = std::ranges::any_of(node.inputs, [&](auto id) { return depends_[id] != 0; });
+      if (reached && wanted) differentiate(node, i);
+    }
+  }
+
+  /// The sum of what was contributed to value `id`; undefined when nothing was.
+  Var grad(std::size_t id, const SourceLocation& where) {
+    auto& terms = contributions_[id];
+    if (terms.empty()) return {};
+    if (terms.size() > 1) terms = {accumulate(terms, where)};
+    return terms[0];
+  }
+
+ private:
+  void find_last_overwrites() {
+    last_overwrite_.resize(tape_.program().values.size());
+    for (std::size_t i = 0; i < node_count_; ++i) {
+      for (const auto id : tape_.program().mutated_by(tape_.program().nodes[i])) last_overwrite_[id] = i;
+    }
+  }
+
+  void differentiate(const Node& node, std::size_t index) {
+    std::vector<Var> inputs;
+    std::vector<Var> outputs;
+    std::vector<Var> output_grads;
+    const auto needed = std::make_unique<bool[]>(node.inputs.size());
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto id = node.inputs[i];
+      if (last_overwrite_[id] && *last_overwrite_[id] > index) throw overwritten(node, id);
+      inputs.push_back(tape_.var(id));
+      needed[i] = depends_[id] != 0;
+    }
+    for (const auto id : node.outputs) {
+      outputs.push_back(tape_.var(id));
+      output_grads.push_back(grad(id, node.where));
+    }
+    const auto grads = node.op->vjp({.inputs = inputs,
+                                     .outputs = outputs,
+                                     .output_grads = output_grads,
+                                     .needed = {needed.get(), node.inputs.size()},
+                                     .where = node.where});
+    contribute(node, inputs, grads, {needed.get(), node.inputs.size()});
+  }
+
+  void contribute(const Node& node, std::span<const Var> inputs, std::span<const Var> grads,
+                  std::span<const bool> needed) {
+    if (grads.size() != inputs.size()) {
+      throw Error{fmt::format("the derivative of {} returned {} gradients for {} inputs", node.op->name(),
+                              grads.size(), inputs.size())};
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!grads[i].defined() || !needed[i]) continue;
+      if (grads[i].type() != inputs[i].type()) {
+        throw Error{fmt::format("the derivative of {} returned {} for input {}, which is {}", node.op->name(),
+                                to_string(grads[i].type()), i, to_string(inputs[i].type()))};
+      }
+      contributions_[inputs[i].id()].push_back(grads[i]);
+    }
+  }
+
+  [[nodiscard]] Error overwritten(const Node& node, std::size_t id) const {
+    const auto& program = tape_.program();
+    const auto& writer = program.nodes[*last_overwrite_[id]];
+    return Error{fmt::format(
+        "the derivative of {} at {} needs '{}', which {} at {} overwrites; record gradients before updates",
+        node.op->name(), describe(node.where), program.values[id].name, writer.op->name(),
+        describe(writer.where))};
+  }
+
+  Tape& tape_;
+  std::size_t node_count_;
+  std::vector<char> depends_;                               // by value: is a function of one of wrt
+  std::vector<std::vector<Var>> contributions_;             // by value
+  std::vector<std::optional<std::size_t>> last_overwrite_;  // by value: the last node that writes into it
+};
+
+}  // namespace
+
+std::vector<Var> gradients(const Var& loss, std::span<const Var> wrt, const SourceLocation& where) {
+  if (loss.shape().elements() != 1) {
+    throw ShapeError{
+        fmt::format("gradients at {}: the loss must be a scalar but is {}; reduce it with mean or sum",
+                    describe(where), to_string(loss.type()))};
+  }
+  const Var one = loss.tape().stored(filled(loss.type(), 1.0), "one");
+  return gradients(std::span{&loss, 1}, std::span{&one, 1}, wrt, where);
+}
+
+std::vector<Var> gradients(std::span<const Var> outputs, std::span<const Var> output_grads,
+                           std::span<const Var> wrt, const SourceLocation& where) {
+  if (outputs.empty() || outputs.size() != output_grads.size()) {
+    throw Error{fmt::format("gradients at {}: {} outputs with {} gradients; give one gradient an output",
+                            describe(where), outputs.size(), output_grads.size())};
+  }
+  Tape& tape = outputs[0].tape();
+  Backward backward{tape, wrt};
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].type() != output_grads[i].type()) {
+      throw ShapeError{fmt::format("gradients at {}: output {} is {} but its gradient is {}", describe(where),
+                                   i, to_string(outputs[i].type()), to_string(output_grads[i].type()))};
+    }
+    backward.seed(outputs[i], output_grads[i]);
+  }
+  backward.walk();
+  std::vector<Var> result;
+  for (const auto& var : wrt) {
+    const Var grad = backward.grad(var.id(), where);
+    result.push_back(grad.defined() ? grad : tape.stored(filled(var.type(), 0.0), "zeros"));
+  }
+  return result;
+}
+
+}  // namespace keel

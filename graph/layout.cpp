@@ -1,0 +1,123 @@
+#include "keel/graph/layout.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "keel/graph/memory_plan.hpp"
+#include "keel/runtime/buffer.hpp"
+
+namespace keel {
+namespace {
+
+constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+// Collects blocks of values, from single values through adjacent groups and overwritten inputs.
+class BlockBuilder {
+ public:
+  BlockBuilder(const Program& program, std::span<const std::size_t> outputs)
+      : program_(program),
+        block_of_(program.values.size(), none),
+        offset_in_block_(program.values.size(), 0),
+        is_output_(program.values.size(), 0) {
+    for (std::size_t i = 0; i < program.nodes.size(); ++i) {
+      for (const auto id : program.nodes[i].outputs) {
+        block_of_[id] = blocks_.size();
+        blocks_.push_back({.bytes = program.values[id].type.bytes(), .first = i, .last = i});
+      }
+      for (const auto id : program.nodes[i].inputs) {
+        if (block_of_[id] != none) blocks_[block_of_[id]].last = i;
+      }
+    }
+    for (const auto id : outputs) {
+      is_output_[id] = 1;
+      if (block_of_[id] != none) blocks_[block_of_[id]].last = program.nodes.size();
+    }
+  }
+
+  void group_adjacent() {
+    grouped_.assign(blocks_.size(), 0);
+    for (const auto& node : program_.nodes) {
+      std::vector<std::size_t> members;
+      for (const auto input : node.op->adjacent(program_.types(node.inputs))) {
+        const auto id = node.inputs[input];
+        const bool placed_elsewhere = block_of_[id] == none || grouped_[block_of_[id]] != 0;
+        if (!placed_elsewhere && !std::ranges::count(members, id)) members.push_back(id);
+      }
+      if (members.size() > 1) join(members);
+    }
+  }
+
+  void reuse_overwritten_inputs() {
+    for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
+      const auto& node = program_.nodes[i];
+      if (node.outputs.empty() || grouped_[block_of_[node.outputs[0]]] != 0) continue;
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+        if (node.op->may_overwrite(k) && take_over(node.inputs[k], node.outputs[0], i)) break;
+      }
+    }
+  }
+
+  Layout finish(std::size_t scratch_bytes, bool reuse) {
+    if (!reuse) {
+      for (auto& block : blocks_) block = {block.bytes, 0, program_.nodes.size()};
+    }
+    blocks_.push_back({.bytes = scratch_bytes, .first = 0, .last = program_.nodes.size()});
+    const auto plan = plan_memory(blocks_);
+    Layout layout{.offsets = std::vector<std::optional<std::size_t>>(block_of_.size()),
+                  .scratch_offset = plan.offsets.back(),
+                  .bytes = plan.bytes};
+    for (std::size_t id = 0; id < block_of_.size(); ++id) {
+      if (block_of_[id] != none) layout.offsets[id] = plan.offsets[block_of_[id]] + offset_in_block_[id];
+    }
+    return layout;
+  }
+
+ private:
+  // Makes the first member's block hold all of them, each aligned, for as long as any is needed.
+  void join(std::span<const std::size_t> members) {
+    const std::size_t block = block_of_[members[0]];
+    std::size_t offset = 0;
+    for (const auto id : members) {
+      const std::size_t own = block_of_[id];
+      blocks_[block].first = std::min(blocks_[block].first, blocks_[own].first);
+      blocks_[block].last = std::max(blocks_[block].last, blocks_[own].last);
+      if (own != block) blocks_[own].bytes = 0;
+      block_of_[id] = block;
+      offset_in_block_[id] = offset;
+      offset += aligned(program_.values[id].type.bytes());
+    }
+    blocks_[block].bytes = offset;
+    grouped_[block] = 1;
+  }
+
+  bool take_over(std::size_t input, std::size_t output, std::size_t node) {
+    const std::size_t from = block_of_[input];
+    if (from == none || grouped_[from] != 0 || is_output_[input] != 0) return false;
+    auto& donor = blocks_[from];
+    auto& taker = blocks_[block_of_[output]];
+    if (donor.last != node || donor.bytes != taker.bytes) return false;
+    donor.last = taker.last;
+    taker.bytes = 0;
+    block_of_[output] = from;
+    return true;
+  }
+
+  const Program& program_;
+  std::vector<Block> blocks_;
+  std::vector<std::size_t> block_of_;         // by value
+  std::vector<std::size_t> offset_in_block_;  // by value
+  std::vector<char> grouped_;                 // by block
+  std::vector<char> is_output_;               // by value
+};
+
+}  // namespace
+
+Layout lay_out(const Program& program, std::span<const std::size_t> outputs, std::size_t scratch_bytes,
+               bool reuse) {
+  BlockBuilder builder{program, outputs};
+  builder.group_adjacent();
+  if (reuse) builder.reuse_overwritten_inputs();
+  return builder.finish(scratch_bytes, reuse);
+}
+
+}  // namespace keel

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "keel/graph/var.hpp"
+#include "keel/runtime/kernel.hpp"
+#include "keel/runtime/shape.hpp"
+#include "keel/runtime/slot.hpp"
+
+namespace keel {
+
+/// What an operator gets to bind its kernel: the types and places of its values, and scratch memory on
+/// request.
+class Binding {
+ public:
+  /// Memory that is the kernel's own while it runs; a plan shares it between all its kernels.
+  using Scratch = std::vector<std::pair<std::unique_ptr<Slot>, std::size_t>>;
+
+  Binding(std::span<const ValueType> input_types, std::span<Slot* const> inputs,
+          std::span<const ValueType> output_types, std::span<Slot* const> outputs, Scratch& scratch)
+      : input_types_(input_types),
+        inputs_(inputs),
+        output_types_(output_types),
+        outputs_(outputs),
+        scratch_(scratch) {}
+
+  [[nodiscard]] std::size_t inputs() const { return inputs_.size(); }
+  [[nodiscard]] const ValueType& input_type(std::size_t i) const { return input_types_[i]; }
+  [[nodiscard]] const ValueType& output_type(std::size_t i) const { return output_types_[i]; }
+  [[nodiscard]] Slot& input_slot(std::size_t i) const { return *inputs_[i]; }
+  [[nodiscard]] Slot& output_slot(std::size_t i) const { return *outputs_[i]; }
+
+  /// Input `i` as an array of T; T must be its element type. Not const: operators that mutate an input write
+  /// to it.
+  template <class T>
+  [[nodiscard]] SlotView<T> input(std::size_t i) const {
+    require(input_types_[i].dtype == dtype_of<std::remove_const_t<T>>());
+    return SlotView<T>{*inputs_[i]};
+  }
+  template <class T>
+  [[nodiscard]] SlotView<T> output(std::size_t i) const {
+    require(output_types_[i].dtype == dtype_of<T>());
+    return SlotView<T>{*outputs_[i]};
+  }
+
+  /// `bytes` of memory whose content lasts for one run of the kernel; null for none.
+  [[nodiscard]] Slot* scratch(std::size_t bytes) const;
+
+ private:
+  static void require(bool dtype_matches);
+
+  std::span<const ValueType> input_types_;
+  std::span<Slot* const> inputs_;
+  std::span<const ValueType> output_types_;
+  std::span<Slot* const> outputs_;
+  Scratch& scratch_;
+};
+
+/// What a derivative rule gets: the values of the node that it differentiates, and the gradients of its
+/// outputs.
+struct VjpContext {
+  std::span<const Var> inputs;
+  std::span<const Var> outputs;
+  std::span<const Var> output_grads;  ///< undefined where nothing depends on that output
+  std::span<const bool> needed;       ///< the inputs whose gradient is wanted
+  SourceLocation where;               ///< the caller's line, which the adjoint nodes inherit
+};
+
+/// A function of arrays: its name, shape rule, kernels and derivative. Operators hold their settings, never
+/// values, and do not change once made; nodes and plans share them.
+class Operator {
+ public:
+  Operator() = default;
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+  virtual ~Operator() = default;
+
+  /// For errors, graphs and profiles, in the spelling of the function that records it: "batch_norm".
+  [[nodiscard]] virtual std::string_view name() const = 0;
+
+  /// Types of the outputs. Throws ShapeError, saying what was expected; the tape adds the operator and
+  /// caller's line.
+  [[nodiscard]] virtual std::vector<ValueType> infer(std::span<const ValueType> inputs) const = 0;
+
+  /// The kernel: oneDNN's or a loop for f32, the reference for f64.
+  [[nodiscard]] virtual Kernel bind(const Binding& binding) const = 0;
+
+  /// Gradients of the inputs, one an input, undefined where `needed` is false or the gradient is zero
+  /// everywhere, recorded as nodes on the same tape. Throws Error when the operator has no derivative.
+  [[nodiscard]] virtual std::vector<Var> vjp(const VjpContext& context) const;
+
+  /// Inputs that the kernel overwrites: parameters and state. Such a node is never dropped as dead.
+  [[nodiscard]] virtual std::vector<std::size_t> mutates(std::span<const ValueType>) const { return {}; }
+
+  /// Whether output 0 may take the memory of input `i`, when nothing reads that input afterwards.
+  [[nodiscard]] virtual bool may_overwrite(std::size_t) const { return false; }
+
+  /// Inputs to be placed side by side in memory, in this order, each at the next multiple of `alignment`,
+  /// where the plan is free to choose: what lets one sweep run over the gradients of all parameters.
+  [[nodiscard]] virtual std::vector<std::size_t> adjacent(std::span<const ValueType>) const { return {}; }
+};
+
+}  // namespace keel

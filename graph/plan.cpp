@@ -1,0 +1,121 @@
+#include "keel/graph/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "keel/graph/layout.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+
+Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& options)
+    : program_(tape.program()) {
+  std::vector<std::size_t> ids;
+  for (const auto& output : outputs) {
+    if (&output.tape() != &tape) throw Error{"a plan's outputs must be on the tape that it compiles"};
+    ids.push_back(output.id());
+  }
+  drop_dead_nodes(program_, ids);
+  fuse(program_, ids, options.rules);
+  drop_dead_nodes(program_, ids);
+  Binding::Scratch scratch;
+  bind_kernels(scratch);
+  place(ids, scratch, options.reuse_memory);
+}
+
+void Plan::bind_kernels(Binding::Scratch& scratch) {
+  for (std::size_t i = 0; i < program_.values.size(); ++i) slots_.push_back(std::make_unique<Slot>());
+  const auto slots_of = [&](const std::vector<std::size_t>& ids) {
+    std::vector<Slot*> slots;
+    for (const auto id : ids) slots.push_back(slots_[id].get());
+    return slots;
+  };
+  for (const auto& node : program_.nodes) {
+    const auto input_types = program_.types(node.inputs);
+    const auto output_types = program_.types(node.outputs);
+    const auto inputs = slots_of(node.inputs);
+    const auto outputs = slots_of(node.outputs);
+    try {
+      kernels_.push_back(node.op->bind(Binding{input_types, inputs, output_types, outputs, scratch}));
+    } catch (const std::exception& error) {
+      throw Error{
+          fmt::format("no kernel for {} at {}: {}", node.op->name(), describe(node.where), error.what())};
+    }
+    steps_.push_back({node, kernels_.back().implementation});
+  }
+}
+
+void Plan::place(const std::vector<std::size_t>& outputs, Binding::Scratch& scratch, bool reuse_memory) {
+  std::size_t scratch_bytes = 0;
+  for (const auto& [slot, bytes] : scratch) scratch_bytes = std::max(scratch_bytes, bytes);
+  const auto layout = lay_out(program_, outputs, scratch_bytes, reuse_memory);
+  arena_ = std::make_shared<Buffer>(layout.bytes);
+  for (std::size_t id = 0; id < program_.values.size(); ++id) {
+    const auto& value = program_.values[id];
+    if (value.kind == ValueKind::stored) slots_[id]->point_to(value.storage.bytes());
+    if (layout.offsets[id]) slots_[id]->point_to(arena_->data() + *layout.offsets[id]);
+  }
+  for (auto& [slot, bytes] : scratch) {
+    slot->point_to(arena_->data() + layout.scratch_offset);
+    scratch_slots_.push_back(std::move(slot));
+  }
+  for (const auto id : outputs) {
+    const auto& value = program_.values[id];
+    if (value.kind == ValueKind::input) throw Error{"an input can't be an output of the plan as well"};
+    outputs_.push_back(value.kind == ValueKind::stored
+                           ? value.storage
+                           : Tensor{arena_, layout.offsets[id].value(), value.type});
+  }
+  bound_.resize(program_.values.size());
+  for (const auto& node : program_.nodes) {
+    for (const auto id : node.inputs) {
+      if (program_.values[id].kind != ValueKind::input || std::ranges::count(unbound_, id) > 0) continue;
+      unbound_.push_back(id);
+    }
+  }
+}
+
+void Plan::bind(std::size_t input, const Tensor& tensor) {
+  if (input >= program_.values.size() || program_.values[input].kind != ValueKind::input) {
+    throw Error{fmt::format("value {} is not an input of the plan", input)};
+  }
+  const auto& value = program_.values[input];
+  if (tensor.type() != value.type || !tensor.defined()) {
+    throw ShapeError{fmt::format("input '{}' of the plan is {}, but {} was given", value.name,
+                                 to_string(value.type),
+                                 tensor.defined() ? to_string(tensor.type()) : "nothing")};
+  }
+  std::erase(unbound_, input);
+  bound_[input] = tensor;
+  slots_[input]->point_to(tensor.bytes());
+}
+
+void Plan::run() {
+  if (!unbound_.empty()) {
+    throw Error{
+        fmt::format("input '{}' of the plan has nothing bound to it yet", program_.values[unbound_[0]].name)};
+  }
+  std::size_t step = 0;
+  try {
+    for (; step < kernels_.size(); ++step) kernels_[step].run();
+  } catch (const Error&) {
+    fail_at(step);
+  }
+}
+
+void Plan::fail_at(std::size_t step) const {
+  const auto& node = steps_[step].node;
+  const auto text = [&](const Error& error) {
+    return fmt::format("{} at {}: {}", node.op->name(), describe(node.where), error.what());
+  };
+  try {
+    throw;
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError{text(error)};
+  } catch (const Error& error) {
+    throw Error{text(error)};
+  }
+}
+
+}  // namespace keel

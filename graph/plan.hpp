@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "keel/graph/fusion.hpp"
+#include "keel/graph/tape.hpp"
+#include "keel/runtime/kernel.hpp"
+#include "keel/runtime/slot.hpp"
+
+namespace keel {
+
+/// How a tape is compiled.
+struct PlanOptions {
+  std::span<const FusionRule> rules;  ///< none: every node gets a kernel of its own
+  bool reuse_memory = true;           ///< false: every intermediate value keeps its memory (for tests)
+};
+
+/// A tape compiled to a flat list of bound kernels over one arena, to be run many times.
+///
+/// Dead nodes are dropped, fusion rules applied, every intermediate value given an offset in the arena by its
+/// first and last use, every node bound to a kernel. The plan does not need the tape any more once it is
+/// made. A plan must be run under the thread limit that it was compiled under, by one thread at a time.
+class Plan {
+ public:
+  /// Compiles what `outputs` need, and every node that changes stored values.
+  /// Throws Error, naming the operator and its line, when a kernel can't be had.
+  Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& options = {});
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+  Plan(Plan&&) = default;
+  Plan& operator=(Plan&&) = default;
+  ~Plan() = default;
+
+  /// Uses the elements of `tensor` as `input` from the next run on, without copying them; they must stay
+  /// alive until then. Throws ShapeError when the type differs, Error when the Var is not an input that the
+  /// plan reads.
+  void bind(const Var& input, const Tensor& tensor) { bind(input.id(), tensor); }
+  /// The same by the value's number, for a plan that has outlived its tape.
+  void bind(std::size_t input, const Tensor& tensor);
+
+  /// Runs every kernel once, in order. Throws Error when an input is not bound, and what a kernel throws with
+  /// the operator and its line in front.
+  void run();
+
+  /// The memory of output `index` (in the order given to the constructor): what the last run left there.
+  [[nodiscard]] const Tensor& output(std::size_t index) const { return outputs_.at(index); }
+
+  /// One line of the list that `run` goes through.
+  struct Step {
+    Node node;
+    std::string implementation;
+  };
+  [[nodiscard]] std::span<const Step> steps() const { return steps_; }
+  [[nodiscard]] std::size_t arena_bytes() const { return arena_->size(); }
+
+ private:
+  void bind_kernels(Binding::Scratch& scratch);
+  void place(const std::vector<std::size_t>& outputs, Binding::Scratch& scratch, bool reuse_memory);
+  [[noreturn]] void fail_at(std::size_t step) const;
+
+  Program program_;
+  std::vector<std::unique_ptr<Slot>> slots_;  // by value
+  std::vector<std::unique_ptr<Slot>> scratch_slots_;
+  std::vector<Kernel> kernels_;
+  std::vector<Step> steps_;
+  std::shared_ptr<Buffer> arena_;
+  std::vector<Tensor> outputs_;
+  std::vector<Tensor> bound_;         // by value, of inputs: keeps their elements alive
+  std::vector<std::size_t> unbound_;  // inputs that a kernel reads and that nothing was bound to yet
+};
+
+}  // namespace keel

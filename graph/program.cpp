@@ -1,0 +1,34 @@
+#include "keel/graph/program.hpp"
+
+#include <algorithm>
+
+namespace keel {
+
+std::vector<ValueType> Program::types(const std::vector<std::size_t>& ids) const {
+  std::vector<ValueType> result;
+  result.reserve(ids.size());
+  for (const auto id : ids) result.push_back(values[id].type);
+  return result;
+}
+
+std::vector<std::size_t> Program::mutated_by(const Node& node) const {
+  auto mutated = node.op->mutates(types(node.inputs));
+  for (auto& index : mutated) index = node.inputs[index];
+  return mutated;
+}
+
+void drop_dead_nodes(Program& program, const std::vector<std::size_t>& outputs) {
+  std::vector<bool> live(program.values.size(), false);
+  for (const auto id : outputs) live[id] = true;
+  std::vector<Node> kept;
+  for (auto node = program.nodes.rbegin(); node != program.nodes.rend(); ++node) {
+    const bool is_read = std::ranges::any_of(node->outputs, [&](auto id) { return live[id]; });
+    if (!is_read && program.mutated_by(*node).empty()) continue;
+    for (const auto id : node->inputs) live[id] = true;
+    kept.push_back(std::move(*node));
+  }
+  std::ranges::reverse(kept);
+  program.nodes = std::move(kept);
+}
+
+}  // namespace keel

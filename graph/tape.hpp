@@ -1,0 +1,58 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "keel/graph/program.hpp"
+#include "keel/graph/var.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+/// Records a program: operators called on its Vars append nodes. Shapes are checked as they are recorded;
+/// nothing is computed until a Plan compiled from the tape runs.
+class Tape {
+ public:
+  explicit Tape(Mode mode = Mode::training) : mode_(mode) {}
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  [[nodiscard]] Mode mode() const { return mode_; }
+
+  /// A value that is given anew for each run.
+  Var input(ValueType type, std::string name = "");
+  Var input(Shape shape, DType dtype = DType::f32, std::string name = "") {
+    return input(ValueType{shape, dtype}, std::move(name));
+  }
+  /// A value that lives outside the tape and outlasts it: a parameter, a running statistic, a constant. The
+  /// same memory given twice is the same value. Throws Error when `tensor` is undefined.
+  Var stored(const Tensor& tensor, std::string name = "");
+
+  /// Appends a node and returns its outputs. Throws ShapeError, naming the operator, the shapes and `where`.
+  std::vector<Var> record(std::shared_ptr<const Operator> op, std::span<const Var> inputs,
+                          const SourceLocation& where);
+  /// The same for an operator of one output.
+  Var record_one(std::shared_ptr<const Operator> op, std::span<const Var> inputs,
+                 const SourceLocation& where);
+
+  [[nodiscard]] const Program& program() const { return program_; }
+  /// The handle of value `id`.
+  [[nodiscard]] Var var(std::size_t id);
+
+ private:
+  Var append(Value value);
+
+  Mode mode_;
+  Program program_;
+  std::map<const std::byte*, std::size_t> stored_;
+  std::shared_ptr<const void> life_ = std::make_shared<int>();
+};
+
+/// Records `op` on the tape of its first input: what the functions of ops/ call.
+Var record(std::shared_ptr<const Operator> op, std::initializer_list<Var> inputs,
+           const SourceLocation& where);
+
+}  // namespace keel

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "keel/graph/tape.hpp"
+#include "keel/models/parameter.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+struct BatchNormOptions {
+  double momentum = 0.1;  ///< weight of a new batch in the running statistics (PyTorch's convention)
+  double epsilon = 1e-5;
+};
+
+/// Batch normalization of (N, features), followed by gamma and beta. On a training tape it normalizes by the
+/// batch's statistics and records their running averages' update; on an inference tape it normalizes by the
+/// running averages.
+class BatchNorm {
+ public:
+  explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
+
+  Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
+
+  void visit(auto&& each) {
+    each("gamma", gamma_);
+    each("beta", beta_);
+    each("running_mean", running_mean_);
+    each("running_variance", running_variance_);
+  }
+
+ private:
+  BatchNormOptions options_;
+  Parameter gamma_;
+  Parameter beta_;
+  Parameter running_mean_;
+  Parameter running_variance_;
+};
+
+}  // namespace keel

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <span>
+
+#include "keel/models/parameter.hpp"
+#include "keel/runtime/rng.hpp"
+
+namespace keel {
+
+/// Gives every parameter its values: memory, where it has none yet, and starting values from the stream of
+/// `rng` that the parameter's path names. Models that share a path ("fc1.weights") and shape thus start alike
+/// from the same seed. The trained parameters lie side by side in one buffer, the state in another. Called
+/// again, it starts the same memory afresh, so that compiled steps go on working.
+void initialize(std::span<const NamedParameter> parameters, const Rng& rng, DType dtype = DType::f32);
+
+template <class Model>
+void initialize(Model& model, const Rng& rng, DType dtype = DType::f32) {
+  initialize(parameters(model), rng, dtype);
+}
+
+/// New tensors of the given types, side by side in one buffer, zeroed; each starts at a multiple of
+/// `alignment`.
+std::vector<Tensor> allocate_side_by_side(std::span<const ValueType> types);
+
+}  // namespace keel

@@ -1,0 +1,18 @@
+#include "keel/models/linear.hpp"
+
+#include "keel/ops/matmul.hpp"
+
+namespace keel {
+
+Linear::Linear(std::int64_t inputs, std::int64_t outputs, LinearOptions options)
+    : weights_(Shape{outputs, inputs}, Initializer::fan_in(inputs)) {
+  if (options.bias) bias_.emplace(Shape{outputs}, Initializer::fan_in(inputs));
+}
+
+Var Linear::operator()(const Var& src, const SourceLocation& where) const {
+  Tape& tape = src.tape();
+  const Var bias = bias_ ? tape.stored(bias_->value(), "bias") : Var{};
+  return linear(src, tape.stored(weights_.value(), "weights"), bias, where);
+}
+
+}  // namespace keel

@@ -1,0 +1,27 @@
+#include "keel/models/mlp.hpp"
+
+#include "keel/ops/relu.hpp"
+
+namespace keel {
+
+Mlp::Mlp(const MlpOptions& options) {
+  std::int64_t inputs = options.inputs;
+  for (const auto width : options.hidden) {
+    linears_.emplace_back(inputs, width, LinearOptions{.bias = !options.batch_norm});
+    if (options.batch_norm) norms_.emplace_back(width);
+    inputs = width;
+  }
+  linears_.emplace_back(inputs, options.classes);
+}
+
+Var Mlp::operator()(const Var& images, const SourceLocation& where) const {
+  Var hidden = images;
+  for (std::size_t i = 0; i + 1 < linears_.size(); ++i) {
+    hidden = linears_[i](hidden, where);
+    if (i < norms_.size()) hidden = norms_[i](hidden, where);
+    hidden = relu(hidden, where);
+  }
+  return linears_.back()(hidden, where);
+}
+
+}  // namespace keel

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <type_traits>
+
+#include "keel/graph/gradients.hpp"
+#include "keel/models/compiled_function.hpp"
+#include "keel/models/parameter.hpp"
+
+namespace keel {
+
+/// One step of training as a call: forward, backward and update, compiled once for each shape of batch and
+/// replayed.
+///
+/// `model` maps images to predictions, `loss` maps predictions and labels to a scalar, `optimizer` records
+/// the update of all trained parameters. Model and optimizer are used by reference: they must outlive the
+/// step and stay where they are.
+template <class Model, class Optimizer, class Loss>
+class TrainingStep {
+ public:
+  TrainingStep(Model& model, Optimizer& optimizer, Loss loss)
+      : function_(Mode::training, [&model, &optimizer, loss](Tape& tape, std::span<const Var> inputs) {
+          return record_step(model, optimizer, loss, tape, inputs);
+        }) {}
+
+  /// Trains on one batch and returns its loss, before the update. A loss that is not finite means that the
+  /// run has diverged and the parameters are lost. Throws NonFiniteError where a batch's statistics are not
+  /// finite.
+  double operator()(const Tensor& images, const Tensor& labels) {
+    const std::array inputs{images, labels};
+    const Tensor& loss = function_(inputs).output(0);
+    return loss.dtype() == DType::f64 ? loss.data<double>()[0] : loss.data<float>()[0];
+  }
+
+ private:
+  static std::vector<Var> record_step(Model& model, Optimizer& optimizer, const Loss& loss, Tape& tape,
+                                      std::span<const Var> inputs) {
+    std::vector<Var> trained;
+    for (const auto& [path, parameter] : parameters(model)) {
+      if (parameter->kind() == Parameter::Kind::trained)
+        trained.push_back(tape.stored(parameter->value(), path));
+    }
+    const Var value = evaluate(loss, model(inputs[0]), inputs[1]);
+    optimizer.update(trained, gradients(value, trained));
+    return {value};
+  }
+
+  // A pointer to a function that takes the caller's line has lost its default argument.
+  static Var evaluate(const Loss& loss, const Var& predictions, const Var& labels) {
+    if constexpr (std::is_invocable_v<Loss, Var, Var>)
+      return loss(predictions, labels);
+    else
+      return loss(predictions, labels, SourceLocation::current());
+  }
+
+  CompiledFunction function_;
+};
+
+/// A model's predictions as a call, in inference mode, compiled once for each shape of batch and replayed.
+/// The model is used by reference and never changed.
+template <class Model>
+class Inference {
+ public:
+  explicit Inference(Model& model)
+      : function_(Mode::inference, [&model](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
+          return {model(inputs[0])};
+        }) {}
+
+  /// The predictions; they stay as they are until the next call.
+  const Tensor& operator()(const Tensor& images) { return function_(std::span{&images, 1}).output(0); }
+
+ private:
+  CompiledFunction function_;
+};
+
+}  // namespace keel

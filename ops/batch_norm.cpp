@@ -1,0 +1,233 @@
+#include "keel/ops/batch_norm.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/types.hpp"
+#include "keel/runtime/error.hpp"
+#include "keel/runtime/onednn.hpp"
+
+namespace keel {
+namespace {
+
+onednn::BatchNormOptions onednn_options(const BatchNormSettings& settings) {
+  return {.use_given_statistics = settings.given_statistics,
+          .fuse_relu = settings.fused_relu,
+          .training = !settings.given_statistics,
+          .epsilon = static_cast<float>(settings.epsilon)};
+}
+
+void require_features(std::span<const ValueType> inputs, std::size_t first,
+                      std::span<const char* const> roles) {
+  for (std::size_t i = 0; i < roles.size(); ++i) {
+    require_shape(inputs[first + i], Shape{inputs[0].shape[1]}, roles[i]);
+  }
+}
+
+struct Sizes {
+  std::int64_t count;
+  std::int64_t features;
+};
+
+Sizes sizes_of(const Binding& binding) {
+  const auto& shape = binding.input_type(0).shape;
+  return {shape[0], shape[1]};
+}
+
+// Two passes: E[x^2] - E[x]^2 would cancel where the mean is large.
+void reference_statistics(Sizes sizes, const double* src, double* mean, double* variance) {
+  const auto [count, features] = sizes;
+  for (std::int64_t c = 0; c < features; ++c) {
+    double sum = 0.0;
+    for (std::int64_t n = 0; n < count; ++n) sum += src[n * features + c];
+    mean[c] = sum / static_cast<double>(count);
+    double squares = 0.0;
+    for (std::int64_t n = 0; n < count; ++n) squares += std::pow(src[n * features + c] - mean[c], 2);
+    variance[c] = squares / static_cast<double>(count);
+  }
+}
+
+Kernel reference_forward(const BatchNormSettings& settings, const Binding& binding) {
+  const auto src = binding.input<const double>(0);
+  const auto gamma = binding.input<const double>(1);
+  const auto beta = binding.input<const double>(2);
+  const auto dst = binding.output<double>(0);
+  const auto mean = settings.given_statistics ? binding.input<double>(3) : binding.output<double>(1);
+  const auto variance = settings.given_statistics ? binding.input<double>(4) : binding.output<double>(2);
+  return {[=, sizes = sizes_of(binding)] {
+            const auto [count, features] = sizes;
+            if (!settings.given_statistics)
+              reference_statistics(sizes, src.get(), mean.get(), variance.get());
+            for (std::int64_t c = 0; c < features; ++c) {
+              const double scale = gamma.get()[c] / std::sqrt(variance.get()[c] + settings.epsilon);
+              for (std::int64_t n = 0; n < count; ++n) {
+                const auto i = n * features + c;
+                dst.get()[i] = scale * (src.get()[i] - mean.get()[c]) + beta.get()[c];
+              }
+            }
+          },
+          "reference"};
+}
+
+// With xhat = (x - mean) / s and s = sqrt(variance + epsilon), per feature and over N samples,
+//
+//   dbeta = sum dy,   dgamma = sum dy xhat.
+//
+// x reaches the loss through xhat directly, through the mean (d mean / dx = 1/N) and through the variance
+// (d variance / dx_i = 2 (x_i - mean) / N). With dxhat = gamma dy:
+//
+//   d variance = sum dxhat (x - mean) * (-1/2) s^-3 = -(gamma / 2 s^2) dgamma
+//   d mean     = -(1/s) sum dxhat = -(gamma / s) dbeta        (what comes by the variance: sum (x - mean) =
+//   0) dx_i       = dxhat_i / s + 2 (x_i - mean) / N d variance + d mean / N
+//              = (gamma / s) (dy_i - dbeta / N - xhat_i dgamma / N).
+//
+// With given statistics only the first term is left: dx = (gamma / s) dy.
+Kernel reference_backward(const BatchNormSettings& settings, const Binding& binding) {
+  const auto src = binding.input<const double>(0);
+  const auto gamma = binding.input<const double>(1);
+  const auto mean = binding.input<const double>(3);
+  const auto variance = binding.input<const double>(4);
+  const auto grad_dst = binding.input<const double>(5);
+  const auto grad_src = binding.output<double>(0);
+  const auto grad_gamma = binding.output<double>(1);
+  const auto grad_beta = binding.output<double>(2);
+  return {[=, sizes = sizes_of(binding)] {
+            const auto [count, features] = sizes;
+            for (std::int64_t c = 0; c < features; ++c) {
+              const double inverse = 1.0 / std::sqrt(variance.get()[c] + settings.epsilon);
+              const auto xhat = [&](std::int64_t i) { return (src.get()[i] - mean.get()[c]) * inverse; };
+              double dgamma = 0.0;
+              double dbeta = 0.0;
+              for (std::int64_t n = 0; n < count; ++n) {
+                const auto i = n * features + c;
+                dgamma += grad_dst.get()[i] * xhat(i);
+                dbeta += grad_dst.get()[i];
+              }
+              for (std::int64_t n = 0; n < count; ++n) {
+                const auto i = n * features + c;
+                const double through_statistics =
+                    settings.given_statistics ? 0.0 : (dbeta + xhat(i) * dgamma) / static_cast<double>(count);
+                grad_src.get()[i] = gamma.get()[c] * inverse * (grad_dst.get()[i] - through_statistics);
+              }
+              grad_gamma.get()[c] = dgamma;
+              grad_beta.get()[c] = dbeta;
+            }
+          },
+          "reference"};
+}
+
+}  // namespace
+
+std::vector<ValueType> BatchNormOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_rank(inputs[0], 2, "src");
+  require_features(inputs, 1, std::array{"gamma", "beta"});
+  if (settings_.given_statistics) {
+    require_features(inputs, 3, std::array{"mean", "variance"});
+    return {inputs[0]};
+  }
+  if (inputs[0].shape[0] < 2) {
+    throw ShapeError{
+        "training normalizes by the batch's own variance and needs more than one sample; "
+        "drop the batch of one, or use inference, which normalizes by running statistics"};
+  }
+  const ValueType statistic{Shape{inputs[0].shape[1]}, inputs[0].dtype};
+  std::vector<ValueType> outputs{inputs[0], statistic, statistic};
+  if (settings_.fused_relu) {
+    const auto data = onednn::batch_of_features(inputs[0].shape[0], inputs[0].shape[1]);
+    const auto workspace = onednn::batch_norm_workspace(data, onednn_options(settings_));
+    outputs.push_back({Shape{static_cast<std::int64_t>(workspace.get_size())}, DType::u8});
+  }
+  return outputs;
+}
+
+Kernel BatchNormOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).dtype == DType::f64) return reference_forward(settings_, binding);
+  const auto [count, features] = sizes_of(binding);
+  const auto data = onednn::batch_of_features(count, features);
+  const auto vector = onednn::dense({features});
+  auto call = onednn::batch_norm_forward(data, onednn_options(settings_));
+  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
+  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
+  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
+  call.argument(DNNL_ARG_DST, data, binding.output_slot(0));
+  call.argument(DNNL_ARG_MEAN, vector,
+                settings_.given_statistics ? binding.input_slot(3) : binding.output_slot(1));
+  call.argument(DNNL_ARG_VARIANCE, vector,
+                settings_.given_statistics ? binding.input_slot(4) : binding.output_slot(2));
+  if (settings_.fused_relu && !settings_.given_statistics) {
+    call.argument(DNNL_ARG_WORKSPACE, onednn::batch_norm_workspace(data, onednn_options(settings_)),
+                  binding.output_slot(3));
+  }
+  Slot* scratch = binding.scratch(call.scratch_bytes());
+  return std::move(call).kernel(scratch);
+}
+
+std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
+  const bool given = settings_.given_statistics;
+  if (given && (context.needed[3] || context.needed[4])) {
+    throw Error{"batch_norm takes given statistics as constants: they have no gradient"};
+  }
+  if (!given && (context.output_grads[1].defined() || context.output_grads[2].defined())) {
+    throw Error{"batch_norm's mean and variance are for running averages: no gradient flows through them"};
+  }
+  if (settings_.fused_relu) throw Error{"a fused batch_norm+relu is differentiated before it is fused"};
+  const auto& statistics = given ? context.inputs.subspan(3, 2) : context.outputs.subspan(1, 2);
+  const std::array inputs{context.inputs[0], context.inputs[1], context.inputs[2],
+                          statistics[0],     statistics[1],     context.output_grads[0]};
+  auto grads = context.inputs[0].tape().record(std::make_shared<BatchNormBackwardOp>(settings_), inputs,
+                                               context.where);
+  grads.resize(context.inputs.size());
+  return grads;
+}
+
+std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs.first(6));
+  require_rank(inputs[0], 2, "src");
+  require_features(inputs, 1, std::array{"gamma", "beta", "mean", "variance"});
+  require_shape(inputs[5], inputs[0].shape, "grad_dst");
+  return {inputs[0], inputs[1], inputs[2]};
+}
+
+Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).dtype == DType::f64) return reference_backward(settings_, binding);
+  const auto [count, features] = sizes_of(binding);
+  const auto data = onednn::batch_of_features(count, features);
+  const auto vector = onednn::dense({features});
+  auto options = onednn_options(settings_);
+  options.training = true;
+  auto call = onednn::batch_norm_backward(data, options);
+  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
+  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
+  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
+  call.argument(DNNL_ARG_MEAN, vector, binding.input_slot(3));
+  call.argument(DNNL_ARG_VARIANCE, vector, binding.input_slot(4));
+  call.argument(DNNL_ARG_DIFF_DST, data, binding.input_slot(5));
+  call.argument(DNNL_ARG_DIFF_SRC, data, binding.output_slot(0));
+  call.argument(DNNL_ARG_DIFF_SCALE, vector, binding.output_slot(1));
+  call.argument(DNNL_ARG_DIFF_SHIFT, vector, binding.output_slot(2));
+  if (settings_.fused_relu) {
+    call.argument(DNNL_ARG_WORKSPACE, onednn::batch_norm_workspace(data, options), binding.input_slot(6));
+  }
+  Slot* scratch = binding.scratch(call.scratch_bytes());
+  return std::move(call).kernel(scratch);
+}
+
+BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var& beta, double epsilon,
+                                    const SourceLocation& where) {
+  const std::array inputs{src, gamma, beta};
+  const auto op = std::make_shared<BatchNormOp>(BatchNormSettings{.epsilon = epsilon});
+  const auto outputs = src.tape().record(op, inputs, where);
+  return {outputs[0], outputs[1], outputs[2]};
+}
+
+Var batch_norm_inference(const Var& src, const Var& gamma, const Var& beta, const Var& mean,
+                         const Var& variance, double epsilon, const SourceLocation& where) {
+  const auto op =
+      std::make_shared<BatchNormOp>(BatchNormSettings{.epsilon = epsilon, .given_statistics = true});
+  return record(op, {src, gamma, beta, mean, variance}, where);
+}
+
+}  // namespace keel

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+
+#include "keel/runtime/shape.hpp"
+
+namespace keel {
+
+/// `shape` with leading extents of 1 up to `rank`: how broadcasting aligns shapes.
+Shape padded(const Shape& shape, std::size_t rank);
+
+/// Where element `index` of an array of shape `whole` comes from in one of shape `part` that broadcasts to
+/// it.
+std::int64_t broadcast_index(std::int64_t index, const Shape& whole, const Shape& part);
+
+}  // namespace keel

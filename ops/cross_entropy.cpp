@@ -1,0 +1,155 @@
+#include "keel/ops/cross_entropy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/log_softmax.hpp"
+#include "keel/ops/types.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+void require_classification(const ValueType& scores, const ValueType& labels) {
+  require_same_float({&scores, 1});
+  require_rank(scores, 2, "the classes' scores");
+  require_dtype(labels, DType::s32, "labels");
+  require_shape(labels, Shape{scores.shape[0]}, "labels");
+}
+
+void require_label(std::int32_t label, std::int64_t row, std::int64_t classes) {
+  if (label >= 0 && label < classes) return;
+  throw Error{fmt::format("row {} has label {}, but there are {} classes, 0 to {}", row, label, classes,
+                          classes - 1)};
+}
+
+template <class T>
+Kernel nll_loop(const Binding& binding) {
+  const auto& shape = binding.input_type(0).shape;
+  return {[count = shape[0], classes = shape[1], scores = binding.input<const T>(0),
+           labels = binding.input<const std::int32_t>(1), loss = binding.output<T>(0)] {
+            T sum = 0;
+            for (std::int64_t i = 0; i < count; ++i) {
+              const auto label = labels.get()[i];
+              require_label(label, i, classes);
+              sum -= scores.get()[i * classes + label];
+            }
+            *loss.get() = sum / static_cast<T>(count);
+          },
+          "loop"};
+}
+
+template <class T>
+Kernel nll_backward_loop(const Binding& binding) {
+  const auto& shape = binding.output_type(0).shape;
+  return {[count = shape[0], classes = shape[1], grad = binding.input<const T>(0),
+           labels = binding.input<const std::int32_t>(1), dst = binding.output<T>(0)] {
+            std::fill_n(dst.get(), count * classes, T{0});
+            for (std::int64_t i = 0; i < count; ++i) {
+              dst.get()[i * classes + labels.get()[i]] = -*grad.get() / static_cast<T>(count);
+            }
+          },
+          "loop"};
+}
+
+template <class T>
+Kernel cross_entropy_loop(const Binding& binding) {
+  const auto& shape = binding.input_type(0).shape;
+  return {[count = shape[0], classes = shape[1], logits = binding.input<const T>(0),
+           labels = binding.input<const std::int32_t>(1), loss = binding.output<T>(0),
+           log_probabilities = binding.output<T>(1)] {
+            T total = 0;
+            for (std::int64_t i = 0; i < count; ++i) {
+              const T* row = logits.get() + i * classes;
+              T* dst = log_probabilities.get() + i * classes;
+              const auto label = labels.get()[i];
+              require_label(label, i, classes);
+              const T highest = *std::max_element(row, row + classes);
+              T sum = 0;
+              for (std::int64_t j = 0; j < classes; ++j) sum += std::exp(row[j] - highest);
+              const T shift = highest + std::log(sum);
+              for (std::int64_t j = 0; j < classes; ++j) dst[j] = row[j] - shift;
+              total -= dst[label];
+            }
+            *loss.get() = total / static_cast<T>(count);
+          },
+          "loop"};
+}
+
+template <class T>
+Kernel cross_entropy_backward_loop(const Binding& binding) {
+  const auto& shape = binding.output_type(0).shape;
+  return {[count = shape[0], classes = shape[1], grad = binding.input<const T>(0),
+           labels = binding.input<const std::int32_t>(1), log_probabilities = binding.input<const T>(2),
+           dst = binding.output<T>(0)] {
+            const T scale = *grad.get() / static_cast<T>(count);
+            for (std::int64_t i = 0; i < count; ++i) {
+              const T* row = log_probabilities.get() + i * classes;
+              T* out = dst.get() + i * classes;
+              for (std::int64_t j = 0; j < classes; ++j) out[j] = scale * std::exp(row[j]);
+              out[labels.get()[i]] -= scale;
+            }
+          },
+          "loop"};
+}
+
+}  // namespace
+
+std::vector<ValueType> NllOp::infer(std::span<const ValueType> inputs) const {
+  require_classification(inputs[0], inputs[1]);
+  return {{Shape{}, inputs[0].dtype}};
+}
+
+Kernel NllOp::bind(const Binding& binding) const {
+  return binding.input_type(0).dtype == DType::f64 ? nll_loop<double>(binding) : nll_loop<float>(binding);
+}
+
+std::vector<Var> NllOp::vjp(const VjpContext& context) const {
+  const auto op = std::make_shared<NllBackwardOp>(context.inputs[0].shape());
+  return {record(op, {context.output_grads[0], context.inputs[1]}, context.where), {}};
+}
+
+std::vector<ValueType> NllBackwardOp::infer(std::span<const ValueType> inputs) const {
+  require_shape(inputs[0], Shape{}, "grad");
+  require_classification({shape_, inputs[0].dtype}, inputs[1]);
+  return {{shape_, inputs[0].dtype}};
+}
+
+Kernel NllBackwardOp::bind(const Binding& binding) const {
+  return binding.output_type(0).dtype == DType::f64 ? nll_backward_loop<double>(binding)
+                                                    : nll_backward_loop<float>(binding);
+}
+
+std::vector<ValueType> CrossEntropyOp::infer(std::span<const ValueType> inputs) const {
+  require_classification(inputs[0], inputs[1]);
+  return {{Shape{}, inputs[0].dtype}, inputs[0]};
+}
+
+Kernel CrossEntropyOp::bind(const Binding& binding) const {
+  return binding.input_type(0).dtype == DType::f64 ? cross_entropy_loop<double>(binding)
+                                                   : cross_entropy_loop<float>(binding);
+}
+
+std::vector<ValueType> CrossEntropyBackwardOp::infer(std::span<const ValueType> inputs) const {
+  require_shape(inputs[0], Shape{}, "grad");
+  require_classification(inputs[2], inputs[1]);
+  return {inputs[2]};
+}
+
+Kernel CrossEntropyBackwardOp::bind(const Binding& binding) const {
+  return binding.output_type(0).dtype == DType::f64 ? cross_entropy_backward_loop<double>(binding)
+                                                    : cross_entropy_backward_loop<float>(binding);
+}
+
+Var nll(const Var& log_probabilities, const Var& labels, const SourceLocation& where) {
+  return record(std::make_shared<NllOp>(), {log_probabilities, labels}, where);
+}
+
+Var cross_entropy(const Var& logits, const Var& labels, const SourceLocation& where) {
+  return nll(log_softmax(logits, where), labels, where);
+}
+
+}  // namespace keel

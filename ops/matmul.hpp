@@ -1,0 +1,52 @@
+#pragma once
+
+#include "keel/graph/operator.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+/// Which operands of a product are read transposed, without a copy.
+struct Transposes {
+  bool src = false;
+  bool weights = false;
+};
+
+/// dst = src * weights for matrices (m, k) and (k, n); an operand whose transpose flag is set is stored as
+/// (k, m) or (n, k). f32 and f64, both operands alike. Throws ShapeError otherwise.
+Var matmul(const Var& src, const Var& weights, Transposes transposes = {},
+           const SourceLocation& where = SourceLocation::current());
+
+/// dst = src * weights^T + bias: src (N, in), weights (out, in) as PyTorch stores them, bias (out) or
+/// undefined for none.
+Var linear(const Var& src, const Var& weights, const Var& bias = {},
+           const SourceLocation& where = SourceLocation::current());
+
+/// The operator behind `matmul`.
+class MatmulOp final : public Operator {
+ public:
+  explicit MatmulOp(Transposes transposes) : transposes_(transposes) {}
+  [[nodiscard]] std::string_view name() const override { return "matmul"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+
+ private:
+  Transposes transposes_;
+};
+
+/// The operator behind `linear`, with a ReLU behind it where a fusion rule puts one. Inputs: src, weights
+/// and, if any, bias.
+class LinearOp final : public Operator {
+ public:
+  explicit LinearOp(bool fused_relu = false) : fused_relu_(fused_relu) {}
+  [[nodiscard]] std::string_view name() const override { return fused_relu_ ? "linear+relu" : "linear"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+  [[nodiscard]] bool fused_relu() const { return fused_relu_; }
+
+ private:
+  bool fused_relu_;
+};
+
+}  // namespace keel

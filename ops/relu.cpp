@@ -1,0 +1,69 @@
+#include "keel/ops/relu.hpp"
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/types.hpp"
+#include "keel/runtime/onednn.hpp"
+
+namespace keel {
+
+std::vector<ValueType> ReluOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  return {inputs[0]};
+}
+
+Kernel ReluOp::bind(const Binding& binding) const {
+  const auto& type = binding.output_type(0);
+  if (type.dtype == DType::f32) {
+    const auto desc = onednn::dense(type.shape);
+    auto call = onednn::relu_forward(desc);
+    call.argument(DNNL_ARG_SRC, desc, binding.input_slot(0));
+    call.argument(DNNL_ARG_DST, desc, binding.output_slot(0));
+    Slot* scratch = binding.scratch(call.scratch_bytes());
+    return std::move(call).kernel(scratch);
+  }
+  return {
+      [src = binding.input<const double>(0), dst = binding.output<double>(0), count = type.shape.elements()] {
+        for (std::int64_t i = 0; i < count; ++i) {
+          const double value = src.get()[i];
+          dst.get()[i] = value > 0.0 ? value : value * 0.0;  // times 0 keeps a NaN one
+        }
+      },
+      "reference"};
+}
+
+std::vector<Var> ReluOp::vjp(const VjpContext& context) const {
+  return {record(std::make_shared<ReluBackwardOp>(), {context.output_grads[0], context.outputs[0]},
+                 context.where)};
+}
+
+std::vector<ValueType> ReluBackwardOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_shape(inputs[1], inputs[0].shape, "dst");
+  return {inputs[0]};
+}
+
+Kernel ReluBackwardOp::bind(const Binding& binding) const {
+  const auto& type = binding.output_type(0);
+  if (type.dtype == DType::f32) {
+    const auto desc = onednn::dense(type.shape);
+    auto call = onednn::relu_backward(desc);
+    call.argument(DNNL_ARG_DIFF_DST, desc, binding.input_slot(0));
+    call.argument(DNNL_ARG_DST, desc, binding.input_slot(1));
+    call.argument(DNNL_ARG_DIFF_SRC, desc, binding.output_slot(0));
+    Slot* scratch = binding.scratch(call.scratch_bytes());
+    return std::move(call).kernel(scratch);
+  }
+  return {[grad_dst = binding.input<const double>(0), dst = binding.input<const double>(1),
+           grad_src = binding.output<double>(0), count = type.shape.elements()] {
+            for (std::int64_t i = 0; i < count; ++i) {
+              grad_src.get()[i] = dst.get()[i] > 0.0 ? grad_dst.get()[i] : 0.0;
+            }
+          },
+          "reference"};
+}
+
+Var relu(const Var& src, const SourceLocation& where) {
+  return record(std::make_shared<ReluOp>(), {src}, where);
+}
+
+}  // namespace keel

@@ -1,0 +1,62 @@
+#include "keel/ops/running_statistics.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/types.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+
+std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_rank(inputs[0], 1, "running_mean");
+  for (const auto& input : inputs) require_shape(input, inputs[0].shape, "each statistic");
+  if (!(momentum_ >= 0.0 && momentum_ <= 1.0)) {
+    throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", momentum_)};
+  }
+  if (count_ < 2)
+    throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", count_)};
+  return {};
+}
+
+template <class T>
+Kernel RunningStatisticsOp::loop(const Binding& binding) const {
+  const auto features = binding.input_type(0).shape[0];
+  const auto kept = static_cast<T>(1.0 - momentum_);
+  const auto weight = static_cast<T>(momentum_);
+  const auto unbiased =
+      static_cast<T>(momentum_ * static_cast<double>(count_) / static_cast<double>(count_ - 1));
+  return {[=, running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
+           mean = binding.input<const T>(2), variance = binding.input<const T>(3)] {
+            for (std::int64_t c = 0; c < features; ++c) {
+              if (std::isfinite(mean.get()[c]) && std::isfinite(variance.get()[c])) continue;
+              throw NonFiniteError{
+                  fmt::format("feature {} of the batch has mean {} and variance {}: its input is not finite; "
+                              "the running statistics were left as they were",
+                              c, mean.get()[c], variance.get()[c])};
+            }
+            for (std::int64_t c = 0; c < features; ++c) {
+              T& average = running_mean.get()[c];
+              T& spread = running_variance.get()[c];
+              average = kept * average + weight * mean.get()[c];
+              spread = kept * spread + unbiased * variance.get()[c];
+            }
+          },
+          "loop"};
+}
+
+Kernel RunningStatisticsOp::bind(const Binding& binding) const {
+  return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
+}
+
+void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& mean,
+                               const Var& variance, double momentum, std::int64_t count,
+                               const SourceLocation& where) {
+  const std::array inputs{running_mean, running_variance, mean, variance};
+  mean.tape().record(std::make_shared<RunningStatisticsOp>(momentum, count), inputs, where);
+}
+
+}  // namespace keel

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <span>
+
+#include "keel/graph/operator.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+/// Records one step of stochastic gradient descent with momentum over all parameters, in place, as PyTorch
+/// defines it:
+///
+///   velocity = momentum * velocity + grad,   parameter = parameter - learning_rate * velocity.
+///
+/// parameters, velocities (both stored) and grads correspond one to one; the learning rate is a stored f64
+/// scalar, read at every run. Parameters that lie side by side in memory are updated in one sweep.
+void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities, std::span<const Var> grads,
+                const Var& learning_rate, double momentum,
+                const SourceLocation& where = SourceLocation::current());
+
+/// The operator behind `sgd_update`. Inputs: the learning rate, then all parameters, all velocities, all
+/// gradients.
+class SgdUpdateOp final : public Operator {
+ public:
+  explicit SgdUpdateOp(double momentum) : momentum_(momentum) {}
+  [[nodiscard]] std::string_view name() const override { return "sgd_update"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType> inputs) const override;
+
+ private:
+  template <class T>
+  [[nodiscard]] Kernel sweep(const Binding& binding) const;
+
+  double momentum_;
+};
+
+}  // namespace keel

@@ -1,0 +1,279 @@
+#include "keel/runtime/onednn.hpp"
+
+#include <fmt/format.h>
+
+#include "keel/runtime/error.hpp"
+
+namespace keel::onednn {
+namespace {
+
+// The engine lives as long as the process: plans on any thread share it.
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu{dnnl::engine::kind::cpu, 0};
+  return cpu;
+}
+
+dnnl::memory::data_type data_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return dnnl::memory::data_type::f32;
+    case DType::s32:
+      return dnnl::memory::data_type::s32;
+    case DType::u8:
+      return dnnl::memory::data_type::u8;
+    case DType::f64:
+      break;
+  }
+  throw Error{"oneDNN has no f64 kernels; bind the reference instead"};
+}
+
+// Scratch memory comes from the plan: a primitive may then run on another thread than the one that made it.
+dnnl::primitive_attr attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::memory::dims dims_of(const Shape& shape) {
+  if (shape.rank() == 0) return {1};
+  return {shape.extents().begin(), shape.extents().end()};
+}
+
+}  // namespace
+
+Desc dense(const Shape& shape, DType dtype) {
+  const auto dims = dims_of(shape);
+  dnnl::memory::dims strides(dims.size());
+  std::int64_t stride = 1;
+  for (std::size_t axis = dims.size(); axis-- > 0;) {
+    strides[axis] = stride;
+    stride *= dims[axis];
+  }
+  return {dims, data_type(dtype), strides};
+}
+
+Desc matrix(std::int64_t rows, std::int64_t columns, bool transposed) {
+  using Tag = dnnl::memory::format_tag;
+  return {{rows, columns}, dnnl::memory::data_type::f32, transposed ? Tag::ba : Tag::ab};
+}
+
+Desc batch_of_features(std::int64_t count, std::int64_t features) {
+  return {{count, features, 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc};
+}
+
+// The C interface takes a ready array of arguments, where the C++ one builds one from a map at every call.
+struct Call::Execution {
+  dnnl::primitive primitive;
+  dnnl::stream stream{engine()};
+  std::vector<dnnl::memory> memories;
+  std::vector<dnnl_exec_arg_t> arguments;
+
+  void run() const {
+    const auto status = dnnl_primitive_execute(primitive.get(), stream.get(),
+                                               static_cast<int>(arguments.size()), arguments.data());
+    if (status != dnnl_success) {
+      throw Error{fmt::format("oneDNN failed to run a primitive: status {}", static_cast<int>(status))};
+    }
+  }
+};
+
+Call::Call(const dnnl::primitive_desc_base& primitive_desc)
+    : execution_(std::make_shared<Execution>()),
+      scratch_(primitive_desc.scratchpad_desc()),
+      implementation_(primitive_desc.impl_info_str()) {
+  execution_->primitive = dnnl::primitive{primitive_desc.get()};
+}
+
+Call& Call::argument(int index, const Desc& desc, Slot& slot) {
+  dnnl::memory memory{desc, engine(), DNNL_MEMORY_NONE};
+  const dnnl_memory_t handle = memory.get();
+  execution_->memories.push_back(std::move(memory));
+  execution_->arguments.push_back({index, handle});
+  slot.follow([handle](void* data) { dnnl_memory_set_data_handle(handle, data); });
+  return *this;
+}
+
+Kernel Call::kernel(Slot* scratch) && {
+  if (scratch_bytes() > 0) argument(DNNL_ARG_SCRATCHPAD, scratch_, *scratch);
+  return {[execution = std::move(execution_)] { execution->run(); }, std::move(implementation_)};
+}
+
+Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
+            const MatmulTail& tail) {
+  auto attribute = attributes();
+  dnnl::post_ops post_ops;
+  if (tail.accumulate) post_ops.append_sum(*tail.accumulate);
+  if (tail.relu) {
+#if DNNL_VERSION_MAJOR >= 3
+    post_ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+#else
+    post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+#endif
+  }
+  attribute.set_post_ops(post_ops);
+  const Desc bias_desc = bias.value_or(Desc{});
+#if DNNL_VERSION_MAJOR >= 3
+  return Call{dnnl::matmul::primitive_desc{engine(), src, weights, bias_desc, dst, attribute}};
+#else
+  return Call{dnnl::matmul::primitive_desc{{src, weights, bias_desc, dst}, attribute, engine()}};
+#endif
+}
+
+namespace {
+
+dnnl::normalization_flags flags_of(const BatchNormOptions& options) {
+  // Scale and shift as separate arguments: the only form that both interfaces know.
+  auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
+  if (options.use_given_statistics) flags = flags | dnnl::normalization_flags::use_global_stats;
+  if (options.fuse_relu) flags = flags | dnnl::normalization_flags::fuse_norm_relu;
+  return flags;
+}
+
+dnnl::batch_normalization_forward::primitive_desc forward_desc(const Desc& data,
+                                                               const BatchNormOptions& options) {
+  const auto kind = options.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), kind, data, data, options.epsilon, flags_of(options), attributes()};
+#else
+  return {{kind, data, options.epsilon, flags_of(options)}, attributes(), engine()};
+#endif
+}
+
+}  // namespace
+
+Call batch_norm_forward(const Desc& data, const BatchNormOptions& options) {
+  return Call{forward_desc(data, options)};
+}
+
+Call batch_norm_backward(const Desc& data, const BatchNormOptions& options) {
+  using Backward = dnnl::batch_normalization_backward;
+  const auto forward = forward_desc(data, options);
+  const auto kind = dnnl::prop_kind::backward;
+#if DNNL_VERSION_MAJOR >= 3
+  return Call{Backward::primitive_desc{engine(), kind, data, data, data, options.epsilon, flags_of(options),
+                                       forward, attributes()}};
+#else
+  return Call{Backward::primitive_desc{
+      {kind, data, data, options.epsilon, flags_of(options)}, attributes(), engine(), forward}};
+#endif
+}
+
+Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options) {
+  return forward_desc(data, options).workspace_desc();
+}
+
+namespace {
+
+dnnl::eltwise_forward::primitive_desc relu_desc(const Desc& data) {
+  // In training mode, as backward's hint; "use_dst" lets forward run in place.
+  const auto kind = dnnl::prop_kind::forward_training;
+  const auto algorithm = dnnl::algorithm::eltwise_relu_use_dst_for_bwd;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), kind, algorithm, data, data, 0.0F, 0.0F, attributes()};
+#else
+  return {{kind, algorithm, data, 0.0F, 0.0F}, attributes(), engine()};
+#endif
+}
+
+}  // namespace
+
+Call relu_forward(const Desc& data) {
+  return Call{relu_desc(data)};
+}
+
+Call relu_backward(const Desc& data) {
+  using Backward = dnnl::eltwise_backward;
+  const auto algorithm = dnnl::algorithm::eltwise_relu_use_dst_for_bwd;
+#if DNNL_VERSION_MAJOR >= 3
+  return Call{Backward::primitive_desc{engine(), algorithm, data, data, data, 0.0F, 0.0F, relu_desc(data),
+                                       attributes()}};
+#else
+  return Call{
+      Backward::primitive_desc{{algorithm, data, data, 0.0F, 0.0F}, attributes(), engine(), relu_desc(data)}};
+#endif
+}
+
+#if DNNL_VERSION_MAJOR >= 3
+
+namespace {
+
+dnnl::softmax_forward::primitive_desc log_softmax_desc(const Desc& data, int axis) {
+  return {engine(),    dnnl::prop_kind::forward_training, dnnl::algorithm::softmax_log, data, data, axis,
+          attributes()};
+}
+
+}  // namespace
+
+Call log_softmax_forward(const Desc& data, int axis) {
+  return Call{log_softmax_desc(data, axis)};
+}
+
+Call log_softmax_backward(const Desc& data, int axis) {
+  return Call{dnnl::softmax_backward::primitive_desc{engine(), dnnl::algorithm::softmax_log, data, data, data,
+                                                     axis, log_softmax_desc(data, axis), attributes()}};
+}
+
+Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst) {
+  return Call{dnnl::binary::primitive_desc{engine(), algorithm, src0, src1, dst, attributes()}};
+}
+
+Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst) {
+  return Call{dnnl::reduction::primitive_desc{engine(), algorithm, src, dst, 0.0F, 0.0F, attributes()}};
+}
+
+#else
+
+namespace {
+
+dnnl::logsoftmax_forward::primitive_desc log_softmax_desc(const Desc& data, int axis) {
+  return {{dnnl::prop_kind::forward_training, data, axis}, attributes(), engine()};
+}
+
+}  // namespace
+
+Call log_softmax_forward(const Desc& data, int axis) {
+  return Call{log_softmax_desc(data, axis)};
+}
+
+Call log_softmax_backward(const Desc& data, int axis) {
+  return Call{dnnl::logsoftmax_backward::primitive_desc{
+      {data, data, axis}, attributes(), engine(), log_softmax_desc(data, axis)}};
+}
+
+Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst) {
+  return Call{dnnl::binary::primitive_desc{{algorithm, src0, src1, dst}, attributes(), engine()}};
+}
+
+Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst) {
+  return Call{dnnl::reduction::primitive_desc{{algorithm, src, dst, 0.0F, 0.0F}, attributes(), engine()}};
+}
+
+#endif
+
+std::string version() {
+  const dnnl_version_t* version = dnnl_version();
+  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
+}
+
+std::string instruction_set() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return "the default";
+  }
+}
+
+}  // namespace keel::onednn

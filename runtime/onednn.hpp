@@ -1,0 +1,87 @@
+#pragma once
+
+// The one bridge over oneDNN's 2.x and 3.x interfaces: nothing outside onednn.cpp asks for the version.
+// Not a public header: programs that use keel do not need oneDNN's.
+
+#include <dnnl.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "keel/runtime/kernel.hpp"
+#include "keel/runtime/shape.hpp"
+#include "keel/runtime/slot.hpp"
+
+namespace keel::onednn {
+
+using Desc = dnnl::memory::desc;
+
+/// A dense row-major array; a scalar is described as one element of rank 1.
+Desc dense(const Shape& shape, DType dtype = DType::f32);
+/// The matrix (rows, columns), stored row-major, or column-major where `transposed`.
+Desc matrix(std::int64_t rows, std::int64_t columns, bool transposed = false);
+/// A row-major (N, C) array as {N, C, 1, 1} in nhwc: the same bytes, but the description under which batch
+/// normalization gets its JIT kernel rather than the generic one, which is over ten times slower.
+Desc batch_of_features(std::int64_t count, std::int64_t features);
+
+/// A primitive and, once they are attached, its arguments.
+class Call {
+ public:
+  explicit Call(const dnnl::primitive_desc_base& primitive_desc);
+
+  /// Passes the memory of `slot`, described by `desc`, as argument `index` (DNNL_ARG_...).
+  Call& argument(int index, const Desc& desc, Slot& slot);
+  /// Bytes of scratch memory that one execution needs.
+  [[nodiscard]] std::size_t scratch_bytes() const { return scratch_.get_size(); }
+  /// The finished kernel. `scratch` is only looked at when `scratch_bytes()` is not 0.
+  Kernel kernel(Slot* scratch) &&;
+
+ private:
+  struct Execution;
+  std::shared_ptr<Execution> execution_;
+  Desc scratch_;
+  std::string implementation_;
+};
+
+/// What a matmul does to its product before it stores it.
+struct MatmulTail {
+  bool relu = false;                ///< max(0, product)
+  std::optional<float> accumulate;  ///< adds this many times what dst held
+};
+
+/// dst = tail(src * weights + bias). Sources: matrices of `matrix` or batches of them. f32.
+Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
+            const MatmulTail& tail);
+
+/// What batch normalization is to do; `data` must come from `batch_of_features`.
+struct BatchNormOptions {
+  bool use_given_statistics = false;  ///< normalize with the mean and variance given instead of the batch's
+  bool fuse_relu = false;             ///< ReLU behind it; training then needs a workspace
+  bool training = true;               ///< returns the statistics, and the workspace
+  float epsilon = 1e-5F;
+};
+Call batch_norm_forward(const Desc& data, const BatchNormOptions& options);
+Call batch_norm_backward(const Desc& data, const BatchNormOptions& options);
+/// The workspace in which a fused ReLU passes its mask from forward to backward.
+Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options);
+
+Call relu_forward(const Desc& data);
+/// grad_src = grad_dst where dst > 0, else 0.
+Call relu_backward(const Desc& data);
+
+Call log_softmax_forward(const Desc& data, int axis);
+Call log_softmax_backward(const Desc& data, int axis);
+
+/// dst = src0 op src1; src1 may have extents of 1 where dst does not.
+Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst);
+
+/// Sum or mean over the axes where dst has extent 1.
+Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst);
+
+/// "2.6.3", of the library at run time.
+std::string version();
+/// The widest instruction set that oneDNN uses on this processor, in its own name: "avx512_core_bf16".
+std::string instruction_set();
+
+}  // namespace keel::onednn

@@ -1,0 +1,43 @@
+#include "keel/runtime/tensor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+
+Tensor::Tensor(ValueType type)
+    : buffer_(std::make_shared<Buffer>(type.bytes())), data_(buffer_->data()), type_(type) {}
+
+Tensor::Tensor(std::shared_ptr<Buffer> buffer, std::size_t offset, ValueType type)
+    : buffer_(std::move(buffer)), type_(type) {
+  if (offset > buffer_->size() || type.bytes() > buffer_->size() - offset) {
+    throw ShapeError{fmt::format("a tensor {} at byte {} does not fit into a buffer of {} bytes",
+                                 to_string(type), offset, buffer_->size())};
+  }
+  data_ = buffer_->data() + offset;
+}
+
+Tensor Tensor::clone() const {
+  Tensor copy{type_};
+  copy.assign({data_, type_.bytes()});
+  return copy;
+}
+
+void Tensor::assign(std::span<const std::byte> source) {
+  if (source.size() != type_.bytes()) {
+    throw ShapeError{fmt::format("a tensor {} takes {} elements, {} were given", to_string(type_),
+                                 type_.shape.elements(), source.size() / size_of(type_.dtype))};
+  }
+  std::ranges::copy(source, data_);
+}
+
+void Tensor::require_dtype(DType wanted) const {
+  if (type_.dtype == wanted && defined()) return;
+  throw ShapeError{fmt::format("the elements of a tensor of {} were asked for as {}",
+                               defined() ? name_of(type_.dtype) : "nothing", name_of(wanted))};
+}
+
+}  // namespace keel

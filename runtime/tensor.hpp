@@ -1,0 +1,62 @@
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <span>
+
+#include "keel/runtime/buffer.hpp"
+#include "keel/runtime/shape.hpp"
+
+namespace keel {
+
+/// A dense row-major array in memory, or a part of a larger buffer seen as one.
+///
+/// Copies share their elements, as a view does; `clone` makes independent ones.
+class Tensor {
+ public:
+  /// No elements at all, not even a shape; `defined()` is false.
+  Tensor() = default;
+  /// Zeros.
+  explicit Tensor(ValueType type);
+  explicit Tensor(Shape shape, DType dtype = DType::f32) : Tensor(ValueType{shape, dtype}) {}
+  /// The elements of `buffer` from byte `offset` on. Throws ShapeError when they don't fit in.
+  Tensor(std::shared_ptr<Buffer> buffer, std::size_t offset, ValueType type);
+
+  /// The given elements, row by row. Throws ShapeError when their number is not that of the shape.
+  template <class T>
+  static Tensor of(Shape shape, std::span<const T> elements) {
+    Tensor tensor{shape, dtype_of<T>()};
+    tensor.assign(std::as_bytes(elements));
+    return tensor;
+  }
+  template <class T>
+  static Tensor of(Shape shape, std::initializer_list<T> elements) {
+    return of<T>(shape, std::span<const T>{elements.begin(), elements.size()});
+  }
+
+  [[nodiscard]] bool defined() const { return data_ != nullptr; }
+  [[nodiscard]] const ValueType& type() const { return type_; }
+  [[nodiscard]] const Shape& shape() const { return type_.shape; }
+  [[nodiscard]] DType dtype() const { return type_.dtype; }
+  [[nodiscard]] std::byte* bytes() const { return data_; }
+
+  /// The elements. Throws ShapeError when T is not the tensor's element type.
+  template <class T>
+  [[nodiscard]] std::span<T> data() const {
+    require_dtype(dtype_of<T>());
+    return {reinterpret_cast<T*>(data_), static_cast<std::size_t>(type_.shape.elements())};
+  }
+
+  /// A tensor of its own with the same elements.
+  [[nodiscard]] Tensor clone() const;
+
+ private:
+  void assign(std::span<const std::byte> source);
+  void require_dtype(DType wanted) const;
+
+  std::shared_ptr<Buffer> buffer_;
+  std::byte* data_ = nullptr;
+  ValueType type_;
+};
+
+}  // namespace keel

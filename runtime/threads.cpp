@@ -1,0 +1,77 @@
+#include "keel/runtime/threads.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+
+#include "keel/runtime/error.hpp"
+
+// oneDNN runs on libgomp's threads. keel shares that one pool whichever compiler builds it: a second OpenMP
+// runtime beside it (clang's) would fight it for the processors, so the two entries needed of libgomp are
+// declared here.
+extern "C" {
+void omp_set_num_threads(int threads);
+int omp_get_max_threads();
+int omp_get_thread_num();
+int omp_get_num_threads();
+void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags);
+}
+
+namespace keel {
+
+int available_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(CPU_COUNT(&set), 1);
+}
+
+ThreadLimit::ThreadLimit(int threads) : previous_(current()) {
+  if (threads < 1) throw Error{fmt::format("{} threads were asked for, at least 1 is needed", threads)};
+  omp_set_num_threads(threads);
+}
+
+ThreadLimit::~ThreadLimit() {
+  omp_set_num_threads(previous_);
+}
+
+int ThreadLimit::current() {
+  return omp_get_max_threads();
+}
+
+namespace {
+
+struct Loop {
+  std::int64_t count;
+  std::int64_t grain;
+  const std::function<void(std::int64_t, std::int64_t)>* body;
+
+  // The part of this thread: whole grains, dealt out as evenly as they go.
+  void run_part(std::int64_t part, std::int64_t parts) const {
+    const std::int64_t grains = (count + grain - 1) / grain;
+    const std::int64_t begin = grains * part / parts * grain;
+    const std::int64_t end = std::min(grains * (part + 1) / parts * grain, count);
+    if (begin < end) (*body)(begin, end);
+  }
+};
+
+void run_part_of(void* loop) {
+  static_cast<const Loop*>(loop)->run_part(omp_get_thread_num(), omp_get_num_threads());
+}
+
+}  // namespace
+
+void parallel_for(std::int64_t count, std::int64_t grain,
+                  const std::function<void(std::int64_t, std::int64_t)>& body) {
+  const std::int64_t parts =
+      std::min<std::int64_t>(ThreadLimit::current(), count / std::max<std::int64_t>(grain, 1));
+  if (parts <= 1) {
+    if (count > 0) body(0, count);
+    return;
+  }
+  Loop loop{count, std::max<std::int64_t>(grain, 1), &body};
+  GOMP_parallel(run_part_of, &loop, static_cast<unsigned>(parts), 0);
+}
+
+}  // namespace keel
