@@ -1,0 +1,99 @@
+#pragma once
+
+// What the tests of operators and models share: random inputs, one function recorded in f32 and f64 alike, and
+// error bounds that follow from the arithmetic.
+
+#include <boost/test/tools/assertion_result.hpp>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "keel/graph/plan.hpp"
+#include "keel/graph/tape.hpp"
+#include "keel/runtime/tensor.hpp"
+
+namespace keel::test {
+
+/// The largest relative error of one correctly rounded f32 operation.
+inline constexpr double unit_roundoff = 0x1p-24;
+
+/// A bound, times `unit_roundoff` and the terms' magnitudes, on the error of a sum of `terms` rounded products
+/// in any order. Rounding errors are as good as independent, so they grow with the root of their number
+/// (Higham and Mary 2019; the factor 4 is their lambda), not with the number itself.
+double summation_error(std::int64_t terms);
+
+/// Normal random numbers times `scale` plus `offset`, the same for the same seed. They are rounded to f32, so
+/// that a copy in f64 holds the very same numbers.
+Tensor random_tensor(const Shape& shape, std::uint64_t seed, double scale = 1.0, double offset = 0.0);
+/// One f32 tensor a shape, from consecutive seeds.
+std::vector<Tensor> random_tensors(std::initializer_list<Shape> shapes, std::uint64_t seed = 1);
+/// `count` labels in [0, classes).
+Tensor random_labels(std::int64_t count, std::int64_t classes, std::uint64_t seed = 1);
+
+/// The same elements in the floating-point type `dtype`; labels stay s32.
+Tensor converted(const Tensor& tensor, DType dtype);
+/// The elements of an f32 or f64 tensor, each of which a double holds exactly.
+std::vector<double> values(const Tensor& tensor);
+
+/// The function under test, recorded on the tape of its inputs.
+using Function = std::function<std::vector<Var>(std::span<const Var>)>;
+
+struct Evaluation {
+  std::vector<std::vector<double>> outputs;
+  std::vector<std::vector<double>> gradients;  ///< of each input that is not s32, by output 0
+  std::vector<std::string> steps;              ///< the plan's operators, in order
+  std::vector<std::string> implementations;    ///< of each step
+};
+
+struct EvaluationOptions {
+  DType dtype = DType::f32;
+  bool fused = false;           ///< with every fusion rule, else with none
+  bool differentiated = true;   ///< with gradients, under a random upstream gradient of output 0
+  bool absolute = false;        ///< of the absolute values of all inputs and of the upstream gradient
+  std::vector<Tensor> inputs;   ///< f32 or s32, converted to `dtype`
+  std::uint64_t upstream = 77;  ///< seed of the upstream gradient
+};
+
+/// Records `function` and, where asked, its derivative, compiles and runs it once.
+Evaluation evaluate(const Function& function, const EvaluationOptions& options);
+
+/// The upstream gradient that `evaluate` uses for an output of that shape.
+Tensor upstream_gradient(const Shape& shape, std::uint64_t seed = 77);
+
+/// Whether every |actual - expected| is at most its bound; the text names the worst element.
+boost::test_tools::assertion_result within(std::span<const double> actual, std::span<const double> expected,
+                                           std::span<const double> bounds);
+boost::test_tools::assertion_result within(std::span<const double> actual, std::span<const double> expected,
+                                           double bound);
+
+/// Checks the f32 kernels of `function`, which must be made of sums of products alone, and of its derivative
+/// against the f64 reference on the same numbers. No result may be off by more than `summation_error(terms)`
+/// times what the same sum of absolute values comes to.
+void check_sums_of_products(const Function& function, const std::vector<Tensor>& inputs, std::int64_t terms);
+
+/// Checks that f32 and f64 give the same numbers to the last bit: for functions that only pass elements on.
+void check_exact(const Function& function, const std::vector<Tensor>& inputs);
+
+/// Whether `call` throws an Exception whose text contains all of `parts`.
+template <class Exception>
+boost::test_tools::assertion_result throws_with(const std::function<void()>& call,
+                                                std::initializer_list<std::string_view> parts) {
+  boost::test_tools::assertion_result result{true};
+  try {
+    call();
+  } catch (const Exception& exception) {
+    for (const auto part : parts) {
+      if (std::string_view{exception.what()}.find(part) != std::string_view::npos) continue;
+      result = false;
+      result.message() << "'" << part << "' is not in: " << exception.what();
+    }
+    return result;
+  }
+  result = false;
+  result.message() << "nothing was thrown";
+  return result;
+}
+
+}  // namespace keel::test

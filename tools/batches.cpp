@@ -1,0 +1,44 @@
+#include "keel/tools/batches.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace keel::tools {
+
+Split split(std::int64_t count, std::int64_t limit, const Rng& rng) {
+  std::vector<std::int32_t> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  Rng stream = rng.stream("split");
+  stream.shuffle(std::span{order});
+  const auto training = order.begin() + count * 4 / 5;
+  Split result{{order.begin(), training}, {training, order.end()}};
+  if (limit > 0 && limit < std::ssize(result.training))
+    result.training.resize(static_cast<std::size_t>(limit));
+  return result;
+}
+
+BatchGatherer::BatchGatherer(const ImageSet& set, std::int64_t batch_size)
+    : set_(set),
+      image_buffer_(std::make_shared<Buffer>(static_cast<std::size_t>(batch_size * set.height * set.width) *
+                                             sizeof(float))),
+      label_buffer_(std::make_shared<Buffer>(static_cast<std::size_t>(batch_size) * sizeof(std::int32_t))) {}
+
+void BatchGatherer::gather(std::span<const std::int32_t> indices) {
+  const auto count = static_cast<std::int64_t>(indices.size());
+  const auto pixels = set_.height * set_.width;
+  if (!images_.defined() || images_.shape()[0] != count) {
+    images_ = Tensor{image_buffer_, 0, {Shape{count, pixels}, DType::f32}};
+    labels_ = Tensor{label_buffer_, 0, {Shape{count}, DType::s32}};
+  }
+  float* dst = images_.data<float>().data();
+  std::int32_t* label = labels_.data<std::int32_t>().data();
+  for (const auto index : indices) {
+    const auto image = set_.image(index);
+    for (std::size_t i = 0; i < image.size(); ++i)
+      dst[i] = static_cast<float>(image[i]) * (2.0F / 255.0F) - 1.0F;
+    dst += image.size();
+    *label++ = set_.labels[static_cast<std::size_t>(index)];
+  }
+}
+
+}  // namespace keel::tools

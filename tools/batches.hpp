@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "keel/runtime/rng.hpp"
+#include "keel/runtime/tensor.hpp"
+#include "keel/tools/image_set.hpp"
+
+namespace keel::tools {
+
+/// Which images of the training set a run trains on, and which it validates on.
+struct Split {
+  std::vector<std::int32_t> training;
+  std::vector<std::int32_t> validation;
+};
+
+/// Splits `count` images at random, four fifths for training; of these only the first `limit` are kept, if it
+/// is positive.
+Split split(std::int64_t count, std::int64_t limit, const Rng& rng);
+
+/// Gathers images from bytes into batches for a network. A pixel becomes (x / 255 - 0.5) / 0.5, in [-1, 1].
+class BatchGatherer {
+ public:
+  /// For batches of up to `batch_size` of the images of `set`, which must outlive the gatherer.
+  BatchGatherer(const ImageSet& set, std::int64_t batch_size);
+
+  /// Fills the batch with the images named by `indices`, at most `batch_size` of them.
+  void gather(std::span<const std::int32_t> indices);
+
+  /// (N, height * width) f32 and (N) s32, as of the last `gather`; the same memory every time.
+  [[nodiscard]] const Tensor& images() const { return images_; }
+  [[nodiscard]] const Tensor& labels() const { return labels_; }
+
+ private:
+  const ImageSet& set_;
+  std::shared_ptr<Buffer> image_buffer_;
+  std::shared_ptr<Buffer> label_buffer_;
+  Tensor images_;
+  Tensor labels_;
+};
+
+}  // namespace keel::tools

@@ -1,0 +1,116 @@
+#include "keel/tools/compare.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "keel/tools/compare_table.hpp"
+#include "keel/tools/data_set.hpp"
+#include "keel/tools/output_folder.hpp"
+#include "keel/tools/progress.hpp"
+#include "keel/tools/results.hpp"
+#include "keel/tools/worker_pool.hpp"
+
+namespace keel::tools {
+namespace {
+
+// Both arms of a seed stand side by side, so that an interrupted command has whole pairs.
+std::vector<RunSettings> settings_of(const CommonOptions& options) {
+  std::vector<RunSettings> runs;
+  for (int i = 0; i < options.seeds; ++i) {
+    for (const char* model : {"plain", "bn"}) {
+      RunSettings run = options.run;
+      run.model = model;
+      run.seed = options.seed + static_cast<std::uint64_t>(i);
+      runs.push_back(run);
+    }
+  }
+  return runs;
+}
+
+void require_trainable(const CommonOptions& options, const DataSet& data) {
+  if (data.train.size() < 5) {
+    throw DataError{
+        fmt::format("'{}' has {} training images; at least 5 are needed to split some off for validation",
+                    data.name, data.train.size())};
+  }
+  auto count = data.train.size() * 4 / 5;
+  if (options.run.limit > 0) count = std::min(count, options.run.limit);
+  if (count % options.run.batch_size == 1) {
+    throw UsageError{
+        fmt::format("{} training images in batches of {} leave a last batch of one, on which batch "
+                    "normalization can't train; "
+                    "choose another --batch-size or --limit",
+                    count, options.run.batch_size)};
+  }
+}
+
+std::vector<RunResult> run_all(std::span<const RunSettings> settings, const DataSet& data,
+                               const CommonOptions& options, const std::stop_token& stop) {
+  Progress progress{static_cast<int>(settings.size()) * options.run.epochs, options.quiet};
+  std::vector<std::optional<RunResult>> results(settings.size());
+  std::vector<std::function<void()>> jobs;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    jobs.emplace_back([&, i] {
+      const auto report = [&](const EpochResult& epoch) { progress.epoch_done(settings[i], epoch); };
+      results[i] = train(settings[i], data, report, stop);
+    });
+  }
+  run_jobs(jobs, options.threads, stop);
+  std::vector<RunResult> finished;
+  for (auto& result : results) {
+    if (result) finished.push_back(std::move(*result));
+  }
+  return finished;
+}
+
+Json summary_json(std::span<const SeedPair> pairs) {
+  Json json = Json::object();
+  for (const auto& measure : compared_measures()) {
+    const auto plain = values(pairs, &SeedPair::plain, measure);
+    const auto bn = values(pairs, &SeedPair::bn, measure);
+    if (plain.empty()) continue;
+    json[measure.key] = {{"plain", to_json(summarize(plain))},
+                         {"bn", to_json(summarize(bn))},
+                         {"difference", to_json(paired_difference(plain, bn))}};
+  }
+  return json;
+}
+
+ExitStatus report_end(std::span<const RunResult> finished, bool interrupted, std::size_t asked) {
+  ExitStatus status = ExitStatus::done;
+  for (const auto& run : finished) {
+    if (!run.diverged) continue;
+    fmt::print(stderr, "keel: the {} run with seed {} diverged: {}; try a lower --learning-rate\n",
+               run.settings.model, run.settings.seed, run.divergence);
+    status = ExitStatus::failed;
+  }
+  if (!interrupted) return status;
+  fmt::print(stderr, "keel: interrupted; {} of {} runs were finished and are kept\n", finished.size(), asked);
+  return ExitStatus::interrupted;
+}
+
+}  // namespace
+
+ExitStatus compare(const CommonOptions& options, const std::vector<std::string>& arguments,
+                   const Interrupt& interrupt) {
+  CommandRecord record{.arguments = arguments, .threads = options.threads};
+  OutputFolder folder{
+      options.out.empty() ? default_output_folder("compare") : std::filesystem::path{options.out},
+      options.force};
+  const DataSet data = load_data_set(options.data);
+  require_trainable(options, data);
+  const auto settings = settings_of(options);
+  const auto finished = run_all(settings, data, options, interrupt.token());
+  const bool interrupted = finished.size() < settings.size();
+  if (!finished.empty()) {
+    const auto pairs = pair_by_seed(finished);
+    print_comparison(pairs, data, options);
+    const auto path =
+        folder.write("results.json", results_json(record, data, finished, summary_json(pairs)).dump(1));
+    fmt::print("\nresults: {}\n", path.string());
+  }
+  return report_end(finished, interrupted, settings.size());
+}
+
+}  // namespace keel::tools

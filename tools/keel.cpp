@@ -1,0 +1,62 @@
+// The keel program: reads the command line, runs a command, turns exceptions into a sentence and an exit
+// status.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "keel/runtime/onednn.hpp"
+#include "keel/tools/compare.hpp"
+#include "keel/tools/image_set.hpp"
+#include "keel/tools/results.hpp"
+
+namespace {
+
+using namespace keel::tools;  // NOLINT(google-build-using-namespace)
+
+ExitStatus run(CLI::App& app, int argc, char** argv) {
+  const Interrupt interrupt;
+  app.set_help_flag("--help", "print this and exit");
+  app.set_version_flag(
+      "--version",
+      [] {
+        return fmt::format("keel {} (oneDNN {}, {})", keel_version(), keel::onednn::version(),
+                           keel::onednn::instruction_set());
+      },
+      "print keel's version, oneDNN's and the instruction set in use, and exit");
+  app.require_subcommand(1);
+  ExitStatus status = ExitStatus::done;
+  const std::vector<std::string> arguments(argv, argv + argc);
+
+  CommonOptions compare_options;
+  auto* compare_command = app.add_subcommand(
+      "compare", "train the same network without and with batch normalization, and compare them");
+  add_common_options(*compare_command, compare_options);
+  compare_command->callback([&] { status = compare(compare_options, arguments, interrupt); });
+
+  app.parse(argc, argv);
+  return status;
+}
+
+int fail(const char* what, ExitStatus status) {
+  fmt::print(stderr, "keel: {}\n", what);
+  return static_cast<int>(status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"keel: batch normalization, measured", "keel"};
+  try {
+    return static_cast<int>(run(app, argc, argv));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    return fail(fmt::format("{}; see keel --help", error.what()).c_str(), ExitStatus::usage);
+  } catch (const UsageError& error) {
+    return fail(error.what(), ExitStatus::usage);
+  } catch (const DataError& error) {
+    return fail(error.what(), ExitStatus::data);
+  } catch (const std::exception& error) {
+    return fail(error.what(), ExitStatus::failed);
+  }
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "keel/tools/image_set.hpp"
+#include "keel/tools/statistics.hpp"
+#include "keel/tools/training_run.hpp"
+
+namespace keel::tools {
+
+/// JSON whose keys keep the order in which they are written.
+using Json = nlohmann::ordered_json;
+
+/// What every results.json says of the command that made it, besides its runs and their summary.
+struct CommandRecord {
+  std::vector<std::string> arguments;  ///< the command line, program first
+  int threads = 1;
+  std::chrono::system_clock::time_point started = std::chrono::system_clock::now();
+};
+
+/// The whole of a results.json, schema 1. Numbers that are not finite become null.
+Json results_json(const CommandRecord& command, const DataSet& data, std::span<const RunResult> runs,
+                  Json summary);
+
+Json to_json(const RunResult& run);
+/// {mean, sd}; sd null where there is none.
+Json to_json(const Summary& summary);
+/// {mean, low, high, p}; null where there are none.
+Json to_json(const PairedDifference& difference);
+
+/// keel's own version, "0.1.0".
+std::string keel_version();
+/// The processor's name as the system tells it.
+std::string processor_name();
+
+}  // namespace keel::tools
