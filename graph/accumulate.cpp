@@ -44,7 +44,8 @@ class AccumulateOp final : public Operator {
   }
 
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
-    return std::vector<Var>(context.inputs.size(), context.output_grads[0]);
+    std::vector<Var> grads(context.inputs.size(), context.output_grads[0]);
+    return grads;
   }
 
   // Only the first term: later ones are still to be read when the sum's first element is written.

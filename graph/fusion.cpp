@@ -1,5 +1,7 @@
 #include "keel/graph/fusion.hpp"
 
+#include <algorithm>
+
 namespace keel {
 
 Rewriter::Rewriter(Program& program, std::span<const std::size_t> outputs)
@@ -32,7 +34,8 @@ std::size_t Rewriter::add_value(ValueType type) {
   return program_.values.size() - 1;
 }
 
-void Rewriter::settle() {
+std::size_t Rewriter::settle() {
+  const auto first = static_cast<std::size_t>(std::ranges::find(removed_, 1) - removed_.begin());
   std::vector<Node> kept;
   kept.reserve(program_.nodes.size());
   for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
@@ -40,6 +43,7 @@ void Rewriter::settle() {
   }
   program_.nodes = std::move(kept);
   index();
+  return first;
 }
 
 void fuse(Program& program, std::span<const std::size_t> outputs, std::span<const FusionRule> rules) {
@@ -47,7 +51,7 @@ void fuse(Program& program, std::span<const std::size_t> outputs, std::span<cons
   for (const auto& rule : rules) {
     for (std::size_t i = 0; i < rewriter.node_count();) {
       if (rule.apply(rewriter, i)) {
-        rewriter.settle();  // what stood behind the removed nodes has moved up; look at this place again
+        i = std::min(i, rewriter.settle());  // what stood behind the removed nodes has moved up
       } else {
         ++i;
       }

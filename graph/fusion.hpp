@@ -34,8 +34,9 @@ class Rewriter {
   std::size_t add_value(ValueType type);
   /// Marks a node for removal: its work is done elsewhere now.
   void remove(std::size_t index) { removed_[index] = 1; }
-  /// Carries out the removals and brings producers and readers up to date. Called between rules' rewrites.
-  void settle();
+  /// Carries out the removals and brings producers and readers up to date. Returns the first place that
+  /// changed.
+  std::size_t settle();
 
  private:
   void index();

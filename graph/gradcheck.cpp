@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "keel/graph/gradients.hpp"
 #include "keel/graph/plan.hpp"
@@ -126,9 +127,10 @@ class Check {
     for (std::size_t i = 0; i < elements.size(); ++i) {
       const double difference = numeric(elements[i]);
       const double allowed = options_.absolute_tolerance + options_.relative_tolerance * std::abs(difference);
-      const double excess = std::abs(grad[i] - difference) / allowed;
-      // Written so that a NaN counts as the worst.
-      if (!(excess <= worst.excess)) worst = {i, grad[i], difference, excess};
+      const double ratio = std::abs(grad[i] - difference) / allowed;
+      // What is not a number is as wrong as can be.
+      const double excess = std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio;
+      if (excess > worst.excess) worst = {i, grad[i], difference, excess};
     }
     const bool ok = worst.excess <= 1.0;
     report.ok = report.ok && ok;

@@ -139,6 +139,12 @@ std::vector<Var> gradients(std::span<const Var> outputs, std::span<const Var> ou
                             describe(where), outputs.size(), output_grads.size())};
   }
   Tape& tape = outputs[0].tape();
+  for (const auto vars : {outputs, output_grads, wrt}) {
+    for (const auto& var : vars) {
+      if (&var.tape() != &tape)
+        throw Error{fmt::format("gradients at {}: its values are on different tapes", describe(where))};
+    }
+  }
   Backward backward{tape, wrt};
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].type() != output_grads[i].type()) {

@@ -52,7 +52,9 @@ class BlockBuilder {
       const auto& node = program_.nodes[i];
       if (node.outputs.empty() || grouped_[block_of_[node.outputs[0]]] != 0) continue;
       for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-        if (node.op->may_overwrite(k) && take_over(node.inputs[k], node.outputs[0], i)) break;
+        // A value that is also another input would still be read after it was overwritten.
+        if (!node.op->may_overwrite(k) || std::ranges::count(node.inputs, node.inputs[k]) > 1) continue;
+        if (take_over(node.inputs[k], node.outputs[0], i)) break;
       }
     }
   }

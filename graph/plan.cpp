@@ -10,7 +10,7 @@
 namespace keel {
 
 Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& options)
-    : program_(tape.program()) {
+    : program_(tape.program()), tape_(tape.life()) {
   std::vector<std::size_t> ids;
   for (const auto& output : outputs) {
     if (&output.tape() != &tape) throw Error{"a plan's outputs must be on the tape that it compiles"};
@@ -74,6 +74,14 @@ void Plan::place(const std::vector<std::size_t>& outputs, Binding::Scratch& scra
       unbound_.push_back(id);
     }
   }
+}
+
+void Plan::bind(const Var& input, const Tensor& tensor) {
+  const auto life = input.tape().life();
+  if (life.owner_before(tape_) || tape_.owner_before(life)) {
+    throw Error{fmt::format("value {} is on another tape than the plan's", input.id())};
+  }
+  bind(input.id(), tensor);
 }
 
 void Plan::bind(std::size_t input, const Tensor& tensor) {

@@ -35,9 +35,9 @@ class Plan {
   ~Plan() = default;
 
   /// Uses the elements of `tensor` as `input` from the next run on, without copying them; they must stay
-  /// alive until then. Throws ShapeError when the type differs, Error when the Var is not an input that the
-  /// plan reads.
-  void bind(const Var& input, const Tensor& tensor) { bind(input.id(), tensor); }
+  /// alive until then. Throws ShapeError when the type differs, Error when the Var is not an input of the
+  /// plan's tape.
+  void bind(const Var& input, const Tensor& tensor);
   /// The same by the value's number, for a plan that has outlived its tape.
   void bind(std::size_t input, const Tensor& tensor);
 
@@ -62,6 +62,7 @@ class Plan {
   [[noreturn]] void fail_at(std::size_t step) const;
 
   Program program_;
+  std::weak_ptr<const void> tape_;            // only to be compared with
   std::vector<std::unique_ptr<Slot>> slots_;  // by value
   std::vector<std::unique_ptr<Slot>> scratch_slots_;
   std::vector<Kernel> kernels_;

@@ -45,9 +45,10 @@ Var Tape::stored(const Tensor& tensor, std::string name) {
     throw Error{fmt::format("'{}' is {}, but the same memory is on the tape as {}", name,
                             to_string(tensor.type()), to_string(type))};
   }
-  stored_.emplace(tensor.bytes(), program_.values.size());
-  return append(
-      {.type = tensor.type(), .kind = ValueKind::stored, .name = std::move(name), .storage = tensor});
+  const Var added =
+      append({.type = tensor.type(), .kind = ValueKind::stored, .name = std::move(name), .storage = tensor});
+  stored_.emplace(tensor.bytes(), added.id());
+  return added;
 }
 
 namespace {
@@ -72,6 +73,11 @@ std::vector<Var> Tape::record(std::shared_ptr<const Operator> op, std::span<cons
     node.inputs.push_back(input.id());
   }
   const auto input_types = program_.types(node.inputs);
+  for (const auto index : node.op->mutates(input_types)) {
+    if (program_.values[node.inputs[index]].kind == ValueKind::stored) continue;
+    throw Error{fmt::format("{}: input {} would be overwritten, but is not a stored value",
+                            describe_call(*node.op, input_types, where), index)};
+  }
   std::vector<Var> outputs;
   try {
     for (const auto& type : node.op->infer(input_types)) {

@@ -41,6 +41,8 @@ class Tape {
   [[nodiscard]] const Program& program() const { return program_; }
   /// The handle of value `id`.
   [[nodiscard]] Var var(std::size_t id);
+  /// Expires with the tape and is equal for no two tapes.
+  [[nodiscard]] std::weak_ptr<const void> life() const { return life_; }
 
  private:
   Var append(Value value);

@@ -39,6 +39,7 @@ class Var {
 /// can take no further argument, learn where they were called.
 struct LocatedVar {
   // Implicit on purpose: the conversion is what captures the caller's line.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   LocatedVar(Var value, SourceLocation caller = SourceLocation::current())
       : var(std::move(value)), where(caller) {}
 

@@ -14,14 +14,14 @@ Mlp::Mlp(const MlpOptions& options) {
   linears_.emplace_back(inputs, options.classes);
 }
 
-Var Mlp::operator()(const Var& images, const SourceLocation& where) const {
+Var Mlp::operator()(const Var& images) const {
   Var hidden = images;
   for (std::size_t i = 0; i + 1 < linears_.size(); ++i) {
-    hidden = linears_[i](hidden, where);
-    if (i < norms_.size()) hidden = norms_[i](hidden, where);
-    hidden = relu(hidden, where);
+    hidden = linears_[i](hidden);
+    if (i < norms_.size()) hidden = norms_[i](hidden);
+    hidden = relu(hidden);
   }
-  return linears_.back()(hidden, where);
+  return linears_.back()(hidden);
 }
 
 }  // namespace keel

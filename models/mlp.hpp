@@ -5,7 +5,6 @@
 
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/linear.hpp"
-#include "keel/runtime/source_location.hpp"
 
 namespace keel {
 
@@ -23,7 +22,7 @@ class Mlp {
   explicit Mlp(const MlpOptions& options = {});
 
   /// images (N, inputs) to logits (N, classes).
-  Var operator()(const Var& images, const SourceLocation& where = SourceLocation::current()) const;
+  Var operator()(const Var& images) const;
 
   void visit(auto&& each) {
     for (std::size_t i = 0; i < linears_.size(); ++i) {

@@ -201,7 +201,7 @@ Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
   auto call = onednn::batch_norm_backward(data, options);
   call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
   call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
-  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
+  if (onednn::batch_norm_backward_takes_shift()) call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
   call.argument(DNNL_ARG_MEAN, vector, binding.input_slot(3));
   call.argument(DNNL_ARG_VARIANCE, vector, binding.input_slot(4));
   call.argument(DNNL_ARG_DIFF_DST, data, binding.input_slot(5));

@@ -49,7 +49,9 @@ Kernel nll_backward_loop(const Binding& binding) {
            labels = binding.input<const std::int32_t>(1), dst = binding.output<T>(0)] {
             std::fill_n(dst.get(), count * classes, T{0});
             for (std::int64_t i = 0; i < count; ++i) {
-              dst.get()[i * classes + labels.get()[i]] = -*grad.get() / static_cast<T>(count);
+              const auto label = labels.get()[i];
+              require_label(label, i, classes);
+              dst.get()[i * classes + label] = -*grad.get() / static_cast<T>(count);
             }
           },
           "loop"};
@@ -89,8 +91,10 @@ Kernel cross_entropy_backward_loop(const Binding& binding) {
             for (std::int64_t i = 0; i < count; ++i) {
               const T* row = log_probabilities.get() + i * classes;
               T* out = dst.get() + i * classes;
+              const auto label = labels.get()[i];
+              require_label(label, i, classes);
               for (std::int64_t j = 0; j < classes; ++j) out[j] = scale * std::exp(row[j]);
-              out[labels.get()[i]] -= scale;
+              out[label] -= scale;
             }
           },
           "loop"};

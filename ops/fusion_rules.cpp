@@ -37,6 +37,7 @@ bool fuse_batch_norm_relu(Rewriter& rewriter, std::size_t relu) {
   const auto forward = rewriter.producer(normalized);
   if (!forward || rewriter.as<BatchNormOp>(*forward) == nullptr || !is_f32(rewriter, normalized))
     return false;
+  if (normalized != rewriter.node(*forward).outputs[0]) return false;  // but its mean or variance
   auto settings = rewriter.as<BatchNormOp>(*forward)->settings();
   if (settings.fused_relu || rewriter.only_reader(normalized) != relu) return false;
   const auto rectified = rewriter.node(relu).outputs[0];

@@ -25,7 +25,7 @@ Kernel ReluOp::bind(const Binding& binding) const {
       [src = binding.input<const double>(0), dst = binding.output<double>(0), count = type.shape.elements()] {
         for (std::int64_t i = 0; i < count; ++i) {
           const double value = src.get()[i];
-          dst.get()[i] = value > 0.0 ? value : value * 0.0;  // times 0 keeps a NaN one
+          dst.get()[i] = value <= 0.0 ? 0.0 : value;  // NaN stays NaN
         }
       },
       "reference"};

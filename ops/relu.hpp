@@ -6,6 +6,7 @@
 namespace keel {
 
 /// dst = max(0, src), any shape, f32 or f64. The gradient at 0 is 0, as in PyTorch.
+/// In f32 NaN becomes 0, as oneDNN defines it; a training step still reports it, since its gradient is NaN.
 Var relu(const Var& src, const SourceLocation& where = SourceLocation::current());
 
 /// The operator behind `relu`.

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+#include <bit>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/types.hpp"
@@ -28,15 +32,21 @@ struct Stretch {
 };
 
 template <class T>
-void update(const Stretch<T>& stretch, T learning_rate, T momentum) {
+void update(const Stretch<T>& stretch, T learning_rate, T momentum, std::atomic<bool>& finite) {
+  // The bits of the exponent: all of them are set in what is not finite.
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  constexpr Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
   parallel_for(stretch.count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
     T* __restrict parameter = stretch.parameter;
     T* __restrict velocity = stretch.velocity;
     const T* __restrict grad = stretch.grad;
+    Bits found = 0;
     for (std::int64_t i = begin; i < end; ++i) {
       velocity[i] = momentum * velocity[i] + grad[i];
       parameter[i] -= learning_rate * velocity[i];
+      found |= static_cast<Bits>((std::bit_cast<Bits>(velocity[i]) & exponent) == exponent ? 1 : 0);
     }
+    if (found != 0) finite.store(false, std::memory_order_relaxed);
   });
 }
 
@@ -78,6 +88,7 @@ Kernel SgdUpdateOp::sweep(const Binding& binding) const {
   }
   return {[items, rate = binding.input<const double>(0), momentum = static_cast<T>(momentum_)] {
             const auto learning_rate = static_cast<T>(*rate.get());
+            std::atomic<bool> finite = true;
             Stretch<T> stretch{};
             for (const auto& item : items) {
               const Stretch<T> next{item.parameter.get(), item.velocity.get(), item.grad.get(), item.count};
@@ -85,10 +96,15 @@ Kernel SgdUpdateOp::sweep(const Binding& binding) const {
                 stretch.count += next.count;
                 continue;
               }
-              update(stretch, learning_rate, momentum);
+              update(stretch, learning_rate, momentum, finite);
               stretch = next;
             }
-            update(stretch, learning_rate, momentum);
+            update(stretch, learning_rate, momentum, finite);
+            if (!finite) {
+              throw NonFiniteError{
+                  "a gradient is not finite: the input was not, or the training diverged; the parameters are "
+                  "lost"};
+            }
           },
           "loop"};
 }

@@ -13,7 +13,8 @@ namespace keel {
 ///   velocity = momentum * velocity + grad,   parameter = parameter - learning_rate * velocity.
 ///
 /// parameters, velocities (both stored) and grads correspond one to one; the learning rate is a stored f64
-/// scalar, read at every run. Parameters that lie side by side in memory are updated in one sweep.
+/// scalar, read at every run. Parameters that lie side by side in memory are updated in one sweep. When a
+/// plan runs and a gradient is not finite, throws NonFiniteError; the parameters are then lost.
 void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities, std::span<const Var> grads,
                 const Var& learning_rate, double momentum,
                 const SourceLocation& where = SourceLocation::current());

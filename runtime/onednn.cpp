@@ -86,7 +86,7 @@ Call::Call(const dnnl::primitive_desc_base& primitive_desc)
 
 Call& Call::argument(int index, const Desc& desc, Slot& slot) {
   dnnl::memory memory{desc, engine(), DNNL_MEMORY_NONE};
-  const dnnl_memory_t handle = memory.get();
+  auto* handle = memory.get();
   execution_->memories.push_back(std::move(memory));
   execution_->arguments.push_back({index, handle});
   slot.follow([handle](void* data) { dnnl_memory_set_data_handle(handle, data); });
@@ -156,6 +156,10 @@ Call batch_norm_backward(const Desc& data, const BatchNormOptions& options) {
   return Call{Backward::primitive_desc{
       {kind, data, data, options.epsilon, flags_of(options)}, attributes(), engine(), forward}};
 #endif
+}
+
+bool batch_norm_backward_takes_shift() {
+  return DNNL_VERSION_MAJOR < 3;
 }
 
 Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options) {

@@ -63,6 +63,9 @@ struct BatchNormOptions {
 };
 Call batch_norm_forward(const Desc& data, const BatchNormOptions& options);
 Call batch_norm_backward(const Desc& data, const BatchNormOptions& options);
+/// Whether the backward primitive takes the shift, which it has no use for: 2.x insists on it, 3.x refuses
+/// it.
+bool batch_norm_backward_takes_shift();
 /// The workspace in which a fused ReLU passes its mask from forward to backward.
 Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options);
 

@@ -17,7 +17,7 @@ std::uint64_t mix(std::uint64_t z) {
 
 }  // namespace
 
-Rng::Rng(std::uint64_t seed) : key_(seed), state_{} {
+Rng::Rng(std::uint64_t seed) : key_(seed) {
   std::uint64_t word = seed;
   for (auto& s : state_) s = word = mix(word);
 }

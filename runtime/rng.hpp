@@ -41,7 +41,7 @@ class Rng {
 
  private:
   std::uint64_t key_;  // what derived streams are derived from
-  std::array<std::uint64_t, 4> state_;
+  std::array<std::uint64_t, 4> state_{};
 };
 
 }  // namespace keel

@@ -21,6 +21,7 @@ Tensor::Tensor(std::shared_ptr<Buffer> buffer, std::size_t offset, ValueType typ
 }
 
 Tensor Tensor::clone() const {
+  if (!defined()) return {};
   Tensor copy{type_};
   copy.assign({data_, type_.bytes()});
   return copy;

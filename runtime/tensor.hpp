@@ -47,7 +47,7 @@ class Tensor {
     return {reinterpret_cast<T*>(data_), static_cast<std::size_t>(type_.shape.elements())};
   }
 
-  /// A tensor of its own with the same elements.
+  /// A tensor of its own with the same elements; an undefined one of an undefined one.
   [[nodiscard]] Tensor clone() const;
 
  private:

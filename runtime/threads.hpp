@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 namespace keel {
 
@@ -25,10 +24,24 @@ class ThreadLimit {
   int previous_;
 };
 
+namespace detail {
+
+/// `parallel_for` with its body behind a pointer.
+void run_in_parts(std::int64_t count, std::int64_t grain,
+                  void (*body)(const void* context, std::int64_t begin, std::int64_t end),
+                  const void* context);
+
+}  // namespace detail
+
 /// Calls `body(begin, end)` for parts of [0, count) on as many threads as the calling thread's limit allows,
 /// each part at least `grain` long and starting at a multiple of `grain`; on the calling thread alone when
-/// one part is enough.
-void parallel_for(std::int64_t count, std::int64_t grain,
-                  const std::function<void(std::int64_t, std::int64_t)>& body);
+/// one part is enough. `body` must not throw.
+template <class Body>
+void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
+  const auto call = [](const void* context, std::int64_t begin, std::int64_t end) {
+    (*static_cast<const Body*>(context))(begin, end);
+  };
+  detail::run_in_parts(count, grain, call, &body);
+}
 
 }  // namespace keel

@@ -5,6 +5,11 @@
 
 namespace keel::tools {
 
+SplitSizes split_sizes(std::int64_t count, std::int64_t limit) {
+  const auto training = count * 4 / 5;
+  return {limit > 0 ? std::min(training, limit) : training, count - training};
+}
+
 Split split(std::int64_t count, std::int64_t limit, const Rng& rng) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), 0);

@@ -16,8 +16,17 @@ struct Split {
   std::vector<std::int32_t> validation;
 };
 
-/// Splits `count` images at random, four fifths for training; of these only the first `limit` are kept, if it
-/// is positive.
+/// How many images a run trains on, and how many it validates on.
+struct SplitSizes {
+  std::int64_t training = 0;
+  std::int64_t validation = 0;
+};
+
+/// Of `count` images four fifths are for training, of which only the first `limit` are used if it is
+/// positive.
+SplitSizes split_sizes(std::int64_t count, std::int64_t limit);
+
+/// Splits `count` images at random into parts of these sizes.
 Split split(std::int64_t count, std::int64_t limit, const Rng& rng);
 
 /// Gathers images from bytes into batches for a network. A pixel becomes (x / 255 - 0.5) / 0.5, in [-1, 1].

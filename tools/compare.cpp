@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "keel/tools/batches.hpp"
 #include "keel/tools/compare_table.hpp"
 #include "keel/tools/data_set.hpp"
 #include "keel/tools/output_folder.hpp"
@@ -34,8 +35,7 @@ void require_trainable(const CommonOptions& options, const DataSet& data) {
         fmt::format("'{}' has {} training images; at least 5 are needed to split some off for validation",
                     data.name, data.train.size())};
   }
-  auto count = data.train.size() * 4 / 5;
-  if (options.run.limit > 0) count = std::min(count, options.run.limit);
+  const auto count = split_sizes(data.train.size(), options.run.limit).training;
   if (count % options.run.batch_size == 1) {
     throw UsageError{
         fmt::format("{} training images in batches of {} leave a last batch of one, on which batch "
@@ -105,9 +105,10 @@ ExitStatus compare(const CommonOptions& options, const std::vector<std::string>&
   const bool interrupted = finished.size() < settings.size();
   if (!finished.empty()) {
     const auto pairs = pair_by_seed(finished);
+    const auto sizes = split_sizes(data.train.size(), options.run.limit);
     print_comparison(pairs, data, options);
-    const auto path =
-        folder.write("results.json", results_json(record, data, finished, summary_json(pairs)).dump(1));
+    const auto path = folder.write("results.json",
+                                   results_json(record, data, sizes, finished, summary_json(pairs)).dump(1));
     fmt::print("\nresults: {}\n", path.string());
   }
   return report_end(finished, interrupted, settings.size());

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "keel/tools/batches.hpp"
 #include "keel/tools/statistics.hpp"
 
 namespace keel::tools {
@@ -143,9 +144,7 @@ std::vector<double> values(std::span<const SeedPair> pairs, RunResult SeedPair::
 
 void print_comparison(std::span<const SeedPair> pairs, const DataSet& data, const CommonOptions& options) {
   if (pairs.empty()) return;
-  auto images = data.train.size() * 4 / 5;
-  const auto validation = data.train.size() - images;
-  if (options.run.limit > 0) images = std::min(images, options.run.limit);
+  const auto [images, validation] = split_sizes(data.train.size(), options.run.limit);
   fmt::print("{}: {} training, {} validation and {} test images of {} x {}, {} classes\n", data.name, images,
              validation, data.test.size(), data.train.height, data.train.width, data.classes);
   fmt::print("{}-128-{} with ReLU, SGD: batch {}, learning rate {}, momentum {}; {}\n",

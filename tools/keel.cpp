@@ -4,15 +4,28 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <span>
 
 #include "keel/runtime/onednn.hpp"
 #include "keel/tools/compare.hpp"
+#include "keel/tools/data_command.hpp"
 #include "keel/tools/image_set.hpp"
 #include "keel/tools/results.hpp"
 
 namespace {
 
 using namespace keel::tools;  // NOLINT(google-build-using-namespace)
+
+// CLI11 would only say that a command is missing.
+void require_known_command(const CLI::App& app, std::span<const std::string> arguments) {
+  if (arguments.size() < 2 || arguments[1].starts_with('-')) return;
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  if (std::ranges::count(names, arguments[1]) > 0) return;
+  throw UsageError{fmt::format("there is no command '{}', only {}; see keel --help", arguments[1],
+                               fmt::join(names, ", "))};
+}
 
 ExitStatus run(CLI::App& app, int argc, char** argv) {
   const Interrupt interrupt;
@@ -34,6 +47,10 @@ ExitStatus run(CLI::App& app, int argc, char** argv) {
   add_common_options(*compare_command, compare_options);
   compare_command->callback([&] { status = compare(compare_options, arguments, interrupt); });
 
+  DataOptions data_options;
+  add_data_command(app, data_options, interrupt.token(), status);
+
+  require_known_command(app, arguments);
   app.parse(argc, argv);
   return status;
 }

@@ -1,24 +1,57 @@
 #include "keel/tools/options.hpp"
 
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "keel/runtime/threads.hpp"
 
 namespace keel::tools {
+namespace {
+
+// CLI11's own conversions let numbers that don't fit and NaN pass.
+CLI::Validator seed_number() {
+  return {[](const std::string& text) -> std::string {
+            std::uint64_t seed = 0;
+            const auto* end = text.data() + text.size();
+            const auto [stop, error] = std::from_chars(text.data(), end, seed);
+            if (error == std::errc{} && stop == end) return "";
+            return "a seed is a whole number from 0 to 18446744073709551615, not '" + text + "'";
+          },
+          ""};
+}
+
+CLI::Validator number_between(double low, double high) {
+  return {[=](const std::string& text) -> std::string {
+            double value = std::nan("");
+            if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return "";
+            return fmt::format("it must be a number from {} to {}, not '{}'", low, high, text);
+          },
+          ""};
+}
+
+}  // namespace
+
+void add_data_option(CLI::App& command, std::string& name) {
+  command
+      .add_option(
+          "--data", name,
+          "digits, drawn by keel itself; mnist, from the cache folder; or a folder with the four IDX files")
+      ->type_name("digits|mnist|DIR")
+      ->capture_default_str();
+}
+
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning) {
+  command.add_option("--seed", seed, meaning)->type_name("S")->check(seed_number())->capture_default_str();
+}
 
 void add_common_options(CLI::App& command, CommonOptions& options) {
   constexpr auto most = std::numeric_limits<std::int32_t>::max();
   options.threads = available_processors();
-  command
-      .add_option(
-          "--data", options.data,
-          "digits, drawn by keel itself; mnist, from the cache folder; or a folder with the four IDX files")
-      ->type_name("digits|mnist|DIR")
-      ->capture_default_str();
-  command
-      .add_option("--seed", options.seed, "first seed: of the split, the weights and the order of samples")
-      ->type_name("S")
-      ->capture_default_str();
+  add_data_option(command, options.data);
+  add_seed_option(command, options.seed, "first seed: of the split, the weights and the order of samples");
   command.add_option("--seeds", options.seeds, "number of seeds: S, S + 1, ...")
       ->type_name("K")
       ->check(CLI::Range(1, 100'000))
@@ -33,11 +66,11 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
       ->capture_default_str();
   command.add_option("--learning-rate", options.run.learning_rate, "of SGD, per step")
       ->type_name("RATE")
-      ->check(CLI::Range(0.0, 1e6))
+      ->check(number_between(0.0, 1e6))
       ->capture_default_str();
   command.add_option("--momentum", options.run.momentum, "of SGD, at least 0 and below 1")
       ->type_name("M")
-      ->check(CLI::Range(0.0, 0.999999))
+      ->check(number_between(0.0, 0.999999))
       ->capture_default_str();
   command
       .add_option("--limit", options.run.limit,

@@ -20,6 +20,12 @@ struct CommonOptions {
   bool quiet = false;
 };
 
+/// Adds `--data` to a command. `name` must outlive `command`, here and below.
+void add_data_option(CLI::App& command, std::string& name);
+
+/// Adds `--seed` to a command, checked strictly: neither -1 nor a number that does not fit passes.
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning);
+
 /// Adds these options to a command, with their checks, units and defaults. `options` must outlive `command`.
 void add_common_options(CLI::App& command, CommonOptions& options);
 

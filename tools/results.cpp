@@ -26,10 +26,6 @@ Json to_json(const EpochResult& epoch) {
           {"validation_accuracy", number(epoch.validation.accuracy)}};
 }
 
-std::int64_t validation_count(const DataSet& data) {
-  return data.train.size() - data.train.size() * 4 / 5;
-}
-
 }  // namespace
 
 Json to_json(const RunResult& run) {
@@ -60,8 +56,8 @@ Json to_json(const PairedDifference& difference) {
           {"p", number(difference.p)}};
 }
 
-Json results_json(const CommandRecord& command, const DataSet& data, std::span<const RunResult> runs,
-                  Json summary) {
+Json results_json(const CommandRecord& command, const DataSet& data, const SplitSizes& sizes,
+                  std::span<const RunResult> runs, Json summary) {
   Json array = Json::array();
   for (const auto& run : runs) array.push_back(to_json(run));
   const auto now = std::chrono::system_clock::now();
@@ -77,8 +73,8 @@ Json results_json(const CommandRecord& command, const DataSet& data, std::span<c
           {"dataset",
            {{"name", data.name},
             {"digest", data.digest},
-            {"train", data.train.size() - validation_count(data)},
-            {"validation", validation_count(data)},
+            {"train", sizes.training},
+            {"validation", sizes.validation},
             {"test", data.test.size()},
             {"shape", {data.train.height, data.train.width}},
             {"classes", data.classes}}},

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "keel/tools/batches.hpp"
 #include "keel/tools/image_set.hpp"
 #include "keel/tools/statistics.hpp"
 #include "keel/tools/training_run.hpp"
@@ -23,8 +24,8 @@ struct CommandRecord {
 };
 
 /// The whole of a results.json, schema 1. Numbers that are not finite become null.
-Json results_json(const CommandRecord& command, const DataSet& data, std::span<const RunResult> runs,
-                  Json summary);
+Json results_json(const CommandRecord& command, const DataSet& data, const SplitSizes& sizes,
+                  std::span<const RunResult> runs, Json summary);
 
 Json to_json(const RunResult& run);
 /// {mean, sd}; sd null where there is none.

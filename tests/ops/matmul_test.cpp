@@ -71,16 +71,10 @@ BOOST_AUTO_TEST_CASE(linear_with_and_without_bias_agrees_with_the_reference) {
 }
 
 BOOST_AUTO_TEST_CASE(the_products_of_the_mlp_are_not_left_to_oneDNN_s_reference) {
-  const auto first = test::evaluate(
-      [](Vars v) {
-        return std::vector{linear(v[0], v[1], v[2])};
-      },
-      {.inputs = random_tensors({{64, 784}, {128, 784}, {128}})});
-  const auto last = test::evaluate(
-      [](Vars v) {
-        return std::vector{linear(v[0], v[1], v[2])};
-      },
-      {.inputs = random_tensors({{64, 128}, {10, 128}, {10}})});
+  const auto first = test::evaluate([](Vars v) { return std::vector{linear(v[0], v[1], v[2])}; },
+                                    {.inputs = random_tensors({{64, 784}, {128, 784}, {128}})});
+  const auto last = test::evaluate([](Vars v) { return std::vector{linear(v[0], v[1], v[2])}; },
+                                   {.inputs = random_tensors({{64, 128}, {10, 128}, {10}})});
   for (const auto* result : {&first, &last}) {
     for (std::size_t i = 0; i < result->steps.size(); ++i) {
       const auto& implementation = result->implementations[i];
@@ -111,9 +105,8 @@ BOOST_AUTO_TEST_CASE(linear_names_features_and_bias_that_do_not_fit) {
   const Var weights = tape.input(Shape{5, 3});
   const int line = __LINE__ + 1;
   const auto call = [&] { linear(src, tape.input(Shape{5, 4})); };
-  BOOST_TEST(
-      throws_with<ShapeError>(call, {"linear(f32 (2, 3), f32 (5, 4))", "src has 3 features", "expect 4",
-                                     "matmul_test.cpp:" + std::to_string(line)}));
+  BOOST_TEST(throws_with<ShapeError>(call, {"linear(f32 (2, 3), f32 (5, 4))", "src has 3 features",
+                                            "expect 4", "matmul_test.cpp:" + std::to_string(line)}));
   BOOST_TEST(throws_with<ShapeError>([&] { linear(src, weights, tape.input(Shape{3})); },
                                      {"linear", "bias must be (5)", "not (3)"}));
   BOOST_TEST(throws_with<ShapeError>([&] { linear(src, weights, tape.input(Shape{1, 5})); }, {"not (1, 5)"}));

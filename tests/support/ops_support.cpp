@@ -1,5 +1,6 @@
 #include "ops_support.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -19,8 +20,8 @@ Tensor absolute(const Tensor& tensor) {
   return result;
 }
 
-std::vector<double> times(double factor, std::vector<double> values) {
-  for (auto& value : values) value *= factor;
+std::vector<double> scaled_magnitudes(double factor, std::vector<double> values) {
+  for (auto& value : values) value = factor * std::abs(value);
   return values;
 }
 
@@ -83,7 +84,8 @@ Evaluation evaluate(const Function& function, const EvaluationOptions& options) 
   for (const auto& input : options.inputs) {
     inputs.push_back(prepared(input));
     vars.push_back(tape.input(inputs.back().type(), "input " + std::to_string(vars.size())));
-    if (input.dtype() != DType::s32) floats.push_back(vars.back());
+    const bool frozen = std::ranges::count(options.frozen, vars.size() - 1) > 0;
+    if (input.dtype() != DType::s32 && !frozen) floats.push_back(vars.back());
   }
   auto results = function(vars);
   const auto outputs = results.size();
@@ -133,7 +135,8 @@ boost::test_tools::assertion_result within(std::span<const double> actual, std::
   }
   if (!result) {
     result.message() << "element " << worst << " is " << actual[worst] << ", not " << expected[worst]
-                     << ": off by " << std::abs(actual[worst] - expected[worst]) << ", allowed " << bounds[worst];
+                     << ": off by " << std::abs(actual[worst] - expected[worst]) << ", allowed "
+                     << bounds[worst];
   }
   return result;
 }
@@ -150,11 +153,13 @@ void check_sums_of_products(const Function& function, const std::vector<Tensor>&
   const double relative = summation_error(terms);
   for (std::size_t i = 0; i < expected.outputs.size(); ++i) {
     BOOST_TEST_CONTEXT("output " << i)
-    BOOST_TEST(within(actual.outputs[i], expected.outputs[i], times(relative, magnitude.outputs[i])));
+    BOOST_TEST(
+        within(actual.outputs[i], expected.outputs[i], scaled_magnitudes(relative, magnitude.outputs[i])));
   }
   for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
     BOOST_TEST_CONTEXT("gradient of input " << i)
-    BOOST_TEST(within(actual.gradients[i], expected.gradients[i], times(relative, magnitude.gradients[i])));
+    BOOST_TEST(within(actual.gradients[i], expected.gradients[i],
+                      scaled_magnitudes(relative, magnitude.gradients[i])));
   }
 }
 
@@ -165,6 +170,71 @@ void check_exact(const Function& function, const std::vector<Tensor>& inputs) {
     BOOST_TEST(within(actual.outputs[i], expected.outputs[i], 0.0));
   for (std::size_t i = 0; i < expected.gradients.size(); ++i)
     BOOST_TEST(within(actual.gradients[i], expected.gradients[i], 0.0));
+}
+
+BatchNormBounds batch_norm_bounds(const BatchNormCase& batch) {
+  const auto src = values(batch.src);
+  const auto gamma = values(batch.gamma);
+  const auto beta = values(batch.beta);
+  const bool given = batch.mean.defined();
+  const auto features = gamma.size();
+  const auto count = src.size() / features;
+  const auto n = static_cast<double>(count);
+  const double sum_error = summation_error(static_cast<std::int64_t>(count));
+  BatchNormBounds bounds;
+  bounds.dst.resize(src.size());
+  bounds.grad_src.resize(src.size());
+  for (std::size_t c = 0; c < features; ++c) {
+    double mean = 0.0;
+    double magnitude = 0.0;
+    for (std::size_t i = c; i < src.size(); i += features) {
+      mean += src[i] / n;
+      magnitude += std::abs(src[i]) / n;
+    }
+    if (given) mean = values(batch.mean)[c];
+    double variance = 0.0;
+    for (std::size_t i = c; i < src.size(); i += features) variance += std::pow(src[i] - mean, 2) / n;
+    if (given) variance = values(batch.variance)[c];
+
+    // Around a mean that is off by e, the squares add up to N (variance + e^2).
+    const double mean_error = given ? 0.0 : sum_error * magnitude + unit_roundoff * std::abs(mean);
+    const double variance_error =
+        given ? 0.0 : (sum_error + 4 * unit_roundoff) * variance + 2 * mean_error * mean_error;
+    const double inverse = 1.0 / std::sqrt(variance + batch.epsilon);
+    const double inverse_error =
+        variance_error / (2 * (variance + batch.epsilon)) + 4 * unit_roundoff;  // relative
+    const auto xhat = [&](std::size_t i) { return (src[i] - mean) * inverse; };
+    const auto xhat_error = [&](std::size_t i) {
+      return inverse * mean_error + std::abs(xhat(i)) * (inverse_error + 2 * unit_roundoff);
+    };
+
+    double dgamma = 0.0;
+    double dbeta = 0.0;
+    double dgamma_error = 0.0;
+    double dbeta_error = 0.0;
+    for (std::size_t i = c; i < src.size(); i += features) {
+      const double dy = batch.upstream[i];
+      dgamma += dy * xhat(i);
+      dbeta += dy;
+      dgamma_error += std::abs(dy) * (xhat_error(i) + sum_error * std::abs(xhat(i)));
+      dbeta_error += std::abs(dy) * sum_error;
+    }
+    for (std::size_t i = c; i < src.size(); i += features) {
+      const double scaled = std::abs(gamma[c] * xhat(i));
+      bounds.dst[i] = std::abs(gamma[c]) * xhat_error(i) + 2 * unit_roundoff * (scaled + std::abs(beta[c]));
+      const double dy = std::abs(batch.upstream[i]);
+      const double terms = given ? dy : dy + (std::abs(dbeta) + std::abs(xhat(i) * dgamma)) / n;
+      const double statistics_error =
+          (dbeta_error + std::abs(xhat(i)) * dgamma_error + xhat_error(i) * std::abs(dgamma)) / n;
+      bounds.grad_src[i] = std::abs(gamma[c]) * inverse *
+                           (terms * (inverse_error + 6 * unit_roundoff) + (given ? 0.0 : statistics_error));
+    }
+    bounds.mean.push_back(mean_error);
+    bounds.variance.push_back(variance_error);
+    bounds.grad_gamma.push_back(dgamma_error);
+    bounds.grad_beta.push_back(dbeta_error);
+  }
+  return bounds;
 }
 
 }  // namespace keel::test

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the tests of operators and models share: random inputs, one function recorded in f32 and f64 alike, and
-// error bounds that follow from the arithmetic.
+// What the tests of operators and models share: random inputs, one function recorded in f32 and f64 alike,
+// and error bounds that follow from the arithmetic.
 
 #include <boost/test/tools/assertion_result.hpp>
 #include <cstdint>
@@ -19,7 +19,11 @@ namespace keel::test {
 /// The largest relative error of one correctly rounded f32 operation.
 inline constexpr double unit_roundoff = 0x1p-24;
 
-/// A bound, times `unit_roundoff` and the terms' magnitudes, on the error of a sum of `terms` rounded products
+/// A bound on the error of one exponential or logarithm near 1: oneDNN's kernels evaluate polynomials, which
+/// are good to about 18 bits there (log(1) comes out as 1.4e-6).
+inline constexpr double transcendental_error = 0x1p-18;
+
+/// A bound, times the terms' magnitudes, on the error of a sum of `terms` rounded products
 /// in any order. Rounding errors are as good as independent, so they grow with the root of their number
 /// (Higham and Mary 2019; the factor 4 is their lambda), not with the number itself.
 double summation_error(std::int64_t terms);
@@ -42,18 +46,19 @@ using Function = std::function<std::vector<Var>(std::span<const Var>)>;
 
 struct Evaluation {
   std::vector<std::vector<double>> outputs;
-  std::vector<std::vector<double>> gradients;  ///< of each input that is not s32, by output 0
+  std::vector<std::vector<double>> gradients;  ///< of each differentiated input, by output 0
   std::vector<std::string> steps;              ///< the plan's operators, in order
   std::vector<std::string> implementations;    ///< of each step
 };
 
 struct EvaluationOptions {
   DType dtype = DType::f32;
-  bool fused = false;           ///< with every fusion rule, else with none
-  bool differentiated = true;   ///< with gradients, under a random upstream gradient of output 0
-  bool absolute = false;        ///< of the absolute values of all inputs and of the upstream gradient
-  std::vector<Tensor> inputs;   ///< f32 or s32, converted to `dtype`
-  std::uint64_t upstream = 77;  ///< seed of the upstream gradient
+  bool fused = false;               ///< with every fusion rule, else with none
+  bool differentiated = true;       ///< with gradients, under a random upstream gradient of output 0
+  bool absolute = false;            ///< of the absolute values of all inputs and of the upstream gradient
+  std::vector<Tensor> inputs;       ///< f32 or s32, converted to `dtype`
+  std::vector<std::size_t> frozen;  ///< inputs that are not differentiated; s32 ones never are
+  std::uint64_t upstream = 77;      ///< seed of the upstream gradient
 };
 
 /// Records `function` and, where asked, its derivative, compiles and runs it once.
@@ -75,6 +80,29 @@ void check_sums_of_products(const Function& function, const std::vector<Tensor>&
 
 /// Checks that f32 and f64 give the same numbers to the last bit: for functions that only pass elements on.
 void check_exact(const Function& function, const std::vector<Tensor>& inputs);
+
+/// How far f32 batch normalization may be off, element by element.
+struct BatchNormBounds {
+  std::vector<double> dst;
+  std::vector<double> mean;
+  std::vector<double> variance;
+  std::vector<double> grad_src;
+  std::vector<double> grad_gamma;
+  std::vector<double> grad_beta;
+};
+
+struct BatchNormCase {
+  Tensor src;
+  Tensor gamma;
+  Tensor beta;
+  std::vector<double> upstream;  ///< the gradient of dst
+  double epsilon = 1e-5;
+  Tensor mean = {};  ///< given statistics; undefined for the batch's own
+  Tensor variance = {};
+};
+
+/// The bounds, by following the rounding errors of a two-pass mean and variance through the formulas.
+BatchNormBounds batch_norm_bounds(const BatchNormCase& values);
 
 /// Whether `call` throws an Exception whose text contains all of `parts`.
 template <class Exception>

@@ -1,0 +1,139 @@
+#include "keel/ops/batch_norm.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "../support/ops_support.hpp"
+#include "keel/graph/gradients.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace {
+
+using namespace keel;
+using test::random_tensor;
+using test::throws_with;
+using test::unit_roundoff;
+
+using Vars = std::span<const Var>;
+
+std::vector<Var> trained(Vars v) {
+  const auto [dst, mean, variance] = batch_norm_training(v[0], v[1], v[2]);
+  return {dst, mean, variance};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(batch_norm_test)
+
+// First feature: mean 2, variance (1 + 0 + 1) / 3; second: mean 20, variance (100 + 100 + 0) / 3.
+BOOST_AUTO_TEST_CASE(three_samples_of_two_features_worked_by_hand) {
+  const Tensor src = Tensor::of<float>({3, 2}, {1, 30, 2, 10, 3, 20});
+  const Tensor gamma = Tensor::of<float>({2}, {2, -1});
+  const Tensor beta = Tensor::of<float>({2}, {0.5, 1});
+  const double a = 1 / std::sqrt(2.0 / 3 + 1e-5);
+  const double b = 10 / std::sqrt(200.0 / 3 + 1e-5);
+  const std::vector expected{0.5 - 2 * a, 1 - b, 0.5, 1 + b, 0.5 + 2 * a, 1.0};
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    const auto result =
+        test::evaluate(trained, {.dtype = dtype, .differentiated = false, .inputs = {src, gamma, beta}});
+    const double unit = dtype == DType::f32 ? unit_roundoff : 0x1p-53;
+    BOOST_TEST_CONTEXT(name_of(dtype)) {
+      BOOST_TEST(test::within(result.outputs[0], expected, 16 * unit * 3));
+      BOOST_TEST(test::within(result.outputs[1], std::vector<double>{2, 20}, 20 * 4 * unit));
+      BOOST_TEST(test::within(result.outputs[2], std::vector<double>{2.0 / 3, 200.0 / 3}, 67 * 8 * unit));
+    }
+  }
+}
+
+// E[x^2] - E[x]^2 would be off by 80 % and more here.
+BOOST_AUTO_TEST_CASE(the_variance_survives_a_large_mean) {
+  for (const double offset : {1e3, 1e4}) {
+    for (const auto& shape : {Shape{128, 16}, Shape{128, 10}, Shape{128, 20}, Shape{64, 24}, Shape{64, 1}}) {
+      const Shape features{shape[1]};
+      const std::vector inputs{random_tensor(shape, 1, 1.0, offset), random_tensor(features, 2),
+                               random_tensor(features, 3)};
+      const auto actual = test::evaluate(trained, {.differentiated = false, .inputs = inputs});
+      const auto expected =
+          test::evaluate(trained, {.dtype = DType::f64, .differentiated = false, .inputs = inputs});
+      for (std::size_t c = 0; c < expected.outputs[2].size(); ++c) {
+        BOOST_TEST(std::abs(actual.outputs[2][c] / expected.outputs[2][c] - 1) < 1e-5,
+                   to_string(shape) << ", offset " << offset << ", feature " << c << ": variance "
+                                    << actual.outputs[2][c] << ", not " << expected.outputs[2][c]);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_constant_feature_gives_beta_and_finite_gradients) {
+  for (const std::int64_t features : {16, 10, 20}) {
+    for (const auto dtype : {DType::f32, DType::f64}) {
+      const std::vector inputs{Tensor{Shape{8, features}}, random_tensor({features}, 2),
+                               random_tensor({features}, 3)};
+      const auto result = test::evaluate(trained, {.dtype = dtype, .inputs = inputs});
+      const auto beta = test::values(inputs[2]);
+      const auto count = static_cast<std::size_t>(features);
+      for (std::size_t i = 0; i < result.outputs[0].size(); ++i)
+        BOOST_TEST(result.outputs[0][i] == beta[i % count]);
+      BOOST_TEST(result.outputs[2] == std::vector<double>(count, 0.0), boost::test_tools::per_element());
+      for (const auto& gradient : result.gradients)
+        BOOST_TEST(std::ranges::all_of(gradient, [](double value) { return std::isfinite(value); }));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_of_one_is_refused_in_training_with_the_caller_s_line) {
+  Tape tape;
+  const Var src = tape.input(Shape{1, 4});
+  const Var gamma = tape.input(Shape{4});
+  const std::string line = "batch_norm_test.cpp:" + std::to_string(__LINE__ + 1);
+  const auto call = [&] { batch_norm_training(src, gamma, gamma); };
+  BOOST_TEST(throws_with<ShapeError>(call, {"batch_norm(f32 (1, 4), f32 (4), f32 (4))", line,
+                                            "needs more than one sample", "drop the batch of one"}));
+  BOOST_CHECK_NO_THROW(batch_norm_inference(src, gamma, gamma, gamma, gamma));
+}
+
+BOOST_AUTO_TEST_CASE(shapes_and_types_that_do_not_fit_are_named) {
+  Tape tape;
+  const Var src = tape.input(Shape{5, 4});
+  const Var four = tape.input(Shape{4});
+  const Var three = tape.input(Shape{3});
+  const Var image = tape.input(Shape{2, 4, 3, 3});
+  const Var wide = tape.input(Shape{4}, DType::f64);
+  const std::string line = "batch_norm_test.cpp:" + std::to_string(__LINE__ + 1);
+  const auto call = [&] { batch_norm_training(src, three, four); };
+  BOOST_TEST(throws_with<ShapeError>(call, {"batch_norm(", "gamma must be (4), not (3)", line}));
+  BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_training(src, four, three); }, {"beta must be (4)"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_training(image, four, four); },
+                                     {"src must have 2 axes, not 4 as in (2, 4, 3, 3)"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_training(src, wide, four); }, {"f32 and f64"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_inference(src, four, four, three, four); },
+                                     {"mean must be (4), not (3)"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_inference(src, four, four, four, three); },
+                                     {"variance must be (4), not (3)"}));
+}
+
+BOOST_AUTO_TEST_CASE(statistics_have_no_gradient_and_say_so) {
+  Tape tape;
+  const Var src = tape.input(Shape{5, 4}, DType::f64);
+  const Var four = tape.input(Shape{4}, DType::f64);
+  const Var mean = tape.input(Shape{4}, DType::f64);
+  const auto trained_mean = std::array{batch_norm_training(src, four, four).mean};
+  BOOST_TEST(throws_with<Error>(
+      [&] {
+        gradients(trained_mean, std::span{&mean, 1}, std::span{&src, 1});
+      },
+      {"mean and variance are for running averages"}));
+  const auto frozen = std::array{batch_norm_inference(src, four, four, mean, four)};
+  const auto upstream = std::array{tape.input(Shape{5, 4}, DType::f64)};
+  BOOST_TEST(throws_with<Error>(
+      [&] {
+        gradients(frozen, upstream, std::span{&mean, 1});
+      },
+      {"takes given statistics as constants"}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,145 @@
+#include "keel/ops/running_statistics.hpp"
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "../support/ops_support.hpp"
+#include "keel/ops/batch_norm.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace {
+
+using namespace keel;
+using test::converted;
+using test::throws_with;
+using test::values;
+
+constexpr double momentum = 0.1;
+
+// Batch norm in training with its update, of a batch given anew each run.
+struct Running {
+  explicit Running(const Shape& shape, DType dtype, double weight = momentum)
+      : mean{Shape{shape[1]}, dtype}, variance{Shape{shape[1]}, dtype}, gamma{mean.shape(), dtype} {
+    Tensor ones{mean.shape()};
+    std::ranges::fill(ones.data<float>(), 1.0F);
+    variance = converted(ones, dtype);
+    gamma = converted(ones, dtype);
+    beta = Tensor{mean.shape(), dtype};
+    src = tape.input(shape, dtype);
+    const auto result = batch_norm_training(src, tape.stored(gamma), tape.stored(beta));
+    update_running_statistics(tape.stored(mean), tape.stored(variance), result.mean, result.variance, weight,
+                              shape[0]);
+    plan = std::make_unique<Plan>(tape, std::span<const Var>{});
+  }
+
+  void operator()(const Tensor& batch) {
+    plan->bind(src, batch);
+    plan->run();
+  }
+
+  Tape tape;
+  Tensor mean;
+  Tensor variance;
+  Tensor gamma;
+  Tensor beta;
+  Var src;
+  std::unique_ptr<Plan> plan;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(running_statistics_test)
+
+// From (0, 1), two samples: the batch's variance d^2 / 4 counts twice, as d^2 / 2.
+BOOST_AUTO_TEST_CASE(one_update_by_a_batch_of_two) {
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    Running running{{2, 2}, dtype};
+    running(converted(Tensor::of<float>({2, 2}, {1, -4, 3, 0}), dtype));
+    const double error = dtype == DType::f32 ? 4 * test::unit_roundoff : 0x1p-50;
+    BOOST_TEST(test::within(values(running.mean), std::vector{0.1 * 2, 0.1 * -2}, error));
+    BOOST_TEST(test::within(values(running.variance), std::vector{0.9 + 0.1 * 2, 0.9 + 0.1 * 8}, 2 * error));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(several_updates_fade_the_past_geometrically) {
+  Running running{{4, 1}, DType::f64, 0.25};
+  double mean = 0.0;
+  double variance = 1.0;
+  for (const double center : {1.0, 5.0, -2.0}) {
+    // Deviations 1, -1, 1, -1: unbiased variance 4 / 3.
+    running(Tensor::of<double>({4, 1}, {center + 1, center - 1, center + 1, center - 1}));
+    mean = 0.75 * mean + 0.25 * center;
+    variance = 0.75 * variance + 0.25 * 4 / 3;
+    BOOST_TEST(std::abs(values(running.mean)[0] - mean) < 1e-15);
+    BOOST_TEST(std::abs(values(running.variance)[0] - variance) < 1e-15);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(f32_agrees_with_the_reference) {
+  for (const auto& shape : {Shape{2, 1}, Shape{3, 7}, Shape{64, 128}, Shape{33, 1031}}) {
+    const Tensor batch = test::random_tensor(shape, 1, 2.0, 0.5);
+    Running single{shape, DType::f32};
+    Running wide{shape, DType::f64};
+    single(batch);
+    wide(converted(batch, DType::f64));
+    // The values are below 10 in magnitude, their squares below 100; the update itself rounds three times.
+    const double error = test::summation_error(shape[0]);
+    BOOST_TEST(test::within(values(single.mean), values(wide.mean), momentum * 10 * error));
+    BOOST_TEST(test::within(values(single.variance), values(wide.variance), momentum * 100 * error));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(momentum_of_zero_and_of_one) {
+  const Tensor batch = Tensor::of<double>({2, 1}, {1, 3});
+  Running frozen{{2, 1}, DType::f64, 0.0};
+  frozen(batch);
+  BOOST_TEST(values(frozen.mean)[0] == 0.0);
+  BOOST_TEST(values(frozen.variance)[0] == 1.0);
+  Running last{{2, 1}, DType::f64, 1.0};
+  last(batch);
+  BOOST_TEST(values(last.mean)[0] == 2.0);
+  BOOST_TEST(values(last.variance)[0] == 2.0);
+}
+
+BOOST_AUTO_TEST_CASE(statistics_that_are_not_finite_are_reported_and_kept_out) {
+  for (const float wrong :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const auto dtype : {DType::f32, DType::f64}) {
+      for (const std::int64_t features : {3, 16}) {
+        Running running{{4, features}, dtype};
+        running(converted(test::random_tensor({4, features}, 1), dtype));
+        const auto mean = values(running.mean);
+        const auto variance = values(running.variance);
+        Tensor batch = test::random_tensor({4, features}, 2);
+        batch.data<float>()[static_cast<std::size_t>(features) + 2] = wrong;
+        BOOST_TEST(throws_with<NonFiniteError>(
+            [&] { running(converted(batch, dtype)); },
+            {"running_statistics at running_statistics_test.cpp:", "feature 2", "left as they were"}));
+        BOOST_TEST(values(running.mean) == mean, boost::test_tools::per_element());
+        BOOST_TEST(values(running.variance) == variance, boost::test_tools::per_element());
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(settings_and_shapes_that_make_no_sense_are_named) {
+  Tape tape;
+  const Tensor three{Shape{3}};
+  const Tensor four{Shape{4}};
+  const Var a = tape.stored(three);
+  const Var b = tape.stored(four);
+  const std::string line = "running_statistics_test.cpp:" + std::to_string(__LINE__ + 1);
+  const auto call = [&] { update_running_statistics(a, a, a, a, 1.5, 8); };
+  BOOST_TEST(
+      throws_with<ShapeError>(call, {"running_statistics", "momentum must be in [0, 1], not 1.5", line}));
+  BOOST_TEST(throws_with<ShapeError>([&] { update_running_statistics(a, a, a, a, momentum, 1); },
+                                     {"two values or more, not 1"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { update_running_statistics(a, a, b, a, momentum, 8); },
+                                     {"each statistic must be (3), not (4)"}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,115 @@
+// What the README says is true: its commands run, and its program is the one that is built.
+
+#include <fmt/format.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "../support/process.hpp"
+
+namespace keel::test {
+namespace {
+
+// The contents of the README's fenced blocks of one language.
+std::vector<std::string> blocks(const std::string& language) {
+  std::istringstream readme{read_file(source_root() / "README.md")};
+  std::vector<std::string> result;
+  bool inside = false;
+  for (std::string line; std::getline(readme, line);) {
+    if (inside && line == "```") {
+      inside = false;
+    } else if (inside) {
+      result.back() += line + '\n';
+    } else if (line == "```" + language) {
+      inside = true;
+      result.emplace_back();
+    }
+  }
+  return result;
+}
+
+std::vector<std::string> commands() {
+  std::vector<std::string> result;
+  for (const auto& block : blocks("sh")) {
+    std::istringstream lines{block};
+    for (std::string line; std::getline(lines, line);) result.push_back(line);
+  }
+  return result;
+}
+
+BOOST_AUTO_TEST_SUITE(readme)
+
+BOOST_AUTO_TEST_CASE(every_keel_command_runs_as_printed) {
+  const TemporaryFolder folder;
+  const auto cache = folder.path() / "cache";
+  const char* mnist = std::getenv("KEEL_MNIST_DIR");
+  std::size_t run = 0;
+  for (auto command : commands()) {
+    constexpr std::string_view program = "build/tools/keel ";
+    if (!command.starts_with(program)) continue;
+    command = command.substr(program.size());
+    if (command.find("mnist") != std::string::npos) {
+      if (mnist == nullptr) continue;
+      // The files come from a folder, not from the network; all else is as printed.
+      if (command == "data mnist") command += fmt::format(" --url 'file://{}'", mnist);
+    }
+    const auto finished = run_command(
+        fmt::format("XDG_CACHE_HOME='{}' '{}' {}", cache.string(), std::getenv("KEEL_PROGRAM"), command),
+        folder.path());
+    BOOST_TEST(finished.status == 0, command << ": " << finished.err);
+    ++run;
+  }
+  BOOST_TEST(run >= (mnist == nullptr ? 2U : 4U));
+}
+
+// tools/check runs this test, and CI runs both scripts; here it is enough that they are there and explain
+// themselves.
+BOOST_AUTO_TEST_CASE(every_other_command_is_a_script_that_can_be_run) {
+  std::size_t seen = 0;
+  for (const auto& command : commands()) {
+    if (!command.starts_with("tools/")) continue;
+    ++seen;
+    BOOST_TEST(run_command(fmt::format("test -x '{}'", command), source_root()).status == 0, command);
+  }
+  BOOST_TEST(seen == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(its_program_is_the_one_that_is_built) {
+  const auto programs = blocks("cpp");
+  BOOST_REQUIRE(programs.size() == 1U);
+  BOOST_TEST(programs[0] == read_file(source_root() / "tools/examples/classifier.cpp"));
+}
+
+BOOST_AUTO_TEST_CASE(its_program_learns) {
+  const TemporaryFolder folder;
+  const auto finished = run_command(std::getenv("KEEL_CLASSIFIER"), folder.path());
+  BOOST_TEST(finished.status == 0);
+  const auto loss = [&](const std::string& step) {
+    const auto at = finished.out.find(step);
+    return at == std::string::npos ? 1.0 : std::stod(finished.out.substr(at + step.size()));
+  };
+  BOOST_TEST(loss("step 500: loss ") < 0.5 * loss("step 100: loss "), finished.out);
+}
+
+// A stranger's project, with keel's sources where the README says.
+BOOST_AUTO_TEST_CASE(its_meson_project_builds_and_runs) {
+  const TemporaryFolder folder;
+  const auto project = blocks("meson");
+  BOOST_REQUIRE(project.size() == 1U);
+  std::ofstream{folder.path() / "meson.build"} << project[0];
+  const auto script = fmt::format(
+      "mkdir subprojects && ln -s '{0}' subprojects/keel && cp '{0}/tools/examples/classifier.cpp' mine.cpp "
+      "&&"
+      "meson setup build && ninja -C build && build/mine",
+      source_root().string());
+  const auto finished = run_command(script, folder.path());
+  BOOST_TEST(finished.status == 0, finished.out << finished.err);
+  BOOST_TEST(finished.out.find("step 500: loss 0.0") != std::string::npos, finished.out);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace keel::test

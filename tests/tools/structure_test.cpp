@@ -1,0 +1,80 @@
+// The house rules that a compiler does not enforce.
+
+#include <boost/test/unit_test.hpp>
+#include <regex>
+#include <sstream>
+
+#include "../support/process.hpp"
+
+namespace keel::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array folders{"runtime", "graph", "ops", "models", "tools"};
+
+std::size_t rank(const std::string& folder) {
+  return static_cast<std::size_t>(std::ranges::find(folders, folder) - folders.begin());
+}
+
+struct Include {
+  std::string file;    // "ops/relu.cpp"
+  std::string folder;  // of that file: "ops"
+  std::string target;  // "keel/graph/tape.hpp"
+  bool quoted;
+};
+
+std::vector<Include> includes() {
+  const std::regex pattern{R"re(^\s*#\s*include\s*(["<])([^">]+)[">])re"};
+  std::vector<Include> result;
+  for (const auto* folder : folders) {
+    for (const auto& entry : fs::recursive_directory_iterator(source_root() / folder)) {
+      const auto extension = entry.path().extension();
+      if (extension != ".cpp" && extension != ".hpp") continue;
+      std::istringstream content{read_file(entry.path())};
+      for (std::string line; std::getline(content, line);) {
+        std::smatch match;
+        if (!std::regex_search(line, match, pattern)) continue;
+        result.push_back({fs::relative(entry.path(), source_root()), folder, match[2], match[1] == "\""});
+      }
+    }
+  }
+  return result;
+}
+
+BOOST_AUTO_TEST_SUITE(structure)
+
+BOOST_AUTO_TEST_CASE(dependencies_run_one_way) {
+  const std::regex own{R"re(^keel/([a-z]+)/)re"};
+  std::size_t seen = 0;
+  for (const auto& include : includes()) {
+    std::smatch match;
+    if (!std::regex_search(include.target, match, own)) continue;
+    ++seen;
+    BOOST_TEST(rank(match[1]) < folders.size(), include.file << " includes " << include.target);
+    BOOST_TEST(rank(match[1]) <= rank(include.folder),
+               include.file << " includes " << include.target << ", which points the wrong way");
+  }
+  BOOST_TEST(seen > 100U);
+}
+
+BOOST_AUTO_TEST_CASE(own_headers_are_spelled_as_users_spell_them) {
+  for (const auto& include : includes()) {
+    if (!include.quoted) continue;
+    BOOST_TEST(include.target.starts_with("keel/"), include.file << " includes \"" << include.target << '"');
+  }
+}
+
+BOOST_AUTO_TEST_CASE(public_headers_do_not_need_onednn) {
+  for (const auto& include : includes()) {
+    const bool touches_onednn =
+        include.target.starts_with("dnnl") || include.target == "keel/runtime/onednn.hpp";
+    if (!touches_onednn || include.file == "runtime/onednn.hpp") continue;
+    BOOST_TEST(include.file.ends_with(".cpp"), include.file << " includes " << include.target);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace keel::test
