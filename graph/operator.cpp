@@ -19,4 +19,12 @@ std::vector<Var> Operator::vjp(const VjpContext&) const {
   throw Error{fmt::format("{} has no derivative", name())};
 }
 
+Cost Operator::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  Cost cost;
+  for (const auto& types : {inputs, outputs}) {
+    for (const auto& type : types) cost.bytes += static_cast<double>(type.bytes());
+  }
+  return cost;
+}
+
 }  // namespace keel

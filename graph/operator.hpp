@@ -70,6 +70,12 @@ struct VjpContext {
   SourceLocation where;               ///< the caller's line, which the adjoint nodes inherit
 };
 
+/// What one run of an operator costs: its arithmetic, and the memory that it has to touch at the least.
+struct Cost {
+  double flops = 0.0;  ///< floating-point operations; counted for products alone
+  double bytes = 0.0;  ///< read and written
+};
+
 /// A function of arrays: its name, shape rule, kernels and derivative. Operators hold their settings, never
 /// values, and do not change once made; nodes and plans share them.
 class Operator {
@@ -92,6 +98,11 @@ class Operator {
   /// Gradients of the inputs, one an input, undefined where `needed` is false or the gradient is zero
   /// everywhere, recorded as nodes on the same tape. Throws Error when the operator has no derivative.
   [[nodiscard]] virtual std::vector<Var> vjp(const VjpContext& context) const;
+
+  /// For profiles, and for the choice whether more than one thread pays. By default every value is touched
+  /// once.
+  [[nodiscard]] virtual Cost cost(std::span<const ValueType> inputs,
+                                  std::span<const ValueType> outputs) const;
 
   /// Inputs that the kernel overwrites: parameters and state. Such a node is never dropped as dead.
   [[nodiscard]] virtual std::vector<std::size_t> mutates(std::span<const ValueType>) const { return {}; }

@@ -3,11 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "keel/graph/layout.hpp"
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/threads.hpp"
 
 namespace keel {
+namespace {
+
+// Starting and joining threads costs some microseconds, and much more when other programs want the
+// processors: below ten microseconds of work on one thread, at rough figures for a processor of today, it
+// does not pay.
+bool is_worth_threads(const Cost& cost) {
+  constexpr double flops_per_microsecond = 100e3;
+  constexpr double bytes_per_microsecond = 40e3;
+  return cost.flops / flops_per_microsecond + cost.bytes / bytes_per_microsecond > 10.0;
+}
+
+}  // namespace
 
 Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& options)
     : program_(tape.program()), tape_(tape.life()) {
@@ -36,13 +50,17 @@ void Plan::bind_kernels(Binding::Scratch& scratch) {
     const auto output_types = program_.types(node.outputs);
     const auto inputs = slots_of(node.inputs);
     const auto outputs = slots_of(node.outputs);
+    const auto cost = node.op->cost(input_types, output_types);
+    const int threads = is_worth_threads(cost) ? ThreadLimit::current() : 1;
+    const ThreadLimit limit{threads};
     try {
-      kernels_.push_back(node.op->bind(Binding{input_types, inputs, output_types, outputs, scratch}));
+      auto kernel = node.op->bind(Binding{input_types, inputs, output_types, outputs, scratch});
+      kernels_.push_back({std::move(kernel.run), threads});
+      steps_.push_back({node, std::move(kernel.implementation), cost, threads});
     } catch (const std::exception& error) {
       throw Error{
           fmt::format("no kernel for {} at {}: {}", node.op->name(), describe(node.where), error.what())};
     }
-    steps_.push_back({node, kernels_.back().implementation});
   }
 }
 
@@ -99,14 +117,40 @@ void Plan::bind(std::size_t input, const Tensor& tensor) {
   slots_[input]->point_to(tensor.bytes());
 }
 
+std::vector<double> Plan::profile(int runs) {
+  using Clock = std::chrono::steady_clock;
+  run();
+  std::vector<std::vector<double>> samples(kernels_.size());
+  for (int i = 0; i < runs; ++i) {
+    for (std::size_t step = 0; step < kernels_.size(); ++step) {
+      const ThreadLimit limit{kernels_[step].threads};
+      const auto start = Clock::now();
+      kernels_[step].run();
+      samples[step].push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+    }
+  }
+  std::vector<double> medians;
+  for (auto& sample : samples) {
+    const auto middle = sample.begin() + std::ssize(sample) / 2;
+    std::ranges::nth_element(sample, middle);
+    medians.push_back(*middle);
+  }
+  return medians;
+}
+
 void Plan::run() {
   if (!unbound_.empty()) {
     throw Error{
         fmt::format("input '{}' of the plan has nothing bound to it yet", program_.values[unbound_[0]].name)};
   }
   std::size_t step = 0;
+  int threads = ThreadLimit::current();
+  const ThreadLimit restored_at_the_end{threads};
   try {
-    for (; step < kernels_.size(); ++step) kernels_[step].run();
+    for (; step < kernels_.size(); ++step) {
+      if (kernels_[step].threads != threads) ThreadLimit::set(threads = kernels_[step].threads);
+      kernels_[step].run();
+    }
   } catch (const Error&) {
     fail_at(step);
   }

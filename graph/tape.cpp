@@ -45,7 +45,7 @@ Var Tape::stored(const Tensor& tensor, std::string name) {
     throw Error{fmt::format("'{}' is {}, but the same memory is on the tape as {}", name,
                             to_string(tensor.type()), to_string(type))};
   }
-  const Var added =
+  Var added =
       append({.type = tensor.type(), .kind = ValueKind::stored, .name = std::move(name), .storage = tensor});
   stored_.emplace(tensor.bytes(), added.id());
   return added;

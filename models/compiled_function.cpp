@@ -11,6 +11,12 @@ CompiledFunction::CompiledFunction(Mode mode, Recording recording)
     : mode_(mode), recording_(std::move(recording)) {}
 
 const Plan& CompiledFunction::operator()(std::span<const Tensor> inputs) {
+  Plan& compiled = plan(inputs);
+  compiled.run();
+  return compiled;
+}
+
+Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
   key_.types.clear();
   for (const auto& input : inputs) key_.types.push_back(input.type());
   key_.threads = ThreadLimit::current();
@@ -18,7 +24,6 @@ const Plan& CompiledFunction::operator()(std::span<const Tensor> inputs) {
   if (found == compiled_.end()) found = compiled_.emplace(key_, compile(key_.types)).first;
   auto& [plan, ids] = found->second;
   for (std::size_t i = 0; i < inputs.size(); ++i) plan.bind(ids[i], inputs[i]);
-  plan.run();
   return plan;
 }
 

@@ -26,6 +26,9 @@ class CompiledFunction {
   /// hold the results until its next run.
   const Plan& operator()(std::span<const Tensor> inputs);
 
+  /// The plan for such inputs, bound to these, not run.
+  Plan& plan(std::span<const Tensor> inputs);
+
  private:
   struct Key {
     std::vector<ValueType> types;

@@ -31,6 +31,11 @@ class TrainingStep {
     return loss.dtype() == DType::f64 ? loss.data<double>()[0] : loss.data<float>()[0];
   }
 
+  /// The plan that such a batch is trained with, bound to it: to look at, or to profile.
+  Plan& plan(const Tensor& images, const Tensor& labels) {
+    return function_.plan(std::array{images, labels});
+  }
+
  private:
   static std::vector<Var> record_step(Model& model, Optimizer& optimizer, const Loss& loss, Tape& tape,
                                       std::span<const Var> inputs) {

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/log_softmax.hpp"
 #include "keel/ops/types.hpp"
+#include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -57,24 +59,37 @@ Kernel nll_backward_loop(const Binding& binding) {
           "loop"};
 }
 
+void exponentials(const double* src, double* dst, std::int64_t count) {
+  std::transform(src, src + count, dst, [](double value) { return std::exp(value); });
+}
+using loops::exponentials;
+
+// All exponentials in one sweep, since the rows of a classifier are shorter than a vector.
 template <class T>
 Kernel cross_entropy_loop(const Binding& binding) {
   const auto& shape = binding.input_type(0).shape;
   return {[count = shape[0], classes = shape[1], logits = binding.input<const T>(0),
            labels = binding.input<const std::int32_t>(1), loss = binding.output<T>(0),
-           log_probabilities = binding.output<T>(1)] {
-            T total = 0;
+           log_probabilities = binding.output<T>(1),
+           scratch = SlotView<T>{*binding.scratch(binding.input_type(0).bytes() +
+                                                  static_cast<std::size_t>(shape[0]) * sizeof(T))}] {
+            T* const dst = log_probabilities.get();
+            T* const powers = scratch.get();
+            T* const highest = powers + count * classes;
             for (std::int64_t i = 0; i < count; ++i) {
               const T* row = logits.get() + i * classes;
-              T* dst = log_probabilities.get() + i * classes;
+              highest[i] = *std::max_element(row, row + classes);
+              for (std::int64_t j = 0; j < classes; ++j) powers[i * classes + j] = row[j] - highest[i];
+            }
+            exponentials(powers, powers, count * classes);
+            T total = 0;
+            for (std::int64_t i = 0; i < count; ++i) {
               const auto label = labels.get()[i];
               require_label(label, i, classes);
-              const T highest = *std::max_element(row, row + classes);
-              T sum = 0;
-              for (std::int64_t j = 0; j < classes; ++j) sum += std::exp(row[j] - highest);
-              const T shift = highest + std::log(sum);
-              for (std::int64_t j = 0; j < classes; ++j) dst[j] = row[j] - shift;
-              total -= dst[label];
+              const T* row = powers + i * classes;
+              const T shift = highest[i] + std::log(std::accumulate(row, row + classes, T{0}));
+              for (std::int64_t j = i * classes; j < (i + 1) * classes; ++j) dst[j] = logits.get()[j] - shift;
+              total -= dst[i * classes + label];
             }
             *loss.get() = total / static_cast<T>(count);
           },
@@ -88,13 +103,12 @@ Kernel cross_entropy_backward_loop(const Binding& binding) {
            labels = binding.input<const std::int32_t>(1), log_probabilities = binding.input<const T>(2),
            dst = binding.output<T>(0)] {
             const T scale = *grad.get() / static_cast<T>(count);
+            exponentials(log_probabilities.get(), dst.get(), count * classes);
+            for (std::int64_t i = 0; i < count * classes; ++i) dst.get()[i] *= scale;
             for (std::int64_t i = 0; i < count; ++i) {
-              const T* row = log_probabilities.get() + i * classes;
-              T* out = dst.get() + i * classes;
               const auto label = labels.get()[i];
               require_label(label, i, classes);
-              for (std::int64_t j = 0; j < classes; ++j) out[j] = scale * std::exp(row[j]);
-              out[label] -= scale;
+              dst.get()[i * classes + label] -= scale;
             }
           },
           "loop"};

@@ -1,12 +1,15 @@
 #include "keel/ops/fusion_rules.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/log_softmax.hpp"
 #include "keel/ops/matmul.hpp"
+#include "keel/ops/reduce.hpp"
 #include "keel/ops/relu.hpp"
+#include "keel/ops/sgd.hpp"
 
 namespace keel {
 namespace {
@@ -111,10 +114,60 @@ bool fuse_cross_entropy_backward(Rewriter& rewriter, std::size_t softmax_backwar
   return true;
 }
 
+// sum_to(relu_backward(g)) over the batch: the bias gradient is summed while the masked gradient is written.
+bool fuse_relu_backward_bias(Rewriter& rewriter, std::size_t sum) {
+  if (rewriter.as<ReduceOp>(sum) == nullptr || rewriter.as<ReduceOp>(sum)->kind() != ReduceOp::Kind::sum)
+    return false;
+  const auto masked = rewriter.node(sum).inputs[0];
+  const auto bias = rewriter.node(sum).outputs[0];
+  const auto backward = rewriter.producer(masked);
+  if (!backward || rewriter.as<ReluBackwardOp>(*backward) == nullptr || !is_f32(rewriter, masked))
+    return false;
+  const auto& shape = rewriter.value(masked).type.shape;
+  if (shape.rank() != 2 || rewriter.value(bias).type.shape != Shape{shape[1]}) return false;
+  rewriter.node(*backward).op = std::make_shared<ReluBackwardBiasOp>();
+  rewriter.node(*backward).outputs.push_back(bias);
+  rewriter.remove(sum);
+  return true;
+}
+
+// sgd_update of a matmul's product: the product goes straight into the velocity, and the sweep only applies
+// it. Legal where nothing but the update reads the gradient, and nothing reads the velocity before it.
+bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
+  const auto* sgd = rewriter.as<SgdUpdateOp>(update);
+  if (sgd == nullptr) return false;
+  for (std::size_t i = 0; i < sgd->accumulated().size(); ++i) {
+    const auto input = sgd->grad_input(i);
+    if (!input) continue;
+    const auto grad = rewriter.node(update).inputs[*input];
+    const auto velocity = rewriter.node(update).inputs[sgd->velocity_input(i)];
+    const auto product = rewriter.producer(grad);
+    if (!product || rewriter.as<MatmulOp>(*product) == nullptr || !is_f32(rewriter, grad)) continue;
+    const bool repeated = std::ranges::count(rewriter.node(update).inputs, grad) > 1;
+    if (repeated || rewriter.only_reader(grad) != update || rewriter.only_reader(velocity) != update)
+      continue;
+
+    auto& matmul = rewriter.node(*product);
+    matmul.op = std::make_shared<MatmulIntoVelocityOp>(rewriter.as<MatmulOp>(*product)->transposes(),
+                                                       sgd->momentum());
+    matmul.inputs.push_back(velocity);
+    matmul.outputs.clear();
+    auto accumulated = sgd->accumulated();
+    accumulated[i] = true;
+    auto& node = rewriter.node(update);
+    node.inputs.erase(node.inputs.begin() + static_cast<std::ptrdiff_t>(*input));
+    node.op = std::make_shared<SgdUpdateOp>(sgd->momentum(), std::move(accumulated));
+    return true;
+  }
+  return false;
+}
+
 constexpr std::array rules{
     FusionRule{"linear+relu", fuse_linear_relu},
     FusionRule{"batch_norm+relu", fuse_batch_norm_relu},
     FusionRule{"log_softmax+nll", fuse_cross_entropy},
+    FusionRule{"relu_backward+sum_to", fuse_relu_backward_bias},
+    FusionRule{"matmul+velocity", fuse_matmul_into_velocity},
     FusionRule{"nll_backward+log_softmax_backward", fuse_cross_entropy_backward},
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/reduce.hpp"
@@ -21,6 +22,7 @@ struct Product {
   Transposes transposes;
   bool bias = false;
   bool relu = false;
+  std::optional<float> accumulate = {};  // into input 2, which then stands for dst
 };
 
 Kernel onednn_product(const Product& product, const Binding& binding) {
@@ -29,11 +31,12 @@ Kernel onednn_product(const Product& product, const Binding& binding) {
   const auto dst = onednn::matrix(product.rows, product.columns);
   std::optional<onednn::Desc> bias;
   if (product.bias) bias = onednn::matrix(1, product.columns);
-  auto call = onednn::matmul(src, weights, bias, dst, {.relu = product.relu, .accumulate = {}});
+  auto call =
+      onednn::matmul(src, weights, bias, dst, {.relu = product.relu, .accumulate = product.accumulate});
   call.argument(DNNL_ARG_SRC, src, binding.input_slot(0));
   call.argument(DNNL_ARG_WEIGHTS, weights, binding.input_slot(1));
   if (bias) call.argument(DNNL_ARG_BIAS, *bias, binding.input_slot(2));
-  call.argument(DNNL_ARG_DST, dst, binding.output_slot(0));
+  call.argument(DNNL_ARG_DST, dst, product.accumulate ? binding.input_slot(2) : binding.output_slot(0));
   Slot* scratch = binding.scratch(call.scratch_bytes());
   return std::move(call).kernel(scratch);
 }
@@ -44,16 +47,17 @@ Kernel reference_product(const Product& product, const Binding& binding) {
   const auto dst = binding.output<double>(0);
   const SlotView<const double> bias = product.bias ? binding.input<const double>(2) : weights;
   return {[=] {
-            const auto& [rows, inner, columns, transposes, has_bias, relu] = product;
+            const auto [rows, inner, columns, transposes] =
+                std::tuple{product.rows, product.inner, product.columns, product.transposes};
             for (std::int64_t i = 0; i < rows; ++i) {
               for (std::int64_t j = 0; j < columns; ++j) {
-                double sum = has_bias ? bias.get()[j] : 0.0;
+                double sum = product.bias ? bias.get()[j] : 0.0;
                 for (std::int64_t k = 0; k < inner; ++k) {
                   const auto a = src.get()[transposes.src ? k * rows + i : i * inner + k];
                   const auto b = weights.get()[transposes.weights ? j * inner + k : k * columns + j];
                   sum += a * b;
                 }
-                dst.get()[i * columns + j] = relu ? std::max(sum, 0.0) : sum;
+                dst.get()[i * columns + j] = product.relu ? std::max(sum, 0.0) : sum;
               }
             }
           },
@@ -63,6 +67,12 @@ Kernel reference_product(const Product& product, const Binding& binding) {
 Kernel bind_product(const Product& product, const Binding& binding) {
   return binding.output_type(0).dtype == DType::f64 ? reference_product(product, binding)
                                                     : onednn_product(product, binding);
+}
+
+// A multiplication and an addition for each element of the product and each term of its sum.
+double product_flops(const Shape& src, const Shape& dst) {
+  const auto inner = src.elements() / dst[0];
+  return 2.0 * static_cast<double>(dst.elements()) * static_cast<double>(inner);
 }
 
 }  // namespace
@@ -78,6 +88,12 @@ std::vector<ValueType> MatmulOp::infer(std::span<const ValueType> inputs) const 
         fmt::format("the inner extents {} and {} differ", inner, weights[transposes_.weights ? 1 : 0])};
   }
   return {{{src[transposes_.src ? 1 : 0], weights[transposes_.weights ? 0 : 1]}, inputs[0].dtype}};
+}
+
+Cost MatmulOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  auto cost = Operator::cost(inputs, outputs);
+  cost.flops = product_flops(inputs[0].shape, outputs[0].shape);
+  return cost;
 }
 
 Kernel MatmulOp::bind(const Binding& binding) const {
@@ -105,6 +121,29 @@ std::vector<Var> MatmulOp::vjp(const VjpContext& context) const {
   return grads;
 }
 
+std::vector<ValueType> MatmulIntoVelocityOp::infer(std::span<const ValueType> inputs) const {
+  const auto product = MatmulOp{transposes_}.infer(inputs.first(2))[0];
+  require_dtype(product, DType::f32, "the product");
+  require_shape(inputs[2], product.shape, "the velocity");
+  return {};
+}
+
+Cost MatmulIntoVelocityOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  auto cost = Operator::cost(inputs, outputs);
+  cost.flops = product_flops(inputs[0].shape, inputs[2].shape);
+  return cost;
+}
+
+Kernel MatmulIntoVelocityOp::bind(const Binding& binding) const {
+  const auto& dst = binding.input_type(2).shape;
+  return onednn_product({.rows = dst[0],
+                         .inner = binding.input_type(0).shape[transposes_.src ? 0 : 1],
+                         .columns = dst[1],
+                         .transposes = transposes_,
+                         .accumulate = static_cast<float>(momentum_)},
+                        binding);
+}
+
 std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
   require_rank(inputs[0], 2, "src");
@@ -118,6 +157,12 @@ std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const 
         fmt::format("bias must be ({}), one an output, not {}", weights[0], to_string(inputs[2].shape))};
   }
   return {{{src[0], weights[0]}, inputs[0].dtype}};
+}
+
+Cost LinearOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  auto cost = Operator::cost(inputs, outputs);
+  cost.flops = product_flops(inputs[0].shape, outputs[0].shape);
+  return cost;
 }
 
 Kernel LinearOp::bind(const Binding& binding) const {

@@ -8,6 +8,7 @@
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/broadcasting.hpp"
 #include "keel/ops/types.hpp"
+#include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/onednn.hpp"
 
@@ -45,15 +46,7 @@ Kernel add_rows(const Binding& binding, float scale) {
   const auto columns = binding.output_type(0).shape.elements();
   const auto rows = binding.input_type(0).shape.elements() / columns;
   return {[src = binding.input<const float>(0), dst = binding.output<float>(0), rows, columns, scale] {
-            const float* row = src.get();
-            float* sum = dst.get();
-            std::fill_n(sum, columns, 0.0F);
-            for (std::int64_t i = 0; i < rows; ++i, row += columns) {
-              for (std::int64_t j = 0; j < columns; ++j) sum[j] += row[j];
-            }
-            if (scale != 1.0F) {
-              for (std::int64_t j = 0; j < columns; ++j) sum[j] *= scale;
-            }
+            loops::add_rows(src.get(), dst.get(), rows, columns, scale);
           },
           "loop"};
 }

@@ -26,6 +26,7 @@ class ReduceOp final : public Operator {
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+  [[nodiscard]] Kind kind() const { return kind_; }
 
  private:
   Kind kind_;

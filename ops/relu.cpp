@@ -2,6 +2,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/types.hpp"
+#include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/onednn.hpp"
 
 namespace keel {
@@ -60,6 +61,23 @@ Kernel ReluBackwardOp::bind(const Binding& binding) const {
             }
           },
           "reference"};
+}
+
+std::vector<ValueType> ReluBackwardBiasOp::infer(std::span<const ValueType> inputs) const {
+  require_rank(inputs[0], 2, "grad_dst");
+  require_dtype(inputs[0], DType::f32, "grad_dst");
+  return {ReluBackwardOp{}.infer(inputs)[0], {Shape{inputs[0].shape[1]}, DType::f32}};
+}
+
+Kernel ReluBackwardBiasOp::bind(const Binding& binding) const {
+  const auto& shape = binding.input_type(0).shape;
+  return {[rows = shape[0], columns = shape[1], grad_dst = binding.input<const float>(0),
+           dst = binding.input<const float>(1), grad_src = binding.output<float>(0),
+           grad_bias = binding.output<float>(1)] {
+            loops::relu_backward_with_bias(grad_dst.get(), dst.get(), grad_src.get(), grad_bias.get(), rows,
+                                           columns);
+          },
+          "loop"};
 }
 
 Var relu(const Var& src, const SourceLocation& where) {

@@ -28,4 +28,14 @@ class ReluBackwardOp final : public Operator {
   [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
 };
 
+/// What a fusion rule makes of relu_backward and the bias gradient behind it, in f32. Inputs: grad_dst, dst,
+/// both (N, C). Outputs: grad_src, and its sum over the batch, (C).
+class ReluBackwardBiasOp final : public Operator {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "relu_backward+sum_to"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
+};
+
 }  // namespace keel

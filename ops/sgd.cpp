@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
-#include <bit>
-#include <limits>
 #include <numeric>
-#include <type_traits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/types.hpp"
+#include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 
@@ -18,37 +17,38 @@ namespace {
 
 constexpr std::int64_t elements_per_thread = 16384;
 
+// Parameters that lie side by side, as do their velocities and, unless these are accumulated already,
+// gradients.
 template <class T>
 struct Stretch {
-  T* parameter;
-  T* velocity;
-  const T* grad;
-  std::int64_t count;
+  T* parameter = nullptr;
+  T* velocity = nullptr;
+  const T* grad = nullptr;  // null if accumulated
+  std::int64_t count = 0;
 
-  [[nodiscard]] bool continues_with(const Stretch& next) const {
-    return next.parameter == parameter + count && next.velocity == velocity + count &&
-           next.grad == grad + count;
+  // Whether `next` begins where this stretch ends; then this one takes it in.
+  bool absorb(const Stretch& next) {
+    const bool grads_continue = grad == nullptr ? next.grad == nullptr : next.grad == grad + count;
+    if (next.parameter != parameter + count || next.velocity != velocity + count || !grads_continue)
+      return false;
+    count += next.count;
+    return true;
+  }
+
+  // One update; whether all velocities are finite.
+  [[nodiscard]] bool update(T learning_rate, T momentum) const {
+    std::atomic<bool> finite = true;
+    parallel_for(count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
+      const bool part =
+          grad == nullptr
+              ? loops::velocity_sweep(parameter + begin, velocity + begin, end - begin, learning_rate)
+              : loops::momentum_sweep(parameter + begin, velocity + begin, grad + begin, end - begin,
+                                      learning_rate, momentum);
+      if (!part) finite.store(false, std::memory_order_relaxed);
+    });
+    return finite;
   }
 };
-
-template <class T>
-void update(const Stretch<T>& stretch, T learning_rate, T momentum, std::atomic<bool>& finite) {
-  // The bits of the exponent: all of them are set in what is not finite.
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  constexpr Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
-  parallel_for(stretch.count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
-    T* __restrict parameter = stretch.parameter;
-    T* __restrict velocity = stretch.velocity;
-    const T* __restrict grad = stretch.grad;
-    Bits found = 0;
-    for (std::int64_t i = begin; i < end; ++i) {
-      velocity[i] = momentum * velocity[i] + grad[i];
-      parameter[i] -= learning_rate * velocity[i];
-      found |= static_cast<Bits>((std::bit_cast<Bits>(velocity[i]) & exponent) == exponent ? 1 : 0);
-    }
-    if (found != 0) finite.store(false, std::memory_order_relaxed);
-  });
-}
 
 // The indices begin, begin + 1, ..., end - 1.
 std::vector<std::size_t> range(std::size_t begin, std::size_t end) {
@@ -59,15 +59,22 @@ std::vector<std::size_t> range(std::size_t begin, std::size_t end) {
 
 }  // namespace
 
+std::optional<std::size_t> SgdUpdateOp::grad_input(std::size_t i) const {
+  if (accumulated_[i]) return std::nullopt;
+  const auto before =
+      std::count(accumulated_.begin(), accumulated_.begin() + static_cast<std::ptrdiff_t>(i), false);
+  return 1 + 2 * accumulated_.size() + static_cast<std::size_t>(before);
+}
+
 std::vector<ValueType> SgdUpdateOp::infer(std::span<const ValueType> inputs) const {
   require_shape(inputs[0], Shape{}, "learning_rate");
   require_dtype(inputs[0], DType::f64, "learning_rate");
-  const auto count = (inputs.size() - 1) / 3;
-  if (count == 0 || inputs.size() != 1 + 3 * count) throw ShapeError{"there are no parameters to update"};
+  if (accumulated_.empty()) throw ShapeError{"there are no parameters to update"};
   require_same_float(inputs.subspan(1));
-  for (std::size_t i = 1; i <= count; ++i) {
-    require_shape(inputs[i + count], inputs[i].shape, "a velocity");
-    require_shape(inputs[i + 2 * count], inputs[i].shape, "a gradient");
+  for (std::size_t i = 0; i < accumulated_.size(); ++i) {
+    const auto& shape = inputs[parameter_input(i)].shape;
+    require_shape(inputs[velocity_input(i)], shape, "a velocity");
+    if (const auto grad = grad_input(i)) require_shape(inputs[*grad], shape, "a gradient");
   }
   return {};
 }
@@ -77,50 +84,46 @@ Kernel SgdUpdateOp::sweep(const Binding& binding) const {
   struct Item {
     SlotView<T> parameter;
     SlotView<T> velocity;
-    SlotView<const T> grad;
+    std::optional<SlotView<const T>> grad;
     std::int64_t count;
   };
-  const auto count = (binding.inputs() - 1) / 3;
   std::vector<Item> items;
-  for (std::size_t i = 1; i <= count; ++i) {
-    items.push_back({binding.input<T>(i), binding.input<T>(i + count), binding.input<const T>(i + 2 * count),
-                     binding.input_type(i).shape.elements()});
+  for (std::size_t i = 0; i < accumulated_.size(); ++i) {
+    std::optional<SlotView<const T>> grad;
+    if (const auto input = grad_input(i)) grad = binding.input<const T>(*input);
+    items.push_back({binding.input<T>(parameter_input(i)), binding.input<T>(velocity_input(i)), grad,
+                     binding.input_type(parameter_input(i)).shape.elements()});
   }
-  return {[items, rate = binding.input<const double>(0), momentum = static_cast<T>(momentum_)] {
-            const auto learning_rate = static_cast<T>(*rate.get());
-            std::atomic<bool> finite = true;
-            Stretch<T> stretch{};
-            for (const auto& item : items) {
-              const Stretch<T> next{item.parameter.get(), item.velocity.get(), item.grad.get(), item.count};
-              if (stretch.count > 0 && stretch.continues_with(next)) {
-                stretch.count += next.count;
-                continue;
-              }
-              update(stretch, learning_rate, momentum, finite);
-              stretch = next;
-            }
-            update(stretch, learning_rate, momentum, finite);
-            if (!finite) {
-              throw NonFiniteError{
-                  "a gradient is not finite: the input was not, or the training diverged; the parameters are "
-                  "lost"};
-            }
-          },
-          "loop"};
+  return {
+      [items, rate = binding.input<const double>(0), momentum = static_cast<T>(momentum_)] {
+        const auto learning_rate = static_cast<T>(*rate.get());
+        bool finite = true;
+        Stretch<T> stretch;
+        for (const auto& item : items) {
+          const Stretch<T> next{item.parameter.get(), item.velocity.get(),
+                                item.grad ? item.grad->get() : nullptr, item.count};
+          if (stretch.count > 0 && stretch.absorb(next)) continue;
+          finite = stretch.update(learning_rate, momentum) && finite;
+          stretch = next;
+        }
+        finite = stretch.update(learning_rate, momentum) && finite;
+        if (finite) return;
+        throw NonFiniteError{
+            "a gradient is not finite: the input was not, or the training diverged; the parameters are lost"};
+      },
+      "loop"};
 }
 
 Kernel SgdUpdateOp::bind(const Binding& binding) const {
   return binding.input_type(1).dtype == DType::f64 ? sweep<double>(binding) : sweep<float>(binding);
 }
 
-std::vector<std::size_t> SgdUpdateOp::mutates(std::span<const ValueType> inputs) const {
-  const auto count = (inputs.size() - 1) / 3;
-  return range(1, 1 + 2 * count);
+std::vector<std::size_t> SgdUpdateOp::mutates(std::span<const ValueType>) const {
+  return range(1, 1 + 2 * accumulated_.size());
 }
 
 std::vector<std::size_t> SgdUpdateOp::adjacent(std::span<const ValueType> inputs) const {
-  const auto count = (inputs.size() - 1) / 3;
-  return range(1 + 2 * count, 1 + 3 * count);
+  return range(1 + 2 * accumulated_.size(), inputs.size());
 }
 
 void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities, std::span<const Var> grads,
@@ -132,7 +135,8 @@ void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities
   std::vector<Var> inputs{learning_rate};
   for (const auto& group : {parameters, velocities, grads})
     inputs.insert(inputs.end(), group.begin(), group.end());
-  learning_rate.tape().record(std::make_shared<SgdUpdateOp>(momentum), inputs, where);
+  const auto op = std::make_shared<SgdUpdateOp>(momentum, std::vector<bool>(parameters.size(), false));
+  learning_rate.tape().record(op, inputs, where);
 }
 
 }  // namespace keel

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "keel/graph/operator.hpp"
 #include "keel/runtime/source_location.hpp"
@@ -19,22 +22,33 @@ void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities
                 const Var& learning_rate, double momentum,
                 const SourceLocation& where = SourceLocation::current());
 
-/// The operator behind `sgd_update`. Inputs: the learning rate, then all parameters, all velocities, all
-/// gradients.
+/// The operator behind `sgd_update`. Inputs: the learning rate, then all parameters, all velocities, and the
+/// gradients of those parameters whose velocity the gradient is yet to be added to.
 class SgdUpdateOp final : public Operator {
  public:
-  explicit SgdUpdateOp(double momentum) : momentum_(momentum) {}
+  /// `accumulated[i]`: velocity i is up to date already, since a fusion rule had its gradient computed into
+  /// it.
+  SgdUpdateOp(double momentum, std::vector<bool> accumulated)
+      : momentum_(momentum), accumulated_(std::move(accumulated)) {}
   [[nodiscard]] std::string_view name() const override { return "sgd_update"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType> inputs) const override;
   [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType> inputs) const override;
 
+  [[nodiscard]] double momentum() const { return momentum_; }
+  [[nodiscard]] const std::vector<bool>& accumulated() const { return accumulated_; }
+  [[nodiscard]] static std::size_t parameter_input(std::size_t i) { return 1 + i; }
+  [[nodiscard]] std::size_t velocity_input(std::size_t i) const { return 1 + accumulated_.size() + i; }
+  /// The input that holds the gradient of parameter `i`; none if it is accumulated.
+  [[nodiscard]] std::optional<std::size_t> grad_input(std::size_t i) const;
+
  private:
   template <class T>
   [[nodiscard]] Kernel sweep(const Binding& binding) const;
 
   double momentum_;
+  std::vector<bool> accumulated_;
 };
 
 }  // namespace keel

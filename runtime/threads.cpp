@@ -29,11 +29,15 @@ int available_processors() {
 
 ThreadLimit::ThreadLimit(int threads) : previous_(current()) {
   if (threads < 1) throw Error{fmt::format("{} threads were asked for, at least 1 is needed", threads)};
-  omp_set_num_threads(threads);
+  set(threads);
 }
 
 ThreadLimit::~ThreadLimit() {
-  omp_set_num_threads(previous_);
+  set(previous_);
+}
+
+void ThreadLimit::set(int threads) {
+  omp_set_num_threads(threads);
 }
 
 int ThreadLimit::current() {

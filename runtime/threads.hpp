@@ -19,6 +19,8 @@ class ThreadLimit {
 
   /// The calling thread's present limit.
   static int current();
+  /// Changes it within the scope of a ThreadLimit.
+  static void set(int threads);
 
  private:
   int previous_;

@@ -88,7 +88,7 @@ std::string difference_text(const PairedDifference& difference, bool percent) {
     text += fmt::format("  [{:+.{}f}, {:+.{}f}]", scale * *difference.low, digits, scale * *difference.high,
                         digits);
   }
-  if (difference.p) text += fmt::format("  p = {:.2g}", *difference.p);
+  if (difference.p) text += fmt::format("  p = {:.3g}", *difference.p);
   return text;
 }
 

@@ -163,7 +163,7 @@ class Canvas {
         const double off = distance({x, y}, {t * dx, t * dy});
         const double radius = a.radius + t * (b.radius - a.radius);
         const double cover = std::clamp((radius - off) / edge_ + 0.5, 0.0, 1.0);
-        float& ink = ink_[static_cast<std::size_t>(row * side + column)];
+        float& ink = ink_[static_cast<std::size_t>(row) * side + static_cast<std::size_t>(column)];
         ink = std::max(ink, static_cast<float>(cover * (a.ink + t * (b.ink - a.ink))));
       }
     }
@@ -213,6 +213,7 @@ void expose(const Canvas& canvas, Image image, Rng& rng) {
     const double ink = static_cast<double>(canvas.ink()[i]);
     if (ink <= 0) continue;
     const double seen = ink * (black + grain * bell(rng));
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings): never negative, so it rounds to the nearest
     image[i] = static_cast<std::uint8_t>(std::clamp(seen, 0.0, 1.0) * 255 + 0.5);
   }
 }

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "keel/runtime/onednn.hpp"
+#include "keel/tools/bench.hpp"
 #include "keel/tools/compare.hpp"
 #include "keel/tools/data_command.hpp"
 #include "keel/tools/image_set.hpp"
@@ -50,6 +51,9 @@ ExitStatus run(CLI::App& app, int argc, char** argv) {
   DataOptions data_options;
   add_data_command(app, data_options, interrupt.token(), status);
 
+  BenchOptions bench_options;
+  add_bench_command(app, bench_options, status);
+
   require_known_command(app, arguments);
   app.parse(argc, argv);
   return status;
@@ -62,7 +66,8 @@ int fail(const char* what, ExitStatus status) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+// What escapes is a failure to print the error itself.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   CLI::App app{"keel: batch normalization, measured", "keel"};
   try {
     return static_cast<int>(run(app, argc, argv));

@@ -86,17 +86,20 @@ OutputFolder::~OutputFolder() {
 }
 
 fs::path OutputFolder::write(std::string_view name, std::string_view content) {
-  const fs::path path = path_ / name;
-  const fs::path temporary = path_ / fmt::format(".{}.{}", name, ::getpid());
-  const bool written = File{temporary}.write(content) && std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (!written) {
-    const int error = errno;
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw Error{fmt::format("'{}' can't be written: {}", path.string(), reason(error))};
-  }
+  fs::path path = path_ / name;
+  write_file(path, content);
   keep_ = true;
   return path;
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  const fs::path temporary = path.parent_path() / fmt::format(".{}.{}", path.filename().string(), ::getpid());
+  const bool written = File{temporary}.write(content) && std::rename(temporary.c_str(), path.c_str()) == 0;
+  if (written) return;
+  const int error = errno;
+  std::error_code ignored;
+  fs::remove(temporary, ignored);
+  throw Error{fmt::format("'{}' can't be written: {}", path.string(), reason(error))};
 }
 
 fs::path default_output_folder(std::string_view command) {

@@ -20,7 +20,7 @@ class OutputFolder {
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
-  /// Writes a file whole or not at all: into a temporary file beside it, then renamed. Returns its path.
+  /// Writes a file with `write_file` and returns its path.
   std::filesystem::path write(std::string_view name, std::string_view content);
 
  private:
@@ -28,6 +28,10 @@ class OutputFolder {
   std::filesystem::path topmost_created_;  // empty if the folder was there before
   bool keep_ = false;
 };
+
+/// Writes a file whole or not at all: into a temporary file beside it, then renamed. Throws Error when that
+/// fails.
+void write_file(const std::filesystem::path& path, std::string_view content);
 
 /// "runs/compare-20261122-221530": where `command` leaves its results when `--out` is not given; the time is
 /// UTC.

@@ -171,7 +171,7 @@ class Run {
 
 std::optional<RunResult> train(const RunSettings& settings, const DataSet& data,
                                const std::function<void(const EpochResult&)>& after_epoch,
-                               std::stop_token stop) {
+                               const std::stop_token& stop) {
   return Run{settings, data}(after_epoch, stop);
 }
 

@@ -51,6 +51,6 @@ struct RunResult {
 /// A run that diverges is a result, not an error.
 std::optional<RunResult> train(const RunSettings& settings, const DataSet& data,
                                const std::function<void(const EpochResult&)>& after_epoch,
-                               std::stop_token stop);
+                               const std::stop_token& stop);
 
 }  // namespace keel::tools

@@ -1,0 +1,40 @@
+#include "keel/ops/vector_loop_bodies.hpp"
+#include "keel/ops/vector_loops.hpp"
+
+// Three versions of each loop over f32; the loader picks the one for the processor at hand.
+
+namespace keel::loops {
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] bool momentum_sweep(float* parameter, float* velocity,
+                                                                         const float* grad,
+                                                                         std::int64_t count,
+                                                                         float learning_rate,
+                                                                         float momentum) {
+  return momentum_sweep_body(parameter, velocity, grad, count, learning_rate, momentum);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] bool velocity_sweep(float* parameter,
+                                                                         const float* velocity,
+                                                                         std::int64_t count,
+                                                                         float learning_rate) {
+  return velocity_sweep_body(parameter, velocity, count, learning_rate);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] void add_rows(const float* src, float* dst,
+                                                                   std::int64_t rows, std::int64_t columns,
+                                                                   float scale) {
+  add_rows_body(src, dst, rows, columns, scale);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] void exponentials(const float* src, float* dst,
+                                                                       std::int64_t count) {
+  exponentials_body(src, dst, count);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] void relu_backward_with_bias(
+    const float* grad_dst, const float* dst, float* grad_src, float* grad_bias, std::int64_t rows,
+    std::int64_t columns) {
+  relu_backward_with_bias_body(grad_dst, dst, grad_src, grad_bias, rows, columns);
+}
+
+}  // namespace keel::loops
