@@ -2,9 +2,9 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/broadcasting.hpp"
+#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/types.hpp"
-#include "keel/runtime/onednn.hpp"
 
 namespace keel {
 
@@ -42,8 +42,7 @@ Kernel ArithmeticOp::bind(const Binding& binding) const {
   call.argument(DNNL_ARG_SRC_0, src0, binding.input_slot(whole));
   call.argument(DNNL_ARG_SRC_1, src1, binding.input_slot(1 - whole));
   call.argument(DNNL_ARG_DST, src0, binding.output_slot(0));
-  Slot* scratch = binding.scratch(call.scratch_bytes());
-  return std::move(call).kernel(scratch);
+  return finish(std::move(call), binding);
 }
 
 // The gradient of an operand that was stretched is summed over the axes along which it was.

@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
-#include "keel/runtime/onednn.hpp"
 
 namespace keel {
 namespace {
@@ -161,8 +161,7 @@ Kernel BatchNormOp::bind(const Binding& binding) const {
     call.argument(DNNL_ARG_WORKSPACE, onednn::batch_norm_workspace(data, onednn_options(settings_)),
                   binding.output_slot(3));
   }
-  Slot* scratch = binding.scratch(call.scratch_bytes());
-  return std::move(call).kernel(scratch);
+  return finish(std::move(call), binding);
 }
 
 std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
@@ -211,8 +210,7 @@ Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
   if (settings_.fused_relu) {
     call.argument(DNNL_ARG_WORKSPACE, onednn::batch_norm_workspace(data, options), binding.input_slot(6));
   }
-  Slot* scratch = binding.scratch(call.scratch_bytes());
-  return std::move(call).kernel(scratch);
+  return finish(std::move(call), binding);
 }
 
 BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var& beta, double epsilon,

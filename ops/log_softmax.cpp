@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
-#include "keel/runtime/onednn.hpp"
 
 namespace keel {
 namespace {
@@ -36,8 +36,7 @@ Kernel LogSoftmaxOp::bind(const Binding& binding) const {
     auto call = onednn::log_softmax_forward(desc, 1);
     call.argument(DNNL_ARG_SRC, desc, binding.input_slot(0));
     call.argument(DNNL_ARG_DST, desc, binding.output_slot(0));
-    Slot* scratch = binding.scratch(call.scratch_bytes());
-    return std::move(call).kernel(scratch);
+    return finish(std::move(call), binding);
   }
   return {[rows, src = binding.input<const double>(0), dst = binding.output<double>(0)] {
             for (std::int64_t i = 0; i < rows.count; ++i) {
@@ -74,8 +73,7 @@ Kernel LogSoftmaxBackwardOp::bind(const Binding& binding) const {
     call.argument(DNNL_ARG_DIFF_DST, desc, binding.input_slot(0));
     call.argument(DNNL_ARG_DST, desc, binding.input_slot(1));
     call.argument(DNNL_ARG_DIFF_SRC, desc, binding.output_slot(0));
-    Slot* scratch = binding.scratch(call.scratch_bytes());
-    return std::move(call).kernel(scratch);
+    return finish(std::move(call), binding);
   }
   return {[rows, grad_dst = binding.input<const double>(0), dst = binding.input<const double>(1),
            grad_src = binding.output<double>(0)] {

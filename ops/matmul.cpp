@@ -6,10 +6,10 @@
 #include <tuple>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
-#include "keel/runtime/onednn.hpp"
 
 namespace keel {
 namespace {
@@ -37,8 +37,7 @@ Kernel onednn_product(const Product& product, const Binding& binding) {
   call.argument(DNNL_ARG_WEIGHTS, weights, binding.input_slot(1));
   if (bias) call.argument(DNNL_ARG_BIAS, *bias, binding.input_slot(2));
   call.argument(DNNL_ARG_DST, dst, product.accumulate ? binding.input_slot(2) : binding.output_slot(0));
-  Slot* scratch = binding.scratch(call.scratch_bytes());
-  return std::move(call).kernel(scratch);
+  return finish(std::move(call), binding);
 }
 
 Kernel reference_product(const Product& product, const Binding& binding) {

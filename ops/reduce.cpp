@@ -7,10 +7,10 @@
 #include "keel/graph/tape.hpp"
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/broadcasting.hpp"
+#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
-#include "keel/runtime/onednn.hpp"
 
 namespace keel {
 namespace {
@@ -92,8 +92,7 @@ Kernel ReduceOp::bind(const Binding& binding) const {
   auto call = onednn::reduction(algorithm, src, dst);
   call.argument(DNNL_ARG_SRC, src, binding.input_slot(0));
   call.argument(DNNL_ARG_DST, dst, binding.output_slot(0));
-  Slot* scratch = binding.scratch(call.scratch_bytes());
-  return std::move(call).kernel(scratch);
+  return finish(std::move(call), binding);
 }
 
 std::vector<Var> ReduceOp::vjp(const VjpContext& context) const {

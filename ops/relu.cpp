@@ -1,9 +1,9 @@
 #include "keel/ops/relu.hpp"
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
-#include "keel/runtime/onednn.hpp"
 
 namespace keel {
 
@@ -19,8 +19,7 @@ Kernel ReluOp::bind(const Binding& binding) const {
     auto call = onednn::relu_forward(desc);
     call.argument(DNNL_ARG_SRC, desc, binding.input_slot(0));
     call.argument(DNNL_ARG_DST, desc, binding.output_slot(0));
-    Slot* scratch = binding.scratch(call.scratch_bytes());
-    return std::move(call).kernel(scratch);
+    return finish(std::move(call), binding);
   }
   return {
       [src = binding.input<const double>(0), dst = binding.output<double>(0), count = type.shape.elements()] {
@@ -51,8 +50,7 @@ Kernel ReluBackwardOp::bind(const Binding& binding) const {
     call.argument(DNNL_ARG_DIFF_DST, desc, binding.input_slot(0));
     call.argument(DNNL_ARG_DST, desc, binding.input_slot(1));
     call.argument(DNNL_ARG_DIFF_SRC, desc, binding.output_slot(0));
-    Slot* scratch = binding.scratch(call.scratch_bytes());
-    return std::move(call).kernel(scratch);
+    return finish(std::move(call), binding);
   }
   return {[grad_dst = binding.input<const double>(0), dst = binding.input<const double>(1),
            grad_src = binding.output<double>(0), count = type.shape.elements()] {

@@ -19,12 +19,18 @@ namespace {
 using namespace keel::tools;  // NOLINT(google-build-using-namespace)
 
 // CLI11 would only say that a command is missing.
-void require_known_command(const CLI::App& app, std::span<const std::string> arguments) {
-  if (arguments.size() < 2 || arguments[1].starts_with('-')) return;
+void require_known_commands(const CLI::App& app, std::span<const std::string> words,
+                            const std::string& path) {
+  const auto commands = app.get_subcommands(nullptr);
+  if (commands.empty() || words.empty() || words[0].starts_with('-')) return;
   std::vector<std::string> names;
-  for (const auto* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
-  if (std::ranges::count(names, arguments[1]) > 0) return;
-  throw UsageError{fmt::format("there is no command '{}', only {}; see keel --help", arguments[1],
+  for (const auto* command : commands) {
+    if (command->get_name() == words[0]) {
+      return require_known_commands(*command, words.subspan(1), path + " " + words[0]);
+    }
+    names.push_back(command->get_name());
+  }
+  throw UsageError{fmt::format("'{0}' has no command '{1}', only {2}; see {0} --help", path, words[0],
                                fmt::join(names, ", "))};
 }
 
@@ -54,7 +60,7 @@ ExitStatus run(CLI::App& app, int argc, char** argv) {
   BenchOptions bench_options;
   add_bench_command(app, bench_options, status);
 
-  require_known_command(app, arguments);
+  require_known_commands(app, std::span{arguments}.subspan(1), "keel");
   app.parse(argc, argv);
   return status;
 }
