@@ -87,8 +87,9 @@ bool fuse_cross_entropy(Rewriter& rewriter, std::size_t nll) {
   const auto log_probabilities = rewriter.node(nll).inputs[0];
   const auto softmax = rewriter.producer(log_probabilities);
   if (!softmax || rewriter.as<LogSoftmaxOp>(*softmax) == nullptr) return false;
-  // The fused node stands where the later one stood: every other reader of the log-probabilities must come
-  // after it.
+  // The fused node stands where the later one stood: stored logits might have been overwritten by then, and
+  // every other reader of the log-probabilities must come after it.
+  if (rewriter.value(rewriter.node(*softmax).inputs[0]).kind == ValueKind::stored) return false;
   for (const auto reader : rewriter.readers(log_probabilities)) {
     if (reader < nll) return false;
   }

@@ -68,10 +68,11 @@ Kernel bind_product(const Product& product, const Binding& binding) {
                                                     : onednn_product(product, binding);
 }
 
-// A multiplication and an addition for each element of the product and each term of its sum.
-double product_flops(const Shape& src, const Shape& dst) {
+// `cost` with a multiplication and an addition for each element of the product and each term of its sum.
+Cost with_product(Cost cost, const Shape& src, const Shape& dst) {
   const auto inner = src.elements() / dst[0];
-  return 2.0 * static_cast<double>(dst.elements()) * static_cast<double>(inner);
+  cost.flops = 2.0 * static_cast<double>(dst.elements()) * static_cast<double>(inner);
+  return cost;
 }
 
 }  // namespace
@@ -90,9 +91,7 @@ std::vector<ValueType> MatmulOp::infer(std::span<const ValueType> inputs) const 
 }
 
 Cost MatmulOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  auto cost = Operator::cost(inputs, outputs);
-  cost.flops = product_flops(inputs[0].shape, outputs[0].shape);
-  return cost;
+  return with_product(Operator::cost(inputs, outputs), inputs[0].shape, outputs[0].shape);
 }
 
 Kernel MatmulOp::bind(const Binding& binding) const {
@@ -128,9 +127,7 @@ std::vector<ValueType> MatmulIntoVelocityOp::infer(std::span<const ValueType> in
 }
 
 Cost MatmulIntoVelocityOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  auto cost = Operator::cost(inputs, outputs);
-  cost.flops = product_flops(inputs[0].shape, inputs[2].shape);
-  return cost;
+  return with_product(Operator::cost(inputs, outputs), inputs[0].shape, inputs[2].shape);
 }
 
 Kernel MatmulIntoVelocityOp::bind(const Binding& binding) const {
@@ -159,9 +156,7 @@ std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const 
 }
 
 Cost LinearOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  auto cost = Operator::cost(inputs, outputs);
-  cost.flops = product_flops(inputs[0].shape, outputs[0].shape);
-  return cost;
+  return with_product(Operator::cost(inputs, outputs), inputs[0].shape, outputs[0].shape);
 }
 
 Kernel LinearOp::bind(const Binding& binding) const {

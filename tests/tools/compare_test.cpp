@@ -183,8 +183,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_leaves_no_half_result) {
   BOOST_TEST(!std::filesystem::exists(folder.path() / "results"));
 }
 
-BOOST_AUTO_TEST_CASE(an_interrupt_keeps_what_is_finished) {
-  // Runs of 2 images are done at once; those of the whole set are still under way when the signal comes.
+BOOST_AUTO_TEST_CASE(an_interrupt_before_the_first_run_is_finished_leaves_nothing) {
   const auto finished = run_command(
       fmt::format(
           "'{}' compare --epochs 100000 --quiet --out results & pid=$!; sleep 2; kill -INT $pid; wait $pid",
@@ -193,6 +192,22 @@ BOOST_AUTO_TEST_CASE(an_interrupt_keeps_what_is_finished) {
   BOOST_TEST(finished.status == 130, finished.err);
   BOOST_TEST(finished.err.find("interrupted; 0 of 2 runs") != std::string::npos, finished.err);
   BOOST_TEST(!std::filesystem::exists(folder.path() / "results"));
+}
+
+// One run after the other: when the fourth reports its epoch, three are finished.
+BOOST_AUTO_TEST_CASE(an_interrupt_keeps_what_is_finished) {
+  const auto finished = run_command(
+      fmt::format(
+          "'{}' compare --seeds 10000 --threads 1 --limit 640 --epochs 1 --out results 2>progress & pid=$!;"
+          "for i in $(seq 600); do [ $(grep -c 'epoch 1/1' progress) -lt 4 ] || break; sleep 0.1; done;"
+          "kill -INT $pid; wait $pid",
+          std::getenv("KEEL_PROGRAM")),
+      folder.path());
+  BOOST_TEST(finished.status == 130, read_file(folder.path() / "progress"));
+  const auto json = results(folder.path() / "results");
+  BOOST_TEST(json.at("runs").size() >= 3U);
+  for (const auto& run : json.at("runs")) BOOST_TEST(run.at("epochs").size() == 1U);
+  BOOST_TEST(json.at("summary").at("validation_loss").at("difference").at("mean").is_number());
 }
 
 BOOST_AUTO_TEST_CASE(help_and_version_succeed) {
