@@ -12,13 +12,13 @@
 namespace keel {
 namespace {
 
-// Starting and joining threads costs some microseconds, and much more when other programs want the
-// processors: below ten microseconds of work on one thread, at rough figures for a processor of today, it
+// Starting and joining threads costs about a microsecond, and much more when other programs want the
+// processors: below three microseconds of work on one thread, at rough figures for a processor of today, it
 // does not pay.
 bool is_worth_threads(const Cost& cost) {
   constexpr double flops_per_microsecond = 100e3;
   constexpr double bytes_per_microsecond = 40e3;
-  return cost.flops / flops_per_microsecond + cost.bytes / bytes_per_microsecond > 10.0;
+  return cost.flops / flops_per_microsecond + cost.bytes / bytes_per_microsecond > 3.0;
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ void Plan::place(const std::vector<std::size_t>& outputs, Binding::Scratch& scra
   std::size_t scratch_bytes = 0;
   for (const auto& [slot, bytes] : scratch) scratch_bytes = std::max(scratch_bytes, bytes);
   const auto layout = lay_out(program_, outputs, scratch_bytes, reuse_memory);
-  arena_ = std::make_shared<Buffer>(layout.bytes);
+  arena_ = std::make_shared<Buffer>(layout.bytes, PageOffset::arena);
   for (std::size_t id = 0; id < program_.values.size(); ++id) {
     const auto& value = program_.values[id];
     if (value.kind == ValueKind::stored) slots_[id]->point_to(value.storage.bytes());

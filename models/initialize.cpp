@@ -29,10 +29,10 @@ void allocate(std::span<const NamedParameter> parameters, Parameter::Kind kind, 
 
 }  // namespace
 
-std::vector<Tensor> allocate_side_by_side(std::span<const ValueType> types) {
+std::vector<Tensor> allocate_side_by_side(std::span<const ValueType> types, PageOffset page_offset) {
   std::size_t bytes = 0;
   for (const auto& type : types) bytes += aligned(type.bytes());
-  const auto buffer = std::make_shared<Buffer>(bytes);
+  const auto buffer = std::make_shared<Buffer>(bytes, page_offset);
   std::vector<Tensor> tensors;
   std::size_t offset = 0;
   for (const auto& type : types) {

@@ -18,8 +18,9 @@ void initialize(Model& model, const Rng& rng, DType dtype = DType::f32) {
   initialize(parameters(model), rng, dtype);
 }
 
-/// New tensors of the given types, side by side in one buffer, zeroed; each starts at a multiple of
-/// `alignment`.
-std::vector<Tensor> allocate_side_by_side(std::span<const ValueType> types);
+/// New tensors of the given types, zeroed, side by side in one buffer that starts at `page_offset` within a
+/// page; each starts at a multiple of `alignment`.
+std::vector<Tensor> allocate_side_by_side(std::span<const ValueType> types,
+                                          PageOffset page_offset = PageOffset::none);
 
 }  // namespace keel

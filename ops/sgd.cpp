@@ -15,7 +15,11 @@
 namespace keel {
 namespace {
 
-constexpr std::int64_t elements_per_thread = 16384;
+// A cache line of floats. The sweep deals out whole ones, half a matrix to each of two threads: as oneDNN
+// deals out the rows of a product, so that each thread finds in its own cache what it wrote there just
+// before.
+constexpr std::int64_t line = 16;
+constexpr std::int64_t lines_per_thread = 1024;
 
 // Parameters that lie side by side, as do their velocities and, unless these are accumulated already,
 // gradients.
@@ -38,12 +42,14 @@ struct Stretch {
   // One update; whether all velocities are finite.
   [[nodiscard]] bool update(T learning_rate, T momentum) const {
     std::atomic<bool> finite = true;
-    parallel_for(count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
+    const auto lines = (count + line - 1) / line;
+    parallel_for(lines, lines_per_thread, [&](std::int64_t first, std::int64_t last) {
+      const auto begin = first * line;
+      const auto length = std::min(last * line, count) - begin;
       const bool part =
-          grad == nullptr
-              ? loops::velocity_sweep(parameter + begin, velocity + begin, end - begin, learning_rate)
-              : loops::momentum_sweep(parameter + begin, velocity + begin, grad + begin, end - begin,
-                                      learning_rate, momentum);
+          grad == nullptr ? loops::velocity_sweep(parameter + begin, velocity + begin, length, learning_rate)
+                          : loops::momentum_sweep(parameter + begin, velocity + begin, grad + begin, length,
+                                                  learning_rate, momentum);
       if (!part) finite.store(false, std::memory_order_relaxed);
     });
     return finite;

@@ -95,4 +95,9 @@ template <class T>
   }
 }
 
+[[gnu::always_inline]] inline void scale_bytes_body(const std::uint8_t* __restrict src, float* __restrict dst,
+                                                    std::int64_t count, float scale, float shift) {
+  for (std::int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i]) * scale + shift;
+}
+
 }  // namespace keel::loops

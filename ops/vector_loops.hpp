@@ -32,4 +32,7 @@ void exponentials(const float* src, float* dst, std::int64_t count);
 void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src, float* grad_bias,
                              std::int64_t rows, std::int64_t columns);
 
+/// dst[i] = src[i] * scale + shift, of bytes: how pixels become numbers.
+void scale_bytes(const std::uint8_t* src, float* dst, std::int64_t count, float scale, float shift);
+
 }  // namespace keel::loops

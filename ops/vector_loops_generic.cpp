@@ -25,4 +25,8 @@ void relu_backward_with_bias(const float* grad_dst, const float* dst, float* gra
   relu_backward_with_bias_body(grad_dst, dst, grad_src, grad_bias, rows, columns);
 }
 
+void scale_bytes(const std::uint8_t* src, float* dst, std::int64_t count, float scale, float shift) {
+  scale_bytes_body(src, dst, count, scale, shift);
+}
+
 }  // namespace keel::loops

@@ -37,4 +37,10 @@ namespace keel::loops {
   relu_backward_with_bias_body(grad_dst, dst, grad_src, grad_bias, rows, columns);
 }
 
+[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_bytes(const std::uint8_t* src, float* dst,
+                                                                      std::int64_t count, float scale,
+                                                                      float shift) {
+  scale_bytes_body(src, dst, count, scale, shift);
+}
+
 }  // namespace keel::loops

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
+#include <cstdint>
 #include <memory>
 
 namespace keel {
@@ -14,22 +14,41 @@ constexpr std::size_t aligned(std::size_t bytes) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-/// An owned, zeroed block of memory, aligned to `alignment`.
+/// Arrays at the same offset from the start of a page get in each other's way when a loop walks them side by
+/// side: processors tell a load from an earlier store by the address within a page first. Buffers that are
+/// walked together are therefore given different offsets.
+enum class PageOffset : std::uint16_t { none = 0, velocities = 1024, arena = 2048 };
+
+namespace detail {
+
+/// Gives memory back to where it was had from.
+struct ReleaseMemory {
+  void* mapping = nullptr;  // of the system's; null for memory of the C library
+  std::size_t mapped = 0;
+  void operator()(std::byte* memory) const;
+};
+
+}  // namespace detail
+
+/// An owned, zeroed block of memory, aligned to `alignment`; a large one lies on huge pages where the system
+/// has them.
 class Buffer {
  public:
   Buffer() = default;
-  /// Throws Error when the memory can't be had.
-  explicit Buffer(std::size_t bytes);
+  /// Starts `offset` bytes after that of a page. Throws Error when the memory can't be had.
+  explicit Buffer(std::size_t bytes, PageOffset offset = PageOffset::none);
 
-  [[nodiscard]] std::byte* data() const { return data_.get(); }
+  [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* data) const { std::free(data); }
-  };
+  using Memory = std::unique_ptr<std::byte, detail::ReleaseMemory>;
 
-  std::unique_ptr<std::byte, Free> data_;
+  static Memory ordinary_pages(std::size_t bytes);
+  static Memory huge_pages(std::size_t bytes);
+
+  Memory memory_;
+  std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 

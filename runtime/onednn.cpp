@@ -98,8 +98,9 @@ Kernel Call::kernel(Slot* scratch) && {
   return {[execution = std::move(execution_)] { execution->run(); }, std::move(implementation_)};
 }
 
-Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
-            const MatmulTail& tail) {
+namespace {
+
+dnnl::primitive_attr attributes_with(const MatmulTail& tail) {
   auto attribute = attributes();
   dnnl::post_ops post_ops;
   if (tail.accumulate) post_ops.append_sum(*tail.accumulate);
@@ -111,11 +112,32 @@ Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bia
 #endif
   }
   attribute.set_post_ops(post_ops);
+  return attribute;
+}
+
+}  // namespace
+
+Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
+            const MatmulTail& tail) {
+  const auto attribute = attributes_with(tail);
   const Desc bias_desc = bias.value_or(Desc{});
 #if DNNL_VERSION_MAJOR >= 3
   return Call{dnnl::matmul::primitive_desc{engine(), src, weights, bias_desc, dst, attribute}};
 #else
   return Call{dnnl::matmul::primitive_desc{{src, weights, bias_desc, dst}, attribute, engine()}};
+#endif
+}
+
+Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
+                   bool relu) {
+  using Forward = dnnl::inner_product_forward;
+  const auto attribute = attributes_with({.relu = relu, .accumulate = {}});
+  const auto kind = dnnl::prop_kind::forward_inference;
+  const Desc bias_desc = bias.value_or(Desc{});
+#if DNNL_VERSION_MAJOR >= 3
+  return Call{Forward::primitive_desc{engine(), kind, src, weights, bias_desc, dst, attribute}};
+#else
+  return Call{Forward::primitive_desc{{kind, src, weights, bias_desc, dst}, attribute, engine()}};
 #endif
 }
 

@@ -54,6 +54,11 @@ struct MatmulTail {
 Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
             const MatmulTail& tail);
 
+/// The same for src (rows, inner) and weights (columns, inner), both row-major, by the inner product
+/// primitive: over very few rows it is up to three times as fast as the matmul, over many slower.
+Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
+                   bool relu);
+
 /// What batch normalization is to do; `data` must come from `batch_of_features`.
 struct BatchNormOptions {
   bool use_given_statistics = false;  ///< normalize with the mean and variance given instead of the batch's

@@ -48,16 +48,11 @@ namespace {
 
 struct Loop {
   std::int64_t count;
-  std::int64_t grain;
   void (*body)(const void* context, std::int64_t begin, std::int64_t end);
   const void* context;
 
-  // The part of this thread: whole grains, dealt out as evenly as they go.
   void run_part(std::int64_t part, std::int64_t parts) const {
-    const std::int64_t grains = (count + grain - 1) / grain;
-    const std::int64_t begin = grains * part / parts * grain;
-    const std::int64_t end = std::min(grains * (part + 1) / parts * grain, count);
-    if (begin < end) body(context, begin, end);
+    body(context, count * part / parts, count * (part + 1) / parts);
   }
 };
 
@@ -72,8 +67,9 @@ namespace detail {
 void run_in_parts(std::int64_t count, std::int64_t grain,
                   void (*body)(const void* context, std::int64_t begin, std::int64_t end),
                   const void* context) {
-  Loop loop{count, std::max<std::int64_t>(grain, 1), body, context};
-  const std::int64_t parts = std::min<std::int64_t>(ThreadLimit::current(), count / loop.grain);
+  Loop loop{count, body, context};
+  const std::int64_t parts =
+      std::min<std::int64_t>(ThreadLimit::current(), count / std::max<std::int64_t>(grain, 1));
   if (parts > 1) {
     GOMP_parallel(run_part_of, &loop, static_cast<unsigned>(parts), 0);
   } else if (count > 0) {

@@ -36,8 +36,8 @@ void run_in_parts(std::int64_t count, std::int64_t grain,
 }  // namespace detail
 
 /// Calls `body(begin, end)` for parts of [0, count) on as many threads as the calling thread's limit allows,
-/// each part at least `grain` long and starting at a multiple of `grain`; on the calling thread alone when
-/// one part is enough. `body` must not throw.
+/// part i on thread i, all of a length but for one and at least `grain` long; on the calling thread alone
+/// when one part is enough. `body` must not throw.
 template <class Body>
 void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
   const auto call = [](const void* context, std::int64_t begin, std::int64_t end) {

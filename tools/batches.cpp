@@ -3,7 +3,21 @@
 #include <algorithm>
 #include <numeric>
 
+#include "keel/ops/vector_loops.hpp"
+
 namespace keel::tools {
+namespace {
+
+// Images are read in random order from far more memory than caches hold: asked for while those before them
+// are converted, they cost half.
+constexpr std::size_t images_ahead = 2;
+
+void prefetch(std::span<const std::uint8_t> image) {
+  constexpr std::size_t line = 64;
+  for (std::size_t i = 0; i < image.size(); i += line) __builtin_prefetch(&image[i]);
+}
+
+}  // namespace
 
 SplitSizes split_sizes(std::int64_t count, std::int64_t limit) {
   const auto training = count * 4 / 5;
@@ -37,12 +51,11 @@ void BatchGatherer::gather(std::span<const std::int32_t> indices) {
   }
   float* dst = images_.data<float>().data();
   std::int32_t* label = labels_.data<std::int32_t>().data();
-  for (const auto index : indices) {
-    const auto image = set_.image(index);
-    for (std::size_t i = 0; i < image.size(); ++i)
-      dst[i] = static_cast<float>(image[i]) * (2.0F / 255.0F) - 1.0F;
-    dst += image.size();
-    *label++ = set_.labels[static_cast<std::size_t>(index)];
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (i + images_ahead < indices.size()) prefetch(set_.image(indices[i + images_ahead]));
+    loops::scale_bytes(set_.image(indices[i]).data(), dst, pixels, 2.0F / 255.0F, -1.0F);
+    dst += pixels;
+    *label++ = set_.labels[static_cast<std::size_t>(indices[i])];
   }
 }
 

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "keel/runtime/onednn.hpp"
-#include "keel/tools/bench.hpp"
+#include "keel/tools/bench/bench.hpp"
 #include "keel/tools/compare.hpp"
 #include "keel/tools/data_command.hpp"
 #include "keel/tools/image_set.hpp"

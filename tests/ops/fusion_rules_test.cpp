@@ -81,13 +81,15 @@ const double entropy_bound = test::summation_error(10) + 2 * test::transcendenta
 BOOST_AUTO_TEST_SUITE(fusion_rules_test)
 
 BOOST_AUTO_TEST_CASE(linear_and_relu_become_one) {
-  const auto inputs = random_tensors({{13, 31}, {17, 31}, {17}});
-  for (const auto dtype : {DType::f32, DType::f64}) {
-    const auto fused = fused_like_unfused(linear_relu, inputs, 0.0, dtype);
-    BOOST_TEST(count(fused, "linear+relu") == 1);
-    BOOST_TEST(count(fused, "linear") + count(fused, "relu") == 0);
-    // The ReLU's derivative works from its result; in f32 the bias gradient joins it.
-    BOOST_TEST(count(fused, dtype == DType::f32 ? "relu_backward+sum_to" : "relu_backward") == 1);
+  for (const std::int64_t rows : {1, 8, 9, 13}) {
+    const auto inputs = random_tensors({{rows, 31}, {17, 31}, {17}});
+    for (const auto dtype : {DType::f32, DType::f64}) {
+      const auto fused = fused_like_unfused(linear_relu, inputs, 0.0, dtype);
+      BOOST_TEST(count(fused, "linear+relu") == 1);
+      BOOST_TEST(count(fused, "linear") + count(fused, "relu") == 0);
+      // The ReLU's derivative works from its result; in f32 the bias gradient joins it.
+      BOOST_TEST(count(fused, dtype == DType::f32 ? "relu_backward+sum_to" : "relu_backward") == 1);
+    }
   }
 }
 

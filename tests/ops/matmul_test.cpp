@@ -21,8 +21,10 @@ struct Sizes {
   std::int64_t columns;
 };
 
-constexpr std::array sizes{Sizes{1, 1, 1},    Sizes{1, 7, 1},    Sizes{1, 64, 10},   Sizes{3, 1, 5},
-                           Sizes{16, 16, 16}, Sizes{13, 31, 17}, Sizes{64, 128, 10}, Sizes{1024, 1031, 9}};
+// Up to eight rows a product with transposed weights is another primitive.
+constexpr std::array sizes{Sizes{1, 1, 1},    Sizes{1, 7, 1},     Sizes{1, 64, 10},    Sizes{1, 784, 128},
+                           Sizes{3, 1, 5},    Sizes{8, 65, 31},   Sizes{9, 65, 31},    Sizes{16, 16, 16},
+                           Sizes{13, 31, 17}, Sizes{64, 128, 10}, Sizes{1024, 1031, 9}};
 
 std::int64_t longest_sum(const Sizes& s) {
   return std::max({s.rows, s.inner, s.columns});

@@ -108,6 +108,29 @@ BOOST_AUTO_TEST_CASE(sizes_round_up_to_the_alignment) {
   BOOST_TEST(keel::aligned(65) == 128U);
 }
 
+BOOST_AUTO_TEST_CASE(buffers_are_zeroed_aligned_and_start_where_asked_within_a_page) {
+  for (const std::size_t bytes : {0U, 1U, 4096U, 262143U, 262144U, 5'000'001U}) {
+    for (const auto offset :
+         {keel::PageOffset::none, keel::PageOffset::velocities, keel::PageOffset::arena}) {
+      const Buffer buffer{bytes, offset};
+      BOOST_TEST(buffer.size() == bytes);
+      BOOST_TEST(reinterpret_cast<std::uintptr_t>(buffer.data()) % 4096 == static_cast<std::size_t>(offset));
+      const std::span elements{buffer.data(), bytes};
+      BOOST_TEST(std::ranges::all_of(elements, [](std::byte byte) { return byte == std::byte{0}; }));
+      std::ranges::fill(elements, std::byte{1});  // all of it is there
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_buffer_can_be_moved) {
+  Buffer buffer{std::size_t{1} << 20U};
+  buffer.data()[5] = std::byte{7};
+  Buffer other{64};
+  other = std::move(buffer);
+  BOOST_TEST((other.data()[5] == std::byte{7}));
+  BOOST_TEST(other.size() == std::size_t{1} << 20U);
+}
+
 BOOST_AUTO_TEST_CASE(memory_that_is_not_to_be_had_is_an_error) {
   BOOST_CHECK_THROW((Tensor{Shape{std::int64_t{1} << 48}, DType::f64}), Error);
 }
