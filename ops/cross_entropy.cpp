@@ -78,8 +78,10 @@ Kernel cross_entropy_loop(const Binding& binding) {
             T* const highest = powers + count * classes;
             for (std::int64_t i = 0; i < count; ++i) {
               const T* row = logits.get() + i * classes;
-              highest[i] = *std::max_element(row, row + classes);
-              for (std::int64_t j = 0; j < classes; ++j) powers[i * classes + j] = row[j] - highest[i];
+              T most = row[0];  // without branches, which would be guessed wrong several times a row
+              for (std::int64_t j = 1; j < classes; ++j) most = row[j] > most ? row[j] : most;
+              for (std::int64_t j = 0; j < classes; ++j) powers[i * classes + j] = row[j] - most;
+              highest[i] = most;
             }
             exponentials(powers, powers, count * classes);
             T total = 0;

@@ -13,7 +13,7 @@ double microseconds(const std::function<void()>& function, int calls);
 double median(std::vector<double> values);
 
 /// Times `contenders` in turn, `rounds` times, so that a drift of the machine's speed falls on all of them,
-/// and each goes first equally often. A sample is as many calls as take some milliseconds. Returns
+/// and each goes first equally often. A sample is as many calls as take some milliseconds, warm. Returns
 /// microseconds a call: a row a contender, a column a round.
 std::vector<std::vector<double>> time_in_turns(std::span<const std::function<void()>> contenders, int rounds);
 
