@@ -68,7 +68,7 @@ void Plan::place(const std::vector<std::size_t>& outputs, Binding::Scratch& scra
   std::size_t scratch_bytes = 0;
   for (const auto& [slot, bytes] : scratch) scratch_bytes = std::max(scratch_bytes, bytes);
   const auto layout = lay_out(program_, outputs, scratch_bytes, reuse_memory);
-  arena_ = std::make_shared<Buffer>(layout.bytes, PageOffset::arena);
+  arena_ = std::make_shared<Buffer>(layout.bytes, PageOffset::half);
   for (std::size_t id = 0; id < program_.values.size(); ++id) {
     const auto& value = program_.values[id];
     if (value.kind == ValueKind::stored) slots_[id]->point_to(value.storage.bytes());

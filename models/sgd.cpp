@@ -55,7 +55,7 @@ void Sgd::allocate_velocities(std::span<const Var> parameters) {
     types.push_back(parameter.type());
     owners.push_back(memory_of(parameter));
   }
-  const auto tensors = allocate_side_by_side(types, PageOffset::velocities);
+  const auto tensors = allocate_side_by_side(types, PageOffset::quarter);
   for (std::size_t i = 0; i < owners.size(); ++i) velocities_.emplace(owners[i], tensors[i]);
 }
 

@@ -6,7 +6,7 @@
 namespace keel {
 
 /// dst = src - log(sum(exp(src))) along the last axis, computed without overflow. Any shape of rank 1 or
-/// more, f32 or f64.
+/// more, f32 or f64. In f32, oneDNN passes a NaN on to its own element alone, not to the whole row.
 Var log_softmax(const Var& src, const SourceLocation& where = SourceLocation::current());
 
 /// The operator behind `log_softmax`.

@@ -67,8 +67,8 @@ class Builder {
   std::vector<Kernel> build() && {
     const auto types = parameter_types(network_);
     const auto values = allocate_side_by_side(types);
-    const auto velocities = allocate_side_by_side(types, PageOffset::velocities);
-    const auto grads = allocate_side_by_side(types, PageOffset::arena);
+    const auto velocities = allocate_side_by_side(types, PageOffset::quarter);
+    const auto grads = allocate_side_by_side(types, PageOffset::half);
     for (std::size_t i = 0; i < types.size(); ++i) {
       // Matrices keep the scale of what they are multiplied with: numbers that vanish are slow on some
       // machines.
@@ -185,14 +185,17 @@ class Builder {
     return grad_src;
   }
 
-  // A rate of nothing: the same arithmetic, and the values stay as they are.
+  // A rate of nothing: the same arithmetic, and the values stay as they are. Whole cache lines of floats,
+  // since every parameter is padded to them.
   void add_sweep(std::int64_t elements) {
+    constexpr std::int64_t line = 16;
     kernels_.push_back(
         {[elements, value = SlotView<float>{*trained_[0].value},
           velocity = SlotView<float>{*trained_[0].velocity}, grad = SlotView<float>{*trained_[0].grad}] {
-           parallel_for(elements, 16384, [&](std::int64_t begin, std::int64_t end) {
+           parallel_for((elements + line - 1) / line, 1024, [&](std::int64_t first, std::int64_t last) {
+             const auto begin = first * line;
              loops::momentum_sweep(value.get() + begin, velocity.get() + begin, grad.get() + begin,
-                                   end - begin, 0.0F, 0.9F);
+                                   last * line - begin, 0.0F, 0.9F);
            });
          },
          "loop"});
