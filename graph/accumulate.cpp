@@ -48,6 +48,11 @@ class AccumulateOp final : public Operator {
     return grads;
   }
 
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override {
+    return formats_alike(inputs, present, outputs);
+  }
+
   // Only the first term: later ones are still to be read when the sum's first element is written.
   [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "keel/graph/memory_plan.hpp"
 #include "keel/runtime/buffer.hpp"
@@ -11,26 +12,29 @@ namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
-// Collects blocks of values, from single values through adjacent groups and overwritten inputs.
+// Collects blocks of values, from single values through views, adjacent groups and overwritten inputs.
 class BlockBuilder {
  public:
-  BlockBuilder(const Program& program, std::span<const std::size_t> outputs)
+  // `roots`: by value, the value whose memory it lies in.
+  BlockBuilder(const Program& program, std::span<const std::size_t> outputs, std::vector<std::size_t> roots)
       : program_(program),
+        roots_(std::move(roots)),
         block_of_(program.values.size(), none),
         offset_in_block_(program.values.size(), 0),
         is_output_(program.values.size(), 0) {
     for (std::size_t i = 0; i < program.nodes.size(); ++i) {
       for (const auto id : program.nodes[i].outputs) {
+        if (roots_[id] != id) continue;
         block_of_[id] = blocks_.size();
         blocks_.push_back({.bytes = program.values[id].type.bytes(), .first = i, .last = i});
       }
       for (const auto id : program.nodes[i].inputs) {
-        if (block_of_[id] != none) blocks_[block_of_[id]].last = i;
+        if (block(id) != none) blocks_[block(id)].last = i;
       }
     }
     for (const auto id : outputs) {
-      is_output_[id] = 1;
-      if (block_of_[id] != none) blocks_[block_of_[id]].last = program.nodes.size();
+      is_output_[roots_[id]] = 1;
+      if (block(id) != none) blocks_[block(id)].last = program.nodes.size();
     }
   }
 
@@ -39,9 +43,9 @@ class BlockBuilder {
     for (const auto& node : program_.nodes) {
       std::vector<std::size_t> members;
       for (const auto input : node.op->adjacent(program_.types(node.inputs))) {
-        const auto id = node.inputs[input];
-        const bool placed_elsewhere = block_of_[id] == none || grouped_[block_of_[id]] != 0;
-        if (!placed_elsewhere && !std::ranges::count(members, id)) members.push_back(id);
+        const auto root = roots_[node.inputs[input]];
+        const bool placed_elsewhere = block_of_[root] == none || grouped_[block_of_[root]] != 0;
+        if (!placed_elsewhere && !std::ranges::count(members, root)) members.push_back(root);
       }
       if (members.size() > 1) join(members);
     }
@@ -50,11 +54,11 @@ class BlockBuilder {
   void reuse_overwritten_inputs() {
     for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
       const auto& node = program_.nodes[i];
-      if (node.outputs.empty() || grouped_[block_of_[node.outputs[0]]] != 0) continue;
+      if (node.outputs.empty() || block_of_[node.outputs[0]] == none) continue;  // none: a view
+      if (grouped_[block_of_[node.outputs[0]]] != 0) continue;
       for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-        // A value that is also another input would still be read after it was overwritten.
-        if (!node.op->may_overwrite(k) || std::ranges::count(node.inputs, node.inputs[k]) > 1) continue;
-        if (take_over(node.inputs[k], node.outputs[0], i)) break;
+        if (!node.op->may_overwrite(k) || is_read_twice(node, k)) continue;
+        if (take_over(roots_[node.inputs[k]], node.outputs[0], i)) break;
       }
     }
   }
@@ -69,12 +73,20 @@ class BlockBuilder {
                   .scratch_offset = plan.offsets.back(),
                   .bytes = plan.bytes};
     for (std::size_t id = 0; id < block_of_.size(); ++id) {
-      if (block_of_[id] != none) layout.offsets[id] = plan.offsets[block_of_[id]] + offset_in_block_[id];
+      if (block(id) != none) layout.offsets[id] = plan.offsets[block(id)] + offset_in_block_[roots_[id]];
     }
     return layout;
   }
 
  private:
+  [[nodiscard]] std::size_t block(std::size_t id) const { return block_of_[roots_[id]]; }
+
+  // Whether the memory of input `k` is also another input's, which would be read after it was overwritten.
+  [[nodiscard]] bool is_read_twice(const Node& node, std::size_t k) const {
+    const auto root = roots_[node.inputs[k]];
+    return std::ranges::count(node.inputs, root, [&](auto id) { return roots_[id]; }) > 1;
+  }
+
   // Makes the first member's block hold all of them, each aligned, for as long as any is needed.
   void join(std::span<const std::size_t> members) {
     const std::size_t block = block_of_[members[0]];
@@ -105,18 +117,43 @@ class BlockBuilder {
   }
 
   const Program& program_;
+  std::vector<std::size_t> roots_;
   std::vector<Block> blocks_;
-  std::vector<std::size_t> block_of_;         // by value
-  std::vector<std::size_t> offset_in_block_;  // by value
+  std::vector<std::size_t> block_of_;         // by root
+  std::vector<std::size_t> offset_in_block_;  // by root
   std::vector<char> grouped_;                 // by block
-  std::vector<char> is_output_;               // by value
+  std::vector<char> is_output_;               // by root
 };
+
+std::vector<std::size_t> all_by_themselves(const Program& program) {
+  std::vector<std::size_t> roots(program.values.size());
+  std::iota(roots.begin(), roots.end(), 0);
+  return roots;
+}
 
 }  // namespace
 
+std::vector<std::size_t> shared_memory(const Program& program, std::span<const std::size_t> outputs) {
+  std::vector<char> mutated(program.values.size(), 0);
+  for (const auto& node : program.nodes) {
+    for (const auto id : program.mutated_by(node)) mutated[id] = 1;
+  }
+  auto roots = all_by_themselves(program);
+  for (const auto& node : program.nodes) {
+    if (!node.op->is_view()) continue;
+    const auto root = roots[node.inputs[0]];
+    const auto view = node.outputs[0];
+    const bool outlasts =
+        program.values[root].kind != ValueKind::intermediate && std::ranges::count(outputs, view) > 0;
+    if (mutated[root] == 0 && !outlasts) roots[view] = root;
+  }
+  return roots;
+}
+
 Layout lay_out(const Program& program, std::span<const std::size_t> outputs, std::size_t scratch_bytes,
                bool reuse) {
-  BlockBuilder builder{program, outputs};
+  BlockBuilder builder{program, outputs,
+                       reuse ? shared_memory(program, outputs) : all_by_themselves(program)};
   builder.group_adjacent();
   if (reuse) builder.reuse_overwritten_inputs();
   return builder.finish(scratch_bytes, reuse);

@@ -2,13 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "keel/runtime/buffer.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
 
 Slot* Binding::scratch(std::size_t bytes) const {
   if (bytes == 0) return nullptr;
-  return scratch_.emplace_back(std::make_unique<Slot>(), bytes).first.get();
+  const bool is_first = scratch_.size() == first_scratch_;
+  const std::size_t offset = is_first ? 0 : scratch_.back().offset + aligned(scratch_.back().bytes);
+  scratch_.push_back({std::make_unique<Slot>(), offset, bytes});
+  return scratch_.back().slot.get();
 }
 
 void Binding::require(bool dtype_matches) {
@@ -25,6 +31,26 @@ Cost Operator::cost(std::span<const ValueType> inputs, std::span<const ValueType
     for (const auto& type : types) cost.bytes += static_cast<double>(type.bytes());
   }
   return cost;
+}
+
+Formats Operator::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat>,
+                          std::span<const ValueType> outputs) const {
+  return {std::vector(inputs.size(), MemoryFormat::row_major),
+          std::vector(outputs.size(), MemoryFormat::row_major)};
+}
+
+Formats formats_alike(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                      std::span<const ValueType> outputs) {
+  const bool channels_last = std::ranges::count(present, MemoryFormat::channels_last) > 0;
+  const auto formats_of = [&](std::span<const ValueType> types) {
+    std::vector<MemoryFormat> formats;
+    for (const auto& type : types) {
+      formats.push_back(channels_last && type.shape.rank() == 4 ? MemoryFormat::channels_last
+                                                                : MemoryFormat::row_major);
+    }
+    return formats;
+  };
+  return {formats_of(inputs), formats_of(outputs)};
 }
 
 }  // namespace keel

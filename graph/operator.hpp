@@ -17,47 +17,60 @@ namespace keel {
 /// request.
 class Binding {
  public:
-  /// Memory that is the kernel's own while it runs; a plan shares it between all its kernels.
-  using Scratch = std::vector<std::pair<std::unique_ptr<Slot>, std::size_t>>;
+  /// A kernel's inputs or outputs, one of each a value.
+  struct Values {
+    std::span<const ValueType> types;
+    std::span<const MemoryFormat> formats;
+    std::span<Slot* const> slots;
+  };
+  /// A piece of the memory that is a kernel's own while it runs; a plan shares it between all its kernels.
+  struct ScratchPiece {
+    std::unique_ptr<Slot> slot;
+    std::size_t offset;
+    std::size_t bytes;
+  };
 
-  Binding(std::span<const ValueType> input_types, std::span<Slot* const> inputs,
-          std::span<const ValueType> output_types, std::span<Slot* const> outputs, Scratch& scratch)
-      : input_types_(input_types),
-        inputs_(inputs),
-        output_types_(output_types),
-        outputs_(outputs),
-        scratch_(scratch) {}
+  Binding(const Values& inputs, const Values& outputs, std::vector<ScratchPiece>& scratch)
+      : inputs_(inputs), outputs_(outputs), scratch_(scratch), first_scratch_(scratch.size()) {}
 
-  [[nodiscard]] std::size_t inputs() const { return inputs_.size(); }
-  [[nodiscard]] const ValueType& input_type(std::size_t i) const { return input_types_[i]; }
-  [[nodiscard]] const ValueType& output_type(std::size_t i) const { return output_types_[i]; }
-  [[nodiscard]] Slot& input_slot(std::size_t i) const { return *inputs_[i]; }
-  [[nodiscard]] Slot& output_slot(std::size_t i) const { return *outputs_[i]; }
+  [[nodiscard]] std::size_t inputs() const { return inputs_.slots.size(); }
+  [[nodiscard]] const ValueType& input_type(std::size_t i) const { return inputs_.types[i]; }
+  [[nodiscard]] const ValueType& output_type(std::size_t i) const { return outputs_.types[i]; }
+  [[nodiscard]] MemoryFormat input_format(std::size_t i) const { return inputs_.formats[i]; }
+  [[nodiscard]] MemoryFormat output_format(std::size_t i) const { return outputs_.formats[i]; }
+  [[nodiscard]] Slot& input_slot(std::size_t i) const { return *inputs_.slots[i]; }
+  [[nodiscard]] Slot& output_slot(std::size_t i) const { return *outputs_.slots[i]; }
 
   /// Input `i` as an array of T; T must be its element type. Not const: operators that mutate an input write
   /// to it.
   template <class T>
   [[nodiscard]] SlotView<T> input(std::size_t i) const {
-    require(input_types_[i].dtype == dtype_of<std::remove_const_t<T>>());
-    return SlotView<T>{*inputs_[i]};
+    require(input_type(i).dtype == dtype_of<std::remove_const_t<T>>());
+    return SlotView<T>{input_slot(i)};
   }
   template <class T>
   [[nodiscard]] SlotView<T> output(std::size_t i) const {
-    require(output_types_[i].dtype == dtype_of<T>());
-    return SlotView<T>{*outputs_[i]};
+    require(output_type(i).dtype == dtype_of<T>());
+    return SlotView<T>{output_slot(i)};
   }
 
-  /// `bytes` of memory whose content lasts for one run of the kernel; null for none.
+  /// `bytes` of memory whose content lasts for one run of the kernel; null for none. A kernel may ask several
+  /// times.
   [[nodiscard]] Slot* scratch(std::size_t bytes) const;
 
  private:
   static void require(bool dtype_matches);
 
-  std::span<const ValueType> input_types_;
-  std::span<Slot* const> inputs_;
-  std::span<const ValueType> output_types_;
-  std::span<Slot* const> outputs_;
-  Scratch& scratch_;
+  Values inputs_;
+  Values outputs_;
+  std::vector<ScratchPiece>& scratch_;
+  std::size_t first_scratch_;  // of this kernel
+};
+
+/// The memory formats of an operator's inputs and outputs.
+struct Formats {
+  std::vector<MemoryFormat> inputs;
+  std::vector<MemoryFormat> outputs;
 };
 
 /// What a derivative rule gets: the values of the node that it differentiates, and the gradients of its
@@ -104,6 +117,17 @@ class Operator {
   [[nodiscard]] virtual Cost cost(std::span<const ValueType> inputs,
                                   std::span<const ValueType> outputs) const;
 
+  /// The memory formats in which the f32 kernel wants its inputs, `present` being those in which they lie,
+  /// and in which it leaves its outputs. The plan inserts a reorder where an input lies otherwise. By default
+  /// all are row-major.
+  [[nodiscard]] virtual Formats formats(std::span<const ValueType> inputs,
+                                        std::span<const MemoryFormat> present,
+                                        std::span<const ValueType> outputs) const;
+
+  /// Whether output 0 has input 0's elements, in the same order, under another shape. A plan then lets both
+  /// share their memory where it can, and binds the kernel, which copies, where it can't.
+  [[nodiscard]] virtual bool is_view() const { return false; }
+
   /// Inputs that the kernel overwrites: parameters and state. Such a node is never dropped as dead.
   [[nodiscard]] virtual std::vector<std::size_t> mutates(std::span<const ValueType>) const { return {}; }
 
@@ -114,5 +138,10 @@ class Operator {
   /// where the plan is free to choose: what lets one sweep run over the gradients of all parameters.
   [[nodiscard]] virtual std::vector<std::size_t> adjacent(std::span<const ValueType>) const { return {}; }
 };
+
+/// The formats of an operator that works on elements wherever they lie, as long as all lie alike: channels
+/// last if one of the inputs has its channels last.
+Formats formats_alike(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                      std::span<const ValueType> outputs);
 
 }  // namespace keel

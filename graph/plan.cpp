@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "keel/graph/layout.hpp"
+#include "keel/graph/memory_format.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 
@@ -33,28 +34,47 @@ Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& op
   drop_dead_nodes(program_, ids);
   fuse(program_, ids, options.rules);
   drop_dead_nodes(program_, ids);
-  Binding::Scratch scratch;
+  assign_memory_formats(program_, ids);
+  for (std::size_t i = 0; i < program_.values.size(); ++i) slots_.push_back(std::make_unique<Slot>());
+  if (options.reuse_memory) share_views(ids);
+  std::vector<Binding::ScratchPiece> scratch;
   bind_kernels(scratch);
   place(ids, scratch, options.reuse_memory);
 }
 
-void Plan::bind_kernels(Binding::Scratch& scratch) {
-  for (std::size_t i = 0; i < program_.values.size(); ++i) slots_.push_back(std::make_unique<Slot>());
+// Wherever the memory of a view's source is pointed to, the view's goes along.
+void Plan::share_views(const std::vector<std::size_t>& outputs) {
+  shared_ = shared_memory(program_, outputs);
+  for (std::size_t id = 0; id < shared_.size(); ++id) {
+    if (shared_[id] == id) continue;
+    slots_[shared_[id]]->follow([view = slots_[id].get()](void* data) { view->point_to(data); });
+  }
+}
+
+bool Plan::needs_no_kernel(const Node& node) const {
+  return node.op->is_view() && !shared_.empty() && shared_[node.outputs[0]] != node.outputs[0];
+}
+
+void Plan::bind_kernels(std::vector<Binding::ScratchPiece>& scratch) {
   const auto slots_of = [&](const std::vector<std::size_t>& ids) {
     std::vector<Slot*> slots;
     for (const auto id : ids) slots.push_back(slots_[id].get());
     return slots;
   };
   for (const auto& node : program_.nodes) {
+    if (needs_no_kernel(node)) continue;
     const auto input_types = program_.types(node.inputs);
     const auto output_types = program_.types(node.outputs);
+    const auto input_formats = program_.formats(node.inputs);
+    const auto output_formats = program_.formats(node.outputs);
     const auto inputs = slots_of(node.inputs);
     const auto outputs = slots_of(node.outputs);
     const auto cost = node.op->cost(input_types, output_types);
     const int threads = is_worth_threads(cost) ? ThreadLimit::current() : 1;
     const ThreadLimit limit{threads};
     try {
-      auto kernel = node.op->bind(Binding{input_types, inputs, output_types, outputs, scratch});
+      auto kernel = node.op->bind(
+          Binding{{input_types, input_formats, inputs}, {output_types, output_formats, outputs}, scratch});
       kernels_.push_back({std::move(kernel.run), threads});
       steps_.push_back({node, std::move(kernel.implementation), cost, threads});
     } catch (const std::exception& error) {
@@ -64,9 +84,10 @@ void Plan::bind_kernels(Binding::Scratch& scratch) {
   }
 }
 
-void Plan::place(const std::vector<std::size_t>& outputs, Binding::Scratch& scratch, bool reuse_memory) {
+void Plan::place(const std::vector<std::size_t>& outputs, std::vector<Binding::ScratchPiece>& scratch,
+                 bool reuse_memory) {
   std::size_t scratch_bytes = 0;
-  for (const auto& [slot, bytes] : scratch) scratch_bytes = std::max(scratch_bytes, bytes);
+  for (const auto& piece : scratch) scratch_bytes = std::max(scratch_bytes, piece.offset + piece.bytes);
   const auto layout = lay_out(program_, outputs, scratch_bytes, reuse_memory);
   arena_ = std::make_shared<Buffer>(layout.bytes, PageOffset::half);
   for (std::size_t id = 0; id < program_.values.size(); ++id) {
@@ -74,9 +95,9 @@ void Plan::place(const std::vector<std::size_t>& outputs, Binding::Scratch& scra
     if (value.kind == ValueKind::stored) slots_[id]->point_to(value.storage.bytes());
     if (layout.offsets[id]) slots_[id]->point_to(arena_->data() + *layout.offsets[id]);
   }
-  for (auto& [slot, bytes] : scratch) {
-    slot->point_to(arena_->data() + layout.scratch_offset);
-    scratch_slots_.push_back(std::move(slot));
+  for (auto& piece : scratch) {
+    piece.slot->point_to(arena_->data() + layout.scratch_offset + piece.offset);
+    scratch_slots_.push_back(std::move(piece.slot));
   }
   for (const auto id : outputs) {
     const auto& value = program_.values[id];

@@ -63,13 +63,17 @@ class Plan {
   [[nodiscard]] std::size_t arena_bytes() const { return arena_->size(); }
 
  private:
-  void bind_kernels(Binding::Scratch& scratch);
-  void place(const std::vector<std::size_t>& outputs, Binding::Scratch& scratch, bool reuse_memory);
+  void share_views(const std::vector<std::size_t>& outputs);
+  [[nodiscard]] bool needs_no_kernel(const Node& node) const;
+  void bind_kernels(std::vector<Binding::ScratchPiece>& scratch);
+  void place(const std::vector<std::size_t>& outputs, std::vector<Binding::ScratchPiece>& scratch,
+             bool reuse_memory);
   [[noreturn]] void fail_at(std::size_t step) const;
 
   Program program_;
   std::weak_ptr<const void> tape_;            // only to be compared with
   std::vector<std::unique_ptr<Slot>> slots_;  // by value
+  std::vector<std::size_t> shared_;           // by value, whose memory it lies in; empty: its own
   std::vector<std::unique_ptr<Slot>> scratch_slots_;
   struct BoundKernel {
     std::function<void()> run;

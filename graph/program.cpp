@@ -11,6 +11,13 @@ std::vector<ValueType> Program::types(const std::vector<std::size_t>& ids) const
   return result;
 }
 
+std::vector<MemoryFormat> Program::formats(const std::vector<std::size_t>& ids) const {
+  std::vector<MemoryFormat> result;
+  result.reserve(ids.size());
+  for (const auto id : ids) result.push_back(values[id].format);
+  return result;
+}
+
 std::vector<std::size_t> Program::mutated_by(const Node& node) const {
   auto mutated = node.op->mutates(types(node.inputs));
   for (auto& index : mutated) index = node.inputs[index];

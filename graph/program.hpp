@@ -25,8 +25,9 @@ enum class ValueKind : std::uint8_t {
 struct Value {
   ValueType type;
   ValueKind kind = ValueKind::intermediate;
-  std::string name;  ///< of inputs and stored values; may be empty
-  Tensor storage;    ///< of stored values
+  std::string name;                               ///< of inputs and stored values; may be empty
+  Tensor storage;                                 ///< of stored values
+  MemoryFormat format = MemoryFormat::row_major;  ///< chosen when a plan is compiled
 };
 
 /// One operator applied to values, which are named by their index.
@@ -44,6 +45,7 @@ struct Program {
   std::vector<Node> nodes;
 
   [[nodiscard]] std::vector<ValueType> types(const std::vector<std::size_t>& ids) const;
+  [[nodiscard]] std::vector<MemoryFormat> formats(const std::vector<std::size_t>& ids) const;
   /// The values that `node` overwrites.
   [[nodiscard]] std::vector<std::size_t> mutated_by(const Node& node) const;
 };

@@ -61,6 +61,12 @@ Desc batch_of_features(std::int64_t count, std::int64_t features) {
   return {{count, features, 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc};
 }
 
+Desc image(const Shape& shape, MemoryFormat format) {
+  using Tag = dnnl::memory::format_tag;
+  return {dims_of(shape), dnnl::memory::data_type::f32,
+          format == MemoryFormat::channels_last ? Tag::nhwc : Tag::nchw};
+}
+
 // The C interface takes a ready array of arguments, where the C++ one builds one from a map at every call.
 struct Call::Execution {
   dnnl::primitive primitive;
@@ -217,6 +223,10 @@ Call relu_backward(const Desc& data) {
   return Call{
       Backward::primitive_desc{{algorithm, data, data, 0.0F, 0.0F}, attributes(), engine(), relu_desc(data)}};
 #endif
+}
+
+Call reorder(const Desc& src, const Desc& dst) {
+  return Call{dnnl::reorder::primitive_desc{engine(), src, engine(), dst, attributes()}};
 }
 
 #if DNNL_VERSION_MAJOR >= 3

@@ -25,6 +25,9 @@ Desc matrix(std::int64_t rows, std::int64_t columns, bool transposed = false);
 /// normalization gets its JIT kernel rather than the generic one, which is over ten times slower.
 Desc batch_of_features(std::int64_t count, std::int64_t features);
 
+/// An array (N, C, H, W) of f32 in the given format.
+Desc image(const Shape& shape, MemoryFormat format);
+
 /// A primitive and, once they are attached, its arguments.
 class Call {
  public:
@@ -83,6 +86,9 @@ Call log_softmax_backward(const Desc& data, int axis);
 
 /// dst = src0 op src1; src1 may have extents of 1 where dst does not.
 Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst);
+
+/// The elements of src, as dst describes them.
+Call reorder(const Desc& src, const Desc& dst);
 
 /// Sum or mean over the axes where dst has extent 1.
 Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst);

@@ -70,6 +70,10 @@ std::string to_string(const Shape& shape);
 /// stretches). Throws ShapeError when they don't.
 Shape broadcast(const Shape& a, const Shape& b);
 
+/// How an array of four axes (N, C, H, W) lies in memory: in that order, or with the channels of a pixel side
+/// by side, (N, H, W, C), which convolutions are fastest on. All other arrays are row-major.
+enum class MemoryFormat : std::uint8_t { row_major, channels_last };
+
 /// Shape and element type: what is known of a value before it is computed.
 struct ValueType {
   Shape shape;
