@@ -1,68 +1,308 @@
 #include "keel/ops/arithmetic.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
 #include "keel/graph/tape.hpp"
 #include "keel/ops/broadcasting.hpp"
+#include "keel/ops/elementwise.hpp"
 #include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/types.hpp"
 
 namespace keel {
+namespace {
+
+using Kind = ArithmeticOp::Kind;
+
+// Which operand is one element for the whole of a run of elements, if one is.
+enum class Stretched : std::uint8_t { none, a, b };
+
+template <class T>
+using Run = void (*)(const T* a, const T* b, Stretched stretched, T* dst, std::int64_t count);
+
+struct Row {
+  std::string_view name;
+  dnnl::algorithm algorithm;  // undef: the loop alone
+  bool commutes;              // with every bit, NaN's included
+  Run<float> f32;
+  Run<double> f64;
+  // The gradient of operand `i`, of dst's shape; undefined where it is zero.
+  Var (*grad)(const VjpContext& context, std::size_t i);
+};
+
+// dst may be a.
+template <class T, class Function>
+void run_of(const T* a, const T* b, Stretched stretched, T* dst, std::int64_t count) {
+  constexpr Function function{};
+  const T first_a = *a;
+  const T first_b = *b;
+  switch (stretched) {
+    case Stretched::none:
+      for (std::int64_t i = 0; i < count; ++i) dst[i] = function(a[i], b[i]);
+      break;
+    case Stretched::a:
+      for (std::int64_t i = 0; i < count; ++i) dst[i] = function(first_a, b[i]);
+      break;
+    case Stretched::b:
+      for (std::int64_t i = 0; i < count; ++i) dst[i] = function(a[i], first_b);
+      break;
+  }
+}
+
+template <class Function, class Grad>
+constexpr Row row(std::string_view name, dnnl::algorithm algorithm, bool commutes, Function, Grad grad) {
+  return {name, algorithm, commutes, run_of<float, Function>, run_of<double, Function>, grad};
+}
+
+Var share_of_maximum(const Var& a, const Var& b, const SourceLocation& where) {
+  return record(std::make_shared<ArithmeticOp>(Kind::share_of_maximum), {a, b}, where);
+}
+
+// By Kind. With g the gradient of dst and y = dst:
+constexpr std::array table{
+    row(
+        "add", dnnl::algorithm::binary_add, true, [](auto a, auto b) { return a + b; },
+        [](const VjpContext& c, std::size_t) { return c.output_grads[0]; }),
+    row(
+        "subtract", dnnl::algorithm::binary_sub, false, [](auto a, auto b) { return a - b; },
+        [](const VjpContext& c, std::size_t i) {
+          return i == 0 ? c.output_grads[0] : negate(c.output_grads[0], c.where);
+        }),
+    row(
+        "multiply", dnnl::algorithm::binary_mul, true, [](auto a, auto b) { return a * b; },
+        [](const VjpContext& c, std::size_t i) {
+          return multiply(c.output_grads[0], c.inputs[1 - i], c.where);
+        }),
+    // d(a/b)/da = 1/b, d(a/b)/db = -a/b^2 = -y/b
+    row(
+        "divide", dnnl::algorithm::binary_div, false, [](auto a, auto b) { return a / b; },
+        [](const VjpContext& c, std::size_t i) {
+          const auto& g = c.output_grads[0];
+          if (i == 0) return divide(g, c.inputs[1], c.where);
+          return negate(divide(multiply(g, c.outputs[0], c.where), c.inputs[1], c.where), c.where);
+        }),
+    row(
+        "maximum", dnnl::algorithm::binary_max, false, [](auto a, auto b) { return a > b ? a : b; },
+        [](const VjpContext& c, std::size_t i) {
+          const Var share = share_of_maximum(c.inputs[i], c.inputs[1 - i], c.where);
+          return multiply(c.output_grads[0], share, c.where);
+        }),
+    // Constant but for jumps.
+    row(
+        "share_of_maximum", dnnl::algorithm::undef, false,
+        [](auto a, auto b) {
+          using T = decltype(a);
+          return a < b ? T{0} : a == b ? T{0.5} : T{1};
+        },
+        [](const VjpContext&, std::size_t) { return Var{}; }),
+};
+
+const Row& row_of(Kind kind) {
+  return table.at(static_cast<std::size_t>(kind));
+}
+
+// What runs along the axes of `shape` as they lie in memory, padded to the rank of dst.
+Shape in_memory(const Shape& shape, const ValueType& dst, MemoryFormat format) {
+  const auto rank = std::max<std::size_t>(dst.shape.rank(), 1);
+  const Shape whole = padded(shape, rank);
+  if (format == MemoryFormat::row_major) return whole;
+  return {whole[0], whole[2], whole[3], whole[1]};
+}
+
+// Two shapes and what they broadcast to, all of one rank, by the fewest axes that say it: neighbours along
+// which the same operands stretch become one. oneDNN has fast kernels for few patterns of axes.
+struct Pattern {
+  Shape a;
+  Shape b;
+  Shape dst;
+};
+
+Pattern fewest_axes(const Shape& a, const Shape& b, const Shape& dst) {
+  std::vector<std::int64_t> a_extents{1};
+  std::vector<std::int64_t> b_extents{1};
+  std::vector<std::int64_t> dst_extents{1};
+  for (std::size_t axis = 0; axis < dst.rank(); ++axis) {
+    if (dst[axis] == 1) continue;
+    const bool same_pattern = (a_extents.back() == dst_extents.back()) == (a[axis] == dst[axis]) &&
+                              (b_extents.back() == dst_extents.back()) == (b[axis] == dst[axis]);
+    if (!same_pattern && dst_extents.back() > 1) {
+      a_extents.push_back(1);
+      b_extents.push_back(1);
+      dst_extents.push_back(1);
+    }
+    a_extents.back() *= a[axis];
+    b_extents.back() *= b[axis];
+    dst_extents.back() *= dst[axis];
+  }
+  return {Shape{a_extents}, Shape{b_extents}, Shape{dst_extents}};
+}
+
+// One run at a time, along the last axis.
+template <class T>
+Kernel loop(const Binding& binding, const Pattern& shapes, Run<T> run, std::string implementation) {
+  const auto last = shapes.dst.rank() - 1;
+  const auto length = shapes.dst[last];
+  const auto stretched = shapes.a[last] != length   ? Stretched::a
+                         : shapes.b[last] != length ? Stretched::b
+                                                    : Stretched::none;
+  return {[=, a = binding.input<const T>(0), b = binding.input<const T>(1), dst = binding.output<T>(0)] {
+            const auto count = shapes.dst.elements();
+            for (std::int64_t i = 0; i < count; i += length) {
+              run(a.get() + broadcast_index(i, shapes.dst, shapes.a),
+                  b.get() + broadcast_index(i, shapes.dst, shapes.b), stretched, dst.get() + i, length);
+            }
+          },
+          std::move(implementation)};
+}
+
+// oneDNN's kernel, where it has a fast one. It stretches its second source alone; for other patterns it has
+// the generic kernel, which takes 100 ns an element.
+std::optional<Kernel> onednn_kernel(const Binding& binding, const Pattern& shapes, const Row& kind) {
+  if (kind.algorithm == dnnl::algorithm::undef) return {};
+  const bool swapped = shapes.a != shapes.dst;
+  if (swapped && (!kind.commutes || shapes.b != shapes.dst)) return {};
+  const auto dst = onednn::dense(shapes.dst);
+  const auto src1 = onednn::dense(swapped ? shapes.a : shapes.b);
+  auto call = onednn::binary(kind.algorithm, dst, src1, dst);
+  if (call.implementation().starts_with("ref")) return {};
+  call.argument(DNNL_ARG_SRC_0, dst, binding.input_slot(swapped ? 1 : 0));
+  call.argument(DNNL_ARG_SRC_1, src1, binding.input_slot(swapped ? 0 : 1));
+  call.argument(DNNL_ARG_DST, dst, binding.output_slot(0));
+  return finish(std::move(call), binding);
+}
+
+}  // namespace
+
+std::string_view ArithmeticOp::name() const {
+  return row_of(kind_).name;
+}
 
 std::vector<ValueType> ArithmeticOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
   return {{broadcast(inputs[0].shape, inputs[1].shape), inputs[0].dtype}};
 }
 
-template <class T>
-Kernel ArithmeticOp::loop(const Binding& binding) const {
-  return {[kind = kind_, a = binding.input<const T>(0), b = binding.input<const T>(1),
-           dst = binding.output<T>(0), a_shape = binding.input_type(0).shape,
-           b_shape = binding.input_type(1).shape, shape = binding.output_type(0).shape] {
-            const auto count = shape.elements();
-            for (std::int64_t i = 0; i < count; ++i) {
-              const T left = a.get()[broadcast_index(i, shape, a_shape)];
-              const T right = b.get()[broadcast_index(i, shape, b_shape)];
-              dst.get()[i] = kind == Kind::add ? left + right : left * right;
-            }
-          },
-          "reference"};
-}
-
 Kernel ArithmeticOp::bind(const Binding& binding) const {
-  if (binding.output_type(0).dtype == DType::f64) return loop<double>(binding);
-  // oneDNN stretches its second source alone; both operators commute, so the one to be stretched goes there.
-  const auto& shape = binding.output_type(0).shape;
-  const std::size_t whole = padded(binding.input_type(0).shape, shape.rank()) == shape ? 0 : 1;
-  if (padded(binding.input_type(whole).shape, shape.rank()) != shape) return loop<float>(binding);
-
-  const auto src0 = onednn::dense(shape);
-  const auto src1 = onednn::dense(padded(binding.input_type(1 - whole).shape, shape.rank()));
-  const auto algorithm = kind_ == Kind::add ? dnnl::algorithm::binary_add : dnnl::algorithm::binary_mul;
-  auto call = onednn::binary(algorithm, src0, src1, src0);
-  call.argument(DNNL_ARG_SRC_0, src0, binding.input_slot(whole));
-  call.argument(DNNL_ARG_SRC_1, src1, binding.input_slot(1 - whole));
-  call.argument(DNNL_ARG_DST, src0, binding.output_slot(0));
-  return finish(std::move(call), binding);
+  const auto& kind = row_of(kind_);
+  const auto& dst = binding.output_type(0);
+  const auto format = binding.output_format(0);
+  const auto shapes =
+      fewest_axes(in_memory(binding.input_type(0).shape, dst, format),
+                  in_memory(binding.input_type(1).shape, dst, format), in_memory(dst.shape, dst, format));
+  if (dst.dtype == DType::f64) return loop<double>(binding, shapes, kind.f64, "reference");
+  if (auto kernel = onednn_kernel(binding, shapes, kind)) return std::move(*kernel);
+  return loop<float>(binding, shapes, kind.f32, "loop");
 }
 
-// The gradient of an operand that was stretched is summed over the axes along which it was.
 std::vector<Var> ArithmeticOp::vjp(const VjpContext& context) const {
-  const auto& grad = context.output_grads[0];
   std::vector<Var> grads(2);
   for (std::size_t i = 0; i < 2; ++i) {
     if (!context.needed[i]) continue;
-    const Var whole = kind_ == Kind::add ? grad : multiply(grad, context.inputs[1 - i], context.where);
-    grads[i] = sum_to(whole, context.inputs[i].shape(), context.where);
+    const Var whole = row_of(kind_).grad(context, i);
+    if (whole.defined()) grads[i] = sum_to(whole, context.inputs[i].shape(), context.where);
   }
   return grads;
 }
 
+// An image (C, H, W) broadcasts to a batch of them, but is row-major always: so is what meets it then.
+Formats ArithmeticOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                              std::span<const ValueType> outputs) const {
+  const auto is_image = [](const ValueType& type) {
+    const auto& shape = type.shape;
+    return shape.rank() == 3 && shape[0] > 1 && shape[1] * shape[2] > 1;
+  };
+  if (outputs[0].shape.rank() != 4 || std::ranges::any_of(inputs, is_image)) {
+    return Operator::formats(inputs, present, outputs);
+  }
+  return formats_alike(inputs, present, outputs);
+}
+
+namespace {
+
+Var arithmetic(Kind kind, const Var& a, const Var& b, const SourceLocation& where) {
+  return record(std::make_shared<ArithmeticOp>(kind), {a, b}, where);
+}
+
+// `value` as a scalar to compute with `other`. Where that is neither f32 nor f64, the shape rule says so.
+Var constant(double value, const Var& other) {
+  const bool wide = other.dtype() == DType::f64;
+  const Tensor scalar =
+      wide ? Tensor::of<double>({}, {value}) : Tensor::of<float>({}, {static_cast<float>(value)});
+  return other.tape().stored(scalar, fmt::format("{}", value));
+}
+
+}  // namespace
+
 Var add(const Var& a, const Var& b, const SourceLocation& where) {
-  return record(std::make_shared<ArithmeticOp>(ArithmeticOp::Kind::add), {a, b}, where);
+  return arithmetic(Kind::add, a, b, where);
+}
+
+Var subtract(const Var& a, const Var& b, const SourceLocation& where) {
+  return arithmetic(Kind::subtract, a, b, where);
 }
 
 Var multiply(const Var& a, const Var& b, const SourceLocation& where) {
-  return record(std::make_shared<ArithmeticOp>(ArithmeticOp::Kind::multiply), {a, b}, where);
+  return arithmetic(Kind::multiply, a, b, where);
+}
+
+Var divide(const Var& a, const Var& b, const SourceLocation& where) {
+  return arithmetic(Kind::divide, a, b, where);
+}
+
+Var maximum(const Var& a, const Var& b, const SourceLocation& where) {
+  return arithmetic(Kind::maximum, a, b, where);
+}
+
+Var operator+(const LocatedVar& a, const Var& b) {
+  return add(a.var, b, a.where);
+}
+
+Var operator+(const LocatedVar& a, double b) {
+  return add(a.var, constant(b, a.var), a.where);
+}
+
+Var operator+(double a, const LocatedVar& b) {
+  return add(constant(a, b.var), b.var, b.where);
+}
+
+Var operator-(const LocatedVar& a, const Var& b) {
+  return subtract(a.var, b, a.where);
+}
+
+Var operator-(const LocatedVar& a, double b) {
+  return subtract(a.var, constant(b, a.var), a.where);
+}
+
+Var operator-(double a, const LocatedVar& b) {
+  return subtract(constant(a, b.var), b.var, b.where);
+}
+
+Var operator*(const LocatedVar& a, const Var& b) {
+  return multiply(a.var, b, a.where);
+}
+
+Var operator*(const LocatedVar& a, double b) {
+  return multiply(a.var, constant(b, a.var), a.where);
+}
+
+Var operator*(double a, const LocatedVar& b) {
+  return multiply(constant(a, b.var), b.var, b.where);
+}
+
+Var operator/(const LocatedVar& a, const Var& b) {
+  return divide(a.var, b, a.where);
+}
+
+Var operator/(const LocatedVar& a, double b) {
+  return divide(a.var, constant(b, a.var), a.where);
+}
+
+Var operator/(double a, const LocatedVar& b) {
+  return divide(constant(a, b.var), b.var, b.where);
 }
 
 }  // namespace keel

@@ -5,33 +5,56 @@
 
 namespace keel {
 
-/// a + b with NumPy's broadcasting, f32 or f64.
+// Functions of two arrays, element by element, with NumPy's broadcasting, both f32 or both f64. The gradient
+// of an operand that was stretched is summed over the axes along which it was.
+
 Var add(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
-/// a * b, element by element, with NumPy's broadcasting, f32 or f64.
+Var subtract(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
 Var multiply(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
+/// a / b by IEEE 754: a division of zero by zero is NaN, of anything else by zero infinite.
+Var divide(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
+/// a where a > b, else b. Where both are equal, half of the gradient goes to each, as in PyTorch's
+/// torch.maximum. Unlike there, a NaN in `a` is lost, since it is not greater than b (oneDNN's rule, kept for
+/// f64); one in `b` stays. Where either is NaN both get the whole gradient.
+Var maximum(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
 
-inline Var operator+(const LocatedVar& a, const Var& b) {
-  return add(a.var, b, a.where);
-}
-inline Var operator*(const LocatedVar& a, const Var& b) {
-  return multiply(a.var, b, a.where);
-}
+// The same as C++ operators. A plain number is rounded to the other operand's element type and becomes a
+// stored scalar on its tape.
+Var operator+(const LocatedVar& a, const Var& b);
+Var operator+(const LocatedVar& a, double b);
+Var operator+(double a, const LocatedVar& b);
+Var operator-(const LocatedVar& a, const Var& b);
+Var operator-(const LocatedVar& a, double b);
+Var operator-(double a, const LocatedVar& b);
+Var operator*(const LocatedVar& a, const Var& b);
+Var operator*(const LocatedVar& a, double b);
+Var operator*(double a, const LocatedVar& b);
+Var operator/(const LocatedVar& a, const Var& b);
+Var operator/(const LocatedVar& a, double b);
+Var operator/(double a, const LocatedVar& b);
 
-/// The operator behind `add` and `multiply`.
+/// The operator behind them; each kind is a row of the table in arithmetic.cpp.
 class ArithmeticOp final : public Operator {
  public:
-  enum class Kind : std::uint8_t { add, multiply };
+  enum class Kind : std::uint8_t {
+    add,
+    subtract,
+    multiply,
+    divide,
+    maximum,
+    share_of_maximum,  ///< of the gradient, for a: 1 where a > b, 1/2 where they are equal, else 0
+  };
 
   explicit ArithmeticOp(Kind kind) : kind_(kind) {}
-  [[nodiscard]] std::string_view name() const override { return kind_ == Kind::add ? "add" : "multiply"; }
+  [[nodiscard]] std::string_view name() const override;
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override;
+  [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
 
  private:
-  template <class T>
-  [[nodiscard]] Kernel loop(const Binding& binding) const;
-
   Kind kind_;
 };
 

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "keel/graph/tape.hpp"
-#include "keel/ops/log_softmax.hpp"
+#include "keel/ops/softmax.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -169,7 +169,7 @@ Var nll(const Var& log_probabilities, const Var& labels, const SourceLocation& w
 }
 
 Var cross_entropy(const Var& logits, const Var& labels, const SourceLocation& where) {
-  return nll(log_softmax(logits, where), labels, where);
+  return nll(log_softmax(logits, -1, where), labels, where);
 }
 
 }  // namespace keel

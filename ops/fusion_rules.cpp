@@ -5,11 +5,11 @@
 
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/cross_entropy.hpp"
-#include "keel/ops/log_softmax.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/relu.hpp"
 #include "keel/ops/sgd.hpp"
+#include "keel/ops/softmax.hpp"
 
 namespace keel {
 namespace {
@@ -80,6 +80,11 @@ bool fuse_batch_norm_relu(Rewriter& rewriter, std::size_t relu) {
   return true;
 }
 
+// nll takes (N, C): the classes are the last axis.
+bool is_along_classes(int axis) {
+  return axis == 1 || axis == -1;
+}
+
 // nll(log_softmax(x)): one pass over the logits. The log-probabilities stay a value, which the backward pass
 // reads.
 bool fuse_cross_entropy(Rewriter& rewriter, std::size_t nll) {
@@ -87,6 +92,7 @@ bool fuse_cross_entropy(Rewriter& rewriter, std::size_t nll) {
   const auto log_probabilities = rewriter.node(nll).inputs[0];
   const auto softmax = rewriter.producer(log_probabilities);
   if (!softmax || rewriter.as<LogSoftmaxOp>(*softmax) == nullptr) return false;
+  if (!is_along_classes(rewriter.as<LogSoftmaxOp>(*softmax)->axis())) return false;
   // The fused node stands where the later one stood: stored logits might have been overwritten by then, and
   // every other reader of the log-probabilities must come after it.
   if (rewriter.value(rewriter.node(*softmax).inputs[0]).kind == ValueKind::stored) return false;
@@ -103,7 +109,8 @@ bool fuse_cross_entropy(Rewriter& rewriter, std::size_t nll) {
 
 // log_softmax_backward(nll_backward(g)): softmax - onehot at once, without the array of zeros in between.
 bool fuse_cross_entropy_backward(Rewriter& rewriter, std::size_t softmax_backward) {
-  if (rewriter.as<LogSoftmaxBackwardOp>(softmax_backward) == nullptr) return false;
+  const auto* outer = rewriter.as<LogSoftmaxBackwardOp>(softmax_backward);
+  if (outer == nullptr || !is_along_classes(outer->axis())) return false;
   auto& node = rewriter.node(softmax_backward);
   const auto nll_backward = rewriter.producer(node.inputs[0]);
   if (!nll_backward || rewriter.as<NllBackwardOp>(*nll_backward) == nullptr) return false;

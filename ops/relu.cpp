@@ -15,7 +15,7 @@ std::vector<ValueType> ReluOp::infer(std::span<const ValueType> inputs) const {
 Kernel ReluOp::bind(const Binding& binding) const {
   const auto& type = binding.output_type(0);
   if (type.dtype == DType::f32) {
-    const auto desc = onednn::dense(type.shape);
+    const auto desc = onednn::dense(Shape{type.shape.elements()});
     auto call = onednn::relu_forward(desc);
     call.argument(DNNL_ARG_SRC, desc, binding.input_slot(0));
     call.argument(DNNL_ARG_DST, desc, binding.output_slot(0));
@@ -45,7 +45,7 @@ std::vector<ValueType> ReluBackwardOp::infer(std::span<const ValueType> inputs) 
 Kernel ReluBackwardOp::bind(const Binding& binding) const {
   const auto& type = binding.output_type(0);
   if (type.dtype == DType::f32) {
-    const auto desc = onednn::dense(type.shape);
+    const auto desc = onednn::dense(Shape{type.shape.elements()});
     auto call = onednn::relu_backward(desc);
     call.argument(DNNL_ARG_DIFF_DST, desc, binding.input_slot(0));
     call.argument(DNNL_ARG_DST, desc, binding.input_slot(1));

@@ -196,33 +196,43 @@ Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options) {
 
 namespace {
 
-dnnl::eltwise_forward::primitive_desc relu_desc(const Desc& data) {
-  // In training mode, as backward's hint; "use_dst" lets forward run in place.
-  const auto kind = dnnl::prop_kind::forward_training;
-  const auto algorithm = dnnl::algorithm::eltwise_relu_use_dst_for_bwd;
+dnnl::eltwise_forward::primitive_desc eltwise_desc(const Eltwise& function, const Desc& data) {
+  const auto kind = dnnl::prop_kind::forward_training;  // as backward's hint
+  const auto& [algorithm, alpha, beta] = function;
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), kind, algorithm, data, data, 0.0F, 0.0F, attributes()};
+  return {engine(), kind, algorithm, data, data, alpha, beta, attributes()};
 #else
-  return {{kind, algorithm, data, 0.0F, 0.0F}, attributes(), engine()};
+  return {{kind, algorithm, data, alpha, beta}, attributes(), engine()};
 #endif
 }
+
+constexpr Eltwise relu{dnnl::algorithm::eltwise_relu_use_dst_for_bwd};
 
 }  // namespace
 
+Call eltwise_forward(const Eltwise& function, const Desc& data) {
+  return Call{eltwise_desc(function, data)};
+}
+
+Call eltwise_backward(const Eltwise& function, const Desc& data) {
+  using Backward = dnnl::eltwise_backward;
+  const auto forward = eltwise_desc(function, data);
+  const auto& [algorithm, alpha, beta] = function;
+#if DNNL_VERSION_MAJOR >= 3
+  return Call{
+      Backward::primitive_desc{engine(), algorithm, data, data, data, alpha, beta, forward, attributes()}};
+#else
+  return Call{
+      Backward::primitive_desc{{algorithm, data, data, alpha, beta}, attributes(), engine(), forward}};
+#endif
+}
+
 Call relu_forward(const Desc& data) {
-  return Call{relu_desc(data)};
+  return eltwise_forward(relu, data);
 }
 
 Call relu_backward(const Desc& data) {
-  using Backward = dnnl::eltwise_backward;
-  const auto algorithm = dnnl::algorithm::eltwise_relu_use_dst_for_bwd;
-#if DNNL_VERSION_MAJOR >= 3
-  return Call{Backward::primitive_desc{engine(), algorithm, data, data, data, 0.0F, 0.0F, relu_desc(data),
-                                       attributes()}};
-#else
-  return Call{
-      Backward::primitive_desc{{algorithm, data, data, 0.0F, 0.0F}, attributes(), engine(), relu_desc(data)}};
-#endif
+  return eltwise_backward(relu, data);
 }
 
 Call reorder(const Desc& src, const Desc& dst) {
@@ -233,20 +243,31 @@ Call reorder(const Desc& src, const Desc& dst) {
 
 namespace {
 
-dnnl::softmax_forward::primitive_desc log_softmax_desc(const Desc& data, int axis) {
-  return {engine(),    dnnl::prop_kind::forward_training, dnnl::algorithm::softmax_log, data, data, axis,
-          attributes()};
+dnnl::softmax_forward::primitive_desc softmax_desc(dnnl::algorithm algorithm, const Desc& data, int axis) {
+  return {engine(), dnnl::prop_kind::forward_training, algorithm, data, data, axis, attributes()};
+}
+
+Call softmax_backward(dnnl::algorithm algorithm, const Desc& data, int axis) {
+  return Call{dnnl::softmax_backward::primitive_desc{engine(), algorithm, data, data, data, axis,
+                                                     softmax_desc(algorithm, data, axis), attributes()}};
 }
 
 }  // namespace
 
+Call softmax_forward(const Desc& data, int axis) {
+  return Call{softmax_desc(dnnl::algorithm::softmax_accurate, data, axis)};
+}
+
+Call softmax_backward(const Desc& data, int axis) {
+  return softmax_backward(dnnl::algorithm::softmax_accurate, data, axis);
+}
+
 Call log_softmax_forward(const Desc& data, int axis) {
-  return Call{log_softmax_desc(data, axis)};
+  return Call{softmax_desc(dnnl::algorithm::softmax_log, data, axis)};
 }
 
 Call log_softmax_backward(const Desc& data, int axis) {
-  return Call{dnnl::softmax_backward::primitive_desc{engine(), dnnl::algorithm::softmax_log, data, data, data,
-                                                     axis, log_softmax_desc(data, axis), attributes()}};
+  return softmax_backward(dnnl::algorithm::softmax_log, data, axis);
 }
 
 Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst) {
@@ -261,19 +282,34 @@ Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst) {
 
 namespace {
 
-dnnl::logsoftmax_forward::primitive_desc log_softmax_desc(const Desc& data, int axis) {
+// Softmax and log-softmax are two primitives of one interface.
+template <class Forward>
+typename Forward::primitive_desc softmax_desc(const Desc& data, int axis) {
   return {{dnnl::prop_kind::forward_training, data, axis}, attributes(), engine()};
+}
+
+template <class Forward, class Backward>
+Call softmax_backward(const Desc& data, int axis) {
+  return Call{typename Backward::primitive_desc{
+      {data, data, axis}, attributes(), engine(), softmax_desc<Forward>(data, axis)}};
 }
 
 }  // namespace
 
+Call softmax_forward(const Desc& data, int axis) {
+  return Call{softmax_desc<dnnl::softmax_forward>(data, axis)};
+}
+
+Call softmax_backward(const Desc& data, int axis) {
+  return softmax_backward<dnnl::softmax_forward, dnnl::softmax_backward>(data, axis);
+}
+
 Call log_softmax_forward(const Desc& data, int axis) {
-  return Call{log_softmax_desc(data, axis)};
+  return Call{softmax_desc<dnnl::logsoftmax_forward>(data, axis)};
 }
 
 Call log_softmax_backward(const Desc& data, int axis) {
-  return Call{dnnl::logsoftmax_backward::primitive_desc{
-      {data, data, axis}, attributes(), engine(), log_softmax_desc(data, axis)}};
+  return softmax_backward<dnnl::logsoftmax_forward, dnnl::logsoftmax_backward>(data, axis);
 }
 
 Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst) {

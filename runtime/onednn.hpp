@@ -35,6 +35,8 @@ class Call {
 
   /// Passes the memory of `slot`, described by `desc`, as argument `index` (DNNL_ARG_...).
   Call& argument(int index, const Desc& desc, Slot& slot);
+  /// Which of oneDNN's kernels it is, in its own name; "ref:any" is the generic one.
+  [[nodiscard]] const std::string& implementation() const { return implementation_; }
   /// Bytes of scratch memory that one execution needs.
   [[nodiscard]] std::size_t scratch_bytes() const { return scratch_.get_size(); }
   /// The finished kernel. `scratch` is only looked at when `scratch_bytes()` is not 0.
@@ -77,10 +79,23 @@ bool batch_norm_backward_takes_shift();
 /// The workspace in which a fused ReLU passes its mask from forward to backward.
 Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options);
 
+/// A function of one element, in oneDNN's terms.
+struct Eltwise {
+  dnnl::algorithm algorithm;
+  float alpha = 0.0F;
+  float beta = 0.0F;
+};
+Call eltwise_forward(const Eltwise& function, const Desc& data);
+/// grad_src = grad_dst times the derivative. Reads dst where the algorithm is one of those "use_dst_for_bwd",
+/// which let forward run in place, else src.
+Call eltwise_backward(const Eltwise& function, const Desc& data);
+
 Call relu_forward(const Desc& data);
 /// grad_src = grad_dst where dst > 0, else 0.
 Call relu_backward(const Desc& data);
 
+Call softmax_forward(const Desc& data, int axis);
+Call softmax_backward(const Desc& data, int axis);
 Call log_softmax_forward(const Desc& data, int axis);
 Call log_softmax_backward(const Desc& data, int axis);
 

@@ -11,10 +11,10 @@
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/cross_entropy.hpp"
-#include "keel/ops/log_softmax.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/relu.hpp"
+#include "keel/ops/softmax.hpp"
 
 namespace {
 

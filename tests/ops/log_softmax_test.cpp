@@ -1,4 +1,4 @@
-#include "keel/ops/log_softmax.hpp"
+#include "keel/ops/softmax.hpp"
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "keel/graph/var.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+/// The mean squared error, a scalar: the mean over all elements of (prediction - target)^2. Any shape, f32 or
+/// f64. Throws ShapeError when the shapes differ: broadcasting here, of (N, 1) against (N) for one, would be
+/// a mistake.
+Var mse(const Var& prediction, const Var& target, const SourceLocation& where = SourceLocation::current());
+
+}  // namespace keel
