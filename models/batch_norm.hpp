@@ -31,6 +31,10 @@ class BatchNorm {
     each("running_variance", running_variance_);
     each("updates", updates_);
   }
+  void visit_settings(auto&& each) const {
+    each("epsilon", options_.epsilon);
+    each("momentum", options_.momentum);
+  }
 
  private:
   BatchNormOptions options_;

@@ -17,6 +17,7 @@ class Dropout {
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
 
   void visit(auto&& each) { each("stream", stream_); }
+  void visit_settings(auto&& each) const { each("rate", rate_); }
 
  private:
   double rate_;
