@@ -34,6 +34,12 @@ std::size_t Rewriter::add_value(ValueType type) {
   return program_.values.size() - 1;
 }
 
+std::size_t Rewriter::add_stored(const Tensor& tensor, std::string name) {
+  program_.values.push_back(
+      {.type = tensor.type(), .kind = ValueKind::stored, .name = std::move(name), .storage = tensor});
+  return program_.values.size() - 1;
+}
+
 std::size_t Rewriter::settle() {
   const auto first = static_cast<std::size_t>(std::ranges::find(removed_, 1) - removed_.begin());
   std::vector<Node> kept;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,8 @@ class Rewriter {
 
   /// A new intermediate value.
   std::size_t add_value(ValueType type);
+  /// A new stored value, which the program keeps alive.
+  std::size_t add_stored(const Tensor& tensor, std::string name);
   /// Marks a node for removal: its work is done elsewhere now.
   void remove(std::size_t index) { removed_[index] = 1; }
   /// Carries out the removals and brings producers and readers up to date. Returns the first place that

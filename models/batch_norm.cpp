@@ -9,8 +9,9 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
     : options_(options),
       gamma_(Shape{features}, Initializer::constant(1.0)),
       beta_(Shape{features}, Initializer::constant(0.0)),
-      running_mean_(Shape{features}, Initializer::constant(0.0), Parameter::Kind::state),
-      running_variance_(Shape{features}, Initializer::constant(1.0), Parameter::Kind::state) {}
+      running_mean_(Shape{features}, Initializer::constant(0.0), Parameter::Kind::statistic),
+      running_variance_(Shape{features}, Initializer::constant(1.0), Parameter::Kind::statistic),
+      updates_(Shape{}, Initializer::constant(0.0), Parameter::Kind::statistic) {}
 
 Var BatchNorm::operator()(const Var& src, const SourceLocation& where) const {
   Tape& tape = src.tape();
@@ -18,12 +19,13 @@ Var BatchNorm::operator()(const Var& src, const SourceLocation& where) const {
   const Var beta = tape.stored(beta_.value(), "beta");
   const Var running_mean = tape.stored(running_mean_.value(), "running_mean");
   const Var running_variance = tape.stored(running_variance_.value(), "running_variance");
-  if (tape.mode() == Mode::inference) {
+  if (tape.mode() == Mode::inference || running_mean_.frozen()) {
     return batch_norm_inference(src, gamma, beta, running_mean, running_variance, options_.epsilon, where);
   }
   const auto [dst, mean, variance] = batch_norm_training(src, gamma, beta, options_.epsilon, where);
-  update_running_statistics(running_mean, running_variance, mean, variance, options_.momentum, src.shape()[0],
-                            where);
+  const auto count = src.shape().elements() / gamma.shape()[0];  // a feature
+  update_running_statistics(running_mean, running_variance, tape.stored(updates_.value(), "updates"), mean,
+                            variance, options_.momentum, count, where);
   return dst;
 }
 

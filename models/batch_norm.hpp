@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "keel/graph/tape.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/runtime/source_location.hpp"
@@ -7,13 +9,15 @@
 namespace keel {
 
 struct BatchNormOptions {
-  double momentum = 0.1;  ///< weight of a new batch in the running statistics (PyTorch's convention)
+  /// The weight of a new batch in the running statistics (PyTorch's convention); none for the cumulative
+  /// average, in which all batches so far weigh the same.
+  std::optional<double> momentum = 0.1;
   double epsilon = 1e-5;
 };
 
 /// Batch normalization of (N, features), followed by gamma and beta. On a training tape it normalizes by the
-/// batch's statistics and records their running averages' update; on an inference tape it normalizes by the
-/// running averages.
+/// batch's statistics and records their running averages' update; on an inference tape, and where its
+/// statistics are frozen, it normalizes by the running averages and leaves them alone.
 class BatchNorm {
  public:
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
@@ -25,6 +29,11 @@ class BatchNorm {
     each("beta", beta_);
     each("running_mean", running_mean_);
     each("running_variance", running_variance_);
+    each("updates", updates_);
+  }
+  void visit_settings(auto&& each) const {
+    each("epsilon", options_.epsilon);
+    each("momentum", options_.momentum);
   }
 
  private:
@@ -33,6 +42,7 @@ class BatchNorm {
   Parameter beta_;
   Parameter running_mean_;
   Parameter running_variance_;
+  Parameter updates_;  // how many the running statistics have had
 };
 
 }  // namespace keel

@@ -29,6 +29,9 @@ class CompiledFunction {
   /// The plan for such inputs, bound to these, not run.
   Plan& plan(std::span<const Tensor> inputs);
 
+  /// Drops all plans: the recording would not record the same any more.
+  void forget() { compiled_.clear(); }
+
  private:
   struct Key {
     std::vector<ValueType> types;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -9,10 +11,28 @@ namespace {
 
 template <class T>
 void fill(std::span<T> values, const Initializer& initializer, Rng rng) {
-  const bool is_constant = initializer.low == initializer.high;
-  for (auto& value : values) {
-    value = static_cast<T>(is_constant ? initializer.low : rng.uniform(initializer.low, initializer.high));
-  }
+  for (auto& value : values) value = static_cast<T>(initializer.sample(rng));
+}
+
+// A key of the first two words; the others count from 0.
+void start_stream(std::span<std::int32_t> words, Rng rng) {
+  std::ranges::fill(words, 0);
+  for (auto& word : words.first(std::min<std::size_t>(words.size(), 2)))
+    word = static_cast<std::int32_t>(static_cast<std::uint32_t>(rng.bits() >> 32));
+}
+
+void start(const Tensor& value, const Initializer& initializer, const Rng& rng) {
+  if (value.dtype() == DType::s32 && initializer.is_random_stream())
+    start_stream(value.data<std::int32_t>(), rng);
+  else if (value.dtype() == DType::s32 && initializer.is_constant())
+    fill(value.data<std::int32_t>(), initializer, rng);
+  else if (value.dtype() == DType::f64 && !initializer.is_random_stream())
+    fill(value.data<double>(), initializer, rng);
+  else if (value.dtype() == DType::f32 && !initializer.is_random_stream())
+    fill(value.data<float>(), initializer, rng);
+  else
+    throw Error{fmt::format("there are no starting values of that kind for elements of type {}",
+                            name_of(value.dtype()))};
 }
 
 void allocate(std::span<const NamedParameter> parameters, Parameter::Kind kind, DType dtype) {
@@ -20,7 +40,7 @@ void allocate(std::span<const NamedParameter> parameters, Parameter::Kind kind, 
   std::vector<Parameter*> members;
   for (const auto& [path, parameter] : parameters) {
     if (parameter->kind() != kind || parameter->value().defined()) continue;
-    types.push_back({parameter->shape(), dtype});
+    types.push_back({parameter->shape(), parameter->dtype(dtype)});
     members.push_back(parameter);
   }
   const auto tensors = allocate_side_by_side(types);
@@ -43,18 +63,16 @@ std::vector<Tensor> allocate_side_by_side(std::span<const ValueType> types, Page
 }
 
 void initialize(std::span<const NamedParameter> parameters, const Rng& rng, DType dtype) {
-  allocate(parameters, Parameter::Kind::trained, dtype);
-  allocate(parameters, Parameter::Kind::state, dtype);
+  for (const auto kind : {Parameter::Kind::trained, Parameter::Kind::statistic, Parameter::Kind::state})
+    allocate(parameters, kind, dtype);
   for (const auto& [path, parameter] : parameters) {
     const auto& value = parameter->value();
-    if (value.dtype() != dtype) {
+    const auto wanted = parameter->dtype(dtype);
+    if (value.dtype() != wanted) {
       throw Error{fmt::format("parameter '{}' is {} and can't become {}: make a new model", path,
-                              name_of(value.dtype()), name_of(dtype))};
+                              name_of(value.dtype()), name_of(wanted))};
     }
-    if (dtype == DType::f64)
-      fill(value.data<double>(), parameter->initializer(), rng.stream(path));
-    else
-      fill(value.data<float>(), parameter->initializer(), rng.stream(path));
+    start(value, parameter->initializer(), rng.stream(path));
   }
 }
 

@@ -9,8 +9,9 @@ namespace keel {
 
 /// Gives every parameter its values: memory, where it has none yet, and starting values from the stream of
 /// `rng` that the parameter's path names. Models that share a path ("fc1.weights") and shape thus start alike
-/// from the same seed. The trained parameters lie side by side in one buffer, the state in another. Called
-/// again, it starts the same memory afresh, so that compiled steps go on working.
+/// from the same seed. The trained parameters lie side by side in one buffer, the statistics and the other
+/// state in others. Called again, it starts the same memory afresh, so that compiled steps go on working.
+/// `dtype` is that of all parameters but those with an element type of their own.
 void initialize(std::span<const NamedParameter> parameters, const Rng& rng, DType dtype = DType::f32);
 
 template <class Model>

@@ -4,9 +4,9 @@
 
 namespace keel {
 
-Linear::Linear(std::int64_t inputs, std::int64_t outputs, LinearOptions options)
-    : weights_(Shape{outputs, inputs}, Initializer::fan_in(inputs)) {
-  if (options.bias) bias_.emplace(Shape{outputs}, Initializer::fan_in(inputs));
+Linear::Linear(std::int64_t inputs, std::int64_t outputs, const LinearOptions& options)
+    : weights_(Shape{outputs, inputs}, options.weights({inputs, outputs})) {
+  if (options.bias) bias_.emplace(Shape{outputs}, options.bias_values({inputs, outputs}));
 }
 
 Var Linear::operator()(const Var& src, const SourceLocation& where) const {

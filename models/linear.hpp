@@ -10,12 +10,14 @@ namespace keel {
 
 struct LinearOptions {
   bool bias = true;  ///< false where batch norm comes next: its mean takes any bias away again
+  InitializerRule weights = initializers::fan_in();      ///< by what rule the weights start
+  InitializerRule bias_values = initializers::fan_in();  ///< and the bias
 };
 
 /// dst = src * weights^T + bias: src (N, inputs) to dst (N, outputs).
 class Linear {
  public:
-  Linear(std::int64_t inputs, std::int64_t outputs, LinearOptions options = {});
+  Linear(std::int64_t inputs, std::int64_t outputs, const LinearOptions& options = {});
 
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
 

@@ -6,12 +6,15 @@ namespace keel {
 
 Mlp::Mlp(const MlpOptions& options) {
   std::int64_t inputs = options.inputs;
+  LinearOptions linear{.weights = options.weights, .bias_values = options.bias_values};
   for (const auto width : options.hidden) {
-    linears_.emplace_back(inputs, width, LinearOptions{.bias = !options.batch_norm});
+    linear.bias = !options.batch_norm;
+    linears_.emplace_back(inputs, width, linear);
     if (options.batch_norm) norms_.emplace_back(width);
     inputs = width;
   }
-  linears_.emplace_back(inputs, options.classes);
+  linear.bias = true;
+  linears_.emplace_back(inputs, options.classes, linear);
 }
 
 Var Mlp::operator()(const Var& images) const {

@@ -13,6 +13,8 @@ struct MlpOptions {
   std::vector<std::int64_t> hidden = {128};
   std::int64_t classes = 10;
   bool batch_norm = false;  ///< between each hidden layer and its ReLU; these layers then have no bias
+  InitializerRule weights = initializers::fan_in();      ///< by what rule all weights start
+  InitializerRule bias_values = initializers::fan_in();  ///< and all biases
 };
 
 /// A multilayer perceptron: Linear, (BatchNorm,) ReLU for each hidden layer, then Linear to the logits.

@@ -2,35 +2,32 @@
 
 #include <algorithm>
 #include <concepts>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "keel/models/initializer.hpp"
 #include "keel/runtime/tensor.hpp"
 
 namespace keel {
 
-/// What values an array starts from: uniform in [low, high), or `low` everywhere when both are equal.
-struct Initializer {
-  double low = 0.0;
-  double high = 0.0;
-
-  static Initializer constant(double value) { return {value, value}; }
-  /// PyTorch's default for a layer of `fan_in` inputs, for weights and bias alike: uniform in
-  /// +-1/sqrt(fan_in). (Its "kaiming_uniform with a = sqrt(5)" comes to the same.)
-  static Initializer fan_in(std::int64_t fan_in);
-};
-
-/// One array of a model: trained by an optimizer, or state that the forward pass itself keeps (running
-/// statistics). Its values come into being with `initialize`. Not copyable, since two models must not share
-/// values by accident; to share weights within a model, apply the same layer twice.
+/// One array of a model: trained by an optimizer, or kept by the forward pass itself. Its values come into
+/// being with `initialize`. Not copyable, since two models must not share values by accident; to share
+/// weights within a model, apply the same layer twice.
 class Parameter {
  public:
-  enum class Kind : std::uint8_t { trained, state };
+  enum class Kind : std::uint8_t {
+    trained,    ///< by an optimizer
+    statistic,  ///< what batch norm keeps of the batches that it saw
+    state,      ///< anything else that outlasts a step, such as a random stream
+  };
 
-  Parameter(Shape shape, Initializer initializer, Kind kind = Kind::trained)
-      : shape_(shape), initializer_(initializer), kind_(kind) {}
+  /// `dtype`: its own element type, whatever the model is made of; none for the model's.
+  Parameter(Shape shape, Initializer initializer, Kind kind = Kind::trained,
+            std::optional<DType> dtype = std::nullopt)
+      : shape_(shape), initializer_(initializer), kind_(kind), dtype_(dtype) {}
   Parameter(const Parameter&) = delete;
   Parameter& operator=(const Parameter&) = delete;
   Parameter(Parameter&&) = default;
@@ -40,14 +37,21 @@ class Parameter {
   [[nodiscard]] const Shape& shape() const { return shape_; }
   [[nodiscard]] const Initializer& initializer() const { return initializer_; }
   [[nodiscard]] Kind kind() const { return kind_; }
+  /// Its element type in a model of `model`.
+  [[nodiscard]] DType dtype(DType model) const { return dtype_.value_or(model); }
   /// The values; undefined before `initialize`.
   [[nodiscard]] const Tensor& value() const { return value_; }
   void set_value(Tensor value) { value_ = std::move(value); }
+  /// Whether training leaves it as it is: see models/freeze.hpp.
+  [[nodiscard]] bool frozen() const { return frozen_; }
+  void set_frozen(bool frozen) { frozen_ = frozen; }
 
  private:
   Shape shape_;
   Initializer initializer_;
   Kind kind_;
+  std::optional<DType> dtype_;
+  bool frozen_ = false;
   Tensor value_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "keel/graph/gradients.hpp"
 #include "keel/models/compiled_function.hpp"
+#include "keel/models/freeze.hpp"
 #include "keel/models/parameter.hpp"
 
 namespace keel {
@@ -12,40 +13,52 @@ namespace keel {
 /// replayed.
 ///
 /// `model` maps images to predictions, `loss` maps predictions and labels to a scalar, `optimizer` records
-/// the update of all trained parameters. Model and optimizer are used by reference: they must outlive the
-/// step and stay where they are.
+/// the update of all trained parameters that are not frozen. Model and optimizer are used by reference: they
+/// must outlive the step and stay where they are, as must the model's layers.
 template <class Model, class Optimizer, class Loss>
 class TrainingStep {
  public:
   TrainingStep(Model& model, Optimizer& optimizer, Loss loss)
-      : function_(Mode::training, [&model, &optimizer, loss](Tape& tape, std::span<const Var> inputs) {
-          return record_step(model, optimizer, loss, tape, inputs);
-        }) {}
+      : function_(Mode::training,
+                  [&model, &optimizer, loss](Tape& tape, std::span<const Var> inputs) {
+                    return record_step(model, optimizer, loss, tape, inputs);
+                  }),
+        freeze_watch_(model) {}
 
   /// Trains on one batch and returns its loss, before the update. A loss that is not finite means that the
   /// run has diverged and the parameters are lost. Throws NonFiniteError where a batch's statistics are not
   /// finite.
   double operator()(const Tensor& images, const Tensor& labels) {
     const std::array inputs{images, labels};
+    follow_freezing();
     const Tensor& loss = function_(inputs).output(0);
     return loss.dtype() == DType::f64 ? loss.data<double>()[0] : loss.data<float>()[0];
   }
 
   /// The plan that such a batch is trained with, bound to it: to look at, or to profile.
   Plan& plan(const Tensor& images, const Tensor& labels) {
+    follow_freezing();
     return function_.plan(std::array{images, labels});
   }
 
  private:
+  // What was compiled before the model was frozen or unfrozen does the wrong work.
+  void follow_freezing() {
+    if (freeze_watch_.changed()) function_.forget();
+  }
+
   static std::vector<Var> record_step(Model& model, Optimizer& optimizer, const Loss& loss, Tape& tape,
                                       std::span<const Var> inputs) {
     std::vector<Var> trained;
+    bool any_frozen = false;
     for (const auto& [path, parameter] : parameters(model)) {
-      if (parameter->kind() == Parameter::Kind::trained)
-        trained.push_back(tape.stored(parameter->value(), path));
+      if (parameter->kind() != Parameter::Kind::trained) continue;
+      any_frozen = any_frozen || parameter->frozen();
+      if (!parameter->frozen()) trained.push_back(tape.stored(parameter->value(), path));
     }
     const Var value = evaluate(loss, model(inputs[0]), inputs[1]);
-    optimizer.update(trained, gradients(value, trained));
+    const bool all_frozen = any_frozen && trained.empty();
+    if (!all_frozen) optimizer.update(trained, gradients(value, trained));
     return {value};
   }
 
@@ -58,6 +71,7 @@ class TrainingStep {
   }
 
   CompiledFunction function_;
+  FreezeWatch freeze_watch_;
 };
 
 /// A model's predictions as a call, in inference mode, compiled once for each shape of batch and replayed.

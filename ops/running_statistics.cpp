@@ -13,9 +13,10 @@ namespace keel {
 std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
   require_rank(inputs[0], 1, "running_mean");
-  for (const auto& input : inputs) require_shape(input, inputs[0].shape, "each statistic");
-  if (!(momentum_ >= 0.0 && momentum_ <= 1.0)) {
-    throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", momentum_)};
+  for (const std::size_t i : {1, 3, 4}) require_shape(inputs[i], inputs[0].shape, "each statistic");
+  require_shape(inputs[2], Shape{}, "updates");
+  if (momentum_ && !(*momentum_ >= 0.0 && *momentum_ <= 1.0)) {
+    throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", *momentum_)};
   }
   if (count_ < 2)
     throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", count_)};
@@ -24,13 +25,11 @@ std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inp
 
 template <class T>
 Kernel RunningStatisticsOp::loop(const Binding& binding) const {
-  const auto features = binding.input_type(0).shape[0];
-  const auto kept = static_cast<T>(1.0 - momentum_);
-  const auto weight = static_cast<T>(momentum_);
-  const auto unbiased =
-      static_cast<T>(momentum_ * static_cast<double>(count_) / static_cast<double>(count_ - 1));
-  return {[=, running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
-           mean = binding.input<const T>(2), variance = binding.input<const T>(3)] {
+  return {[features = binding.input_type(0).shape[0], momentum = momentum_,
+           correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
+           running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
+           updates = binding.input<T>(2), mean = binding.input<const T>(3),
+           variance = binding.input<const T>(4)] {
             for (std::int64_t c = 0; c < features; ++c) {
               if (std::isfinite(mean.get()[c]) && std::isfinite(variance.get()[c])) continue;
               throw NonFiniteError{
@@ -38,6 +37,11 @@ Kernel RunningStatisticsOp::loop(const Binding& binding) const {
                               "the running statistics were left as they were",
                               c, mean.get()[c], variance.get()[c])};
             }
+            *updates.get() += 1;
+            const double exact = momentum.value_or(1.0 / static_cast<double>(*updates.get()));
+            const auto kept = static_cast<T>(1.0 - exact);
+            const auto weight = static_cast<T>(exact);
+            const auto unbiased = static_cast<T>(exact * correction);
             for (std::int64_t c = 0; c < features; ++c) {
               T& average = running_mean.get()[c];
               T& spread = running_variance.get()[c];
@@ -52,10 +56,10 @@ Kernel RunningStatisticsOp::bind(const Binding& binding) const {
   return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
 }
 
-void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& mean,
-                               const Var& variance, double momentum, std::int64_t count,
-                               const SourceLocation& where) {
-  const std::array inputs{running_mean, running_variance, mean, variance};
+void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
+                               const Var& mean, const Var& variance, std::optional<double> momentum,
+                               std::int64_t count, const SourceLocation& where) {
+  const std::array inputs{running_mean, running_variance, updates, mean, variance};
   mean.tape().record(std::make_shared<RunningStatisticsOp>(momentum, count), inputs, where);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include "keel/graph/operator.hpp"
 #include "keel/runtime/source_location.hpp"
 
@@ -11,26 +12,34 @@ namespace keel {
 ///   running = (1 - momentum) * running + momentum * batch,
 ///
 /// where the variance, biased in the batch, is made unbiased first (times count / (count - 1)), as in
-/// PyTorch. All four values are (C); the running ones must be stored. When the plan runs and the batch's
-/// statistics are not finite, throws NonFiniteError and leaves the running ones as they were.
-void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& mean,
-                               const Var& variance, double momentum, std::int64_t count,
-                               const SourceLocation& where = SourceLocation::current());
+/// PyTorch. Without a momentum the average is cumulative: the n-th update has weight 1/n, so the running
+/// statistics are the plain mean of all updates so far. `updates` counts these, either way.
+///
+/// The statistics are (C) and `updates` is a scalar of the same type; the running ones and `updates` must be
+/// stored. (f32 counts to 2^24; beyond, a cumulative average weighs a batch with 2^-24.) When the plan runs
+/// and the batch's statistics are not finite, throws NonFiniteError and leaves everything as it was.
+void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
+                               const Var& mean, const Var& variance, std::optional<double> momentum,
+                               std::int64_t count, const SourceLocation& where = SourceLocation::current());
 
-/// The operator behind `update_running_statistics`. Inputs: running mean, running variance, mean, variance.
+/// The operator behind `update_running_statistics`. Inputs: running mean, running variance, updates, mean,
+/// variance.
 class RunningStatisticsOp final : public Operator {
  public:
-  RunningStatisticsOp(double momentum, std::int64_t count) : momentum_(momentum), count_(count) {}
+  RunningStatisticsOp(std::optional<double> momentum, std::int64_t count)
+      : momentum_(momentum), count_(count) {}
   [[nodiscard]] std::string_view name() const override { return "running_statistics"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override { return {0, 1}; }
+  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override {
+    return {0, 1, 2};
+  }
 
  private:
   template <class T>
   [[nodiscard]] Kernel loop(const Binding& binding) const;
 
-  double momentum_;
+  std::optional<double> momentum_;  // none: cumulative
   std::int64_t count_;
 };
 

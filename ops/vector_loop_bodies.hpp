@@ -7,6 +7,8 @@
 #include <numbers>
 #include <type_traits>
 
+#include "keel/ops/vector_loops.hpp"
+
 namespace keel::loops {
 
 // The bodies of the functions in vector_loops.hpp, to be inlined into each version of them.
@@ -80,6 +82,51 @@ template <class T>
 
 [[gnu::always_inline]] inline void exponentials_body(const float* src, float* dst, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) dst[i] = exponential(src[i]);
+}
+
+// Sixteen counters of Philox 4x32 side by side.
+struct PhiloxBlock {
+  static constexpr std::size_t lanes = 16;
+  std::uint32_t word[4][lanes];
+
+  // Ten rounds: two multiplications to 64 bits, whose halves change places under the key, which moves on by
+  // Weyl sequences.
+  [[gnu::always_inline]] inline void scramble(std::uint32_t key0, std::uint32_t key1) {
+    for (int round = 0; round < 10; ++round) {
+      for (std::size_t i = 0; i < lanes; ++i) {
+        const std::uint64_t a = std::uint64_t{0xD2511F53U} * word[0][i];
+        const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * word[2][i];
+        word[0][i] = static_cast<std::uint32_t>(b >> 32U) ^ word[1][i] ^ key0;
+        word[1][i] = static_cast<std::uint32_t>(b);
+        word[2][i] = static_cast<std::uint32_t>(a >> 32U) ^ word[3][i] ^ key1;
+        word[3][i] = static_cast<std::uint32_t>(a);
+      }
+      key0 += 0x9E3779B9U;
+      key1 += 0xBB67AE85U;
+    }
+  }
+};
+
+[[gnu::always_inline]] inline void random_mask_body(const MaskStream& stream, std::int64_t begin,
+                                                    std::int64_t end, std::uint32_t threshold,
+                                                    std::uint8_t* __restrict mask) {
+  constexpr auto lanes = PhiloxBlock::lanes;
+  for (std::int64_t chunk = begin; chunk < end; chunk += mask_chunk) {
+    PhiloxBlock block;
+    const auto first = static_cast<std::uint64_t>(chunk / mask_chunk) * lanes;
+    for (std::size_t i = 0; i < lanes; ++i) {
+      block.word[0][i] =
+          static_cast<std::uint32_t>(first + i);  // `first` is a multiple of the lanes: no carry
+      block.word[1][i] = static_cast<std::uint32_t>(first >> 32U);
+      block.word[2][i] = stream.count0;
+      block.word[3][i] = stream.count1;
+    }
+    block.scramble(stream.key0, stream.key1);
+    std::uint8_t bits[4][lanes];
+    for (std::size_t w = 0; w < 4; ++w)
+      for (std::size_t i = 0; i < lanes; ++i) bits[w][i] = block.word[w][i] < threshold ? 0 : 1;
+    std::copy_n(&bits[0][0], std::min(end - chunk, mask_chunk), mask + chunk);
+  }
 }
 
 [[gnu::always_inline]] inline void relu_backward_with_bias_body(const float* grad_dst, const float* dst,

@@ -27,6 +27,22 @@ void add_rows(const float* src, float* dst, std::int64_t rows, std::int64_t colu
 /// stays NaN.
 void exponentials(const float* src, float* dst, std::int64_t count);
 
+/// What a random mask is a function of.
+struct MaskStream {
+  std::uint32_t key0, key1;
+  std::uint32_t count0, count1;
+};
+
+/// The elements of a mask that are drawn together.
+inline constexpr std::int64_t mask_chunk = 64;
+
+/// mask[i] = 0 where a random word, one an element, is below `threshold`, else 1, for begin <= i < end;
+/// `begin` must be a multiple of `mask_chunk`. The words are those of Philox 4x32-10 (Salmon, Moraes, Dror
+/// and Shaw 2011), a function of a key and a counter: element i is word (i / 16) % 4 of what the counter
+/// {16 (i / 64) + i % 16, stream count} gives, so that 16 counters fill 64 elements in vectors.
+void random_mask(const MaskStream& stream, std::int64_t begin, std::int64_t end, std::uint32_t threshold,
+                 std::uint8_t* mask);
+
 /// ReLU's derivative with a bias behind it: grad_src = grad_dst where dst > 0, else 0, and grad_bias its sum
 /// over rows, in one pass. grad_src may be grad_dst.
 void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src, float* grad_bias,

@@ -20,6 +20,11 @@ void exponentials(const float* src, float* dst, std::int64_t count) {
   exponentials_body(src, dst, count);
 }
 
+void random_mask(const MaskStream& stream, std::int64_t begin, std::int64_t end, std::uint32_t threshold,
+                 std::uint8_t* mask) {
+  random_mask_body(stream, begin, end, threshold, mask);
+}
+
 void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src, float* grad_bias,
                              std::int64_t rows, std::int64_t columns) {
   relu_backward_with_bias_body(grad_dst, dst, grad_src, grad_bias, rows, columns);

@@ -31,6 +31,13 @@ namespace keel::loops {
   exponentials_body(src, dst, count);
 }
 
+[[gnu::target_clones("avx512f", "avx2", "default")]] void random_mask(const MaskStream& stream,
+                                                                      std::int64_t begin, std::int64_t end,
+                                                                      std::uint32_t threshold,
+                                                                      std::uint8_t* mask) {
+  random_mask_body(stream, begin, end, threshold, mask);
+}
+
 [[gnu::target_clones("avx512f", "avx2", "default")]] void relu_backward_with_bias(
     const float* grad_dst, const float* dst, float* grad_src, float* grad_bias, std::int64_t rows,
     std::int64_t columns) {

@@ -18,25 +18,15 @@ constexpr std::int64_t width = 128;
 constexpr std::int64_t batch = 128;
 constexpr std::size_t depth = 30;
 
-void fill_with_he(Mlp& model, const Rng& rng) {
-  for (const auto& [path, parameter] : parameters(model)) {
-    if (!path.ends_with("weights")) {
-      if (path.ends_with("bias")) std::ranges::fill(parameter->value().data<float>(), 0.0F);
-      continue;
-    }
-    Rng stream = rng.stream(path);
-    const double deviation = std::sqrt(2.0 / static_cast<double>(parameter->shape()[1]));
-    for (auto& weight : parameter->value().data<float>())
-      weight = static_cast<float>(deviation * stream.normal());
-  }
-}
-
 // The squared norm of the gradient of each layer's weights, from the first hidden layer on.
 std::vector<double> squared_gradients(bool batch_norm, std::uint64_t seed) {
-  Mlp model{
-      {.inputs = width, .hidden = std::vector(depth, width), .classes = width, .batch_norm = batch_norm}};
+  Mlp model{{.inputs = width,
+             .hidden = std::vector(depth, width),
+             .classes = width,
+             .batch_norm = batch_norm,
+             .weights = initializers::kaiming_normal(),
+             .bias_values = initializers::constant(0.0)}};
   initialize(model, Rng{seed});
-  fill_with_he(model, Rng{seed});
   Tape tape;
   const Var images = tape.input(Shape{batch, width});
   std::vector<Var> weights;

@@ -27,6 +27,23 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return a.type() == b.type() && std::memcmp(a.bytes(), b.bytes(), a.type().bytes()) == 0;
 }
 
+// Parameters with element types of their own.
+struct Mixed {
+  Parameter scale{Shape{3}, Initializer::constant(2.0)};
+  Parameter words{Shape{4}, Initializer::random_stream(), Parameter::Kind::state, DType::s32};
+  Parameter limit{Shape{2}, Initializer::constant(-7.0), Parameter::Kind::state, DType::s32};
+  void visit(auto&& each) {
+    each("scale", scale);
+    each("words", words);
+    each("limit", limit);
+  }
+};
+
+struct One {
+  Parameter parameter;
+  void visit(auto&& each) { each("one", parameter); }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(initialize_test)
@@ -124,6 +141,31 @@ BOOST_AUTO_TEST_CASE(initializing_again_keeps_the_memory_and_restores_the_values
     BOOST_TEST(tensor.bytes() == before.at(path).bytes(), path);
     BOOST_TEST(same_bits(tensor, copies.at(path)), path);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_may_have_an_element_type_of_its_own) {
+  std::vector<std::int32_t> keys;
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    for (const std::uint64_t seed : {1, 2}) {
+      Mixed model;
+      initialize(model, Rng{seed}, dtype);
+      initialize(model, Rng{seed}, dtype);
+      BOOST_TEST(name_of(model.scale.value().dtype()) == name_of(dtype));
+      const auto words = model.words.value().data<std::int32_t>();
+      BOOST_TEST((words[0] != words[1] && words[0] != 0 && words[1] != 0));
+      BOOST_TEST((words[2] == 0 && words[3] == 0));
+      BOOST_TEST(model.limit.value().data<std::int32_t>()[1] == -7);
+      keys.push_back(words[0]);
+    }
+  }
+  BOOST_TEST((keys[0] == keys[2] && keys[1] == keys[3] && keys[0] != keys[1]));
+}
+
+BOOST_AUTO_TEST_CASE(starting_values_that_an_element_type_can_not_have_are_refused) {
+  One words{{Shape{3}, Initializer::uniform(0, 1), Parameter::Kind::state, DType::s32}};
+  One floats{{Shape{3}, Initializer::random_stream()}};
+  for (auto* model : {&words, &floats})
+    BOOST_TEST(test::throws_with<Error>([&] { initialize(*model, Rng{1}); }, {"no starting values"}));
 }
 
 BOOST_AUTO_TEST_CASE(another_element_type_needs_another_model) {

@@ -43,13 +43,13 @@ BOOST_AUTO_TEST_SUITE(mlp_test)
 BOOST_AUTO_TEST_CASE(the_plain_network_of_784_128_10_trains_101770_parameters) {
   Mlp model;
   BOOST_TEST(count(model, Parameter::Kind::trained) == 101'770);
-  BOOST_TEST(count(model, Parameter::Kind::state) == 0);
+  BOOST_TEST(count(model, Parameter::Kind::statistic) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(with_batch_norm_it_trains_101898_and_keeps_256_of_state) {
+BOOST_AUTO_TEST_CASE(with_batch_norm_it_trains_101898_and_keeps_257_of_state) {
   Mlp model{{.batch_norm = true}};
   BOOST_TEST(count(model, Parameter::Kind::trained) == 101'898);
-  BOOST_TEST(count(model, Parameter::Kind::state) == 256);
+  BOOST_TEST(count(model, Parameter::Kind::statistic) == 257);
 }
 
 BOOST_AUTO_TEST_CASE(parameters_are_named_by_layer_in_the_order_of_the_forward_pass) {
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(parameters_are_named_by_layer_in_the_order_of_the_forward_p
   Mlp normalized{{.inputs = 12, .hidden = {8}, .classes = 3, .batch_norm = true}};
   BOOST_TEST(paths_of(normalized) ==
                  (std::vector<std::string>{"fc1.weights", "bn1.gamma", "bn1.beta", "bn1.running_mean",
-                                           "bn1.running_variance", "fc2.weights", "fc2.bias"}),
+                                           "bn1.running_variance", "bn1.updates", "fc2.weights", "fc2.bias"}),
              boost::test_tools::per_element());
 }
 

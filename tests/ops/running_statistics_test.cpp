@@ -4,7 +4,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../support/ops_support.hpp"
@@ -22,8 +24,11 @@ constexpr double momentum = 0.1;
 
 // Batch norm in training with its update, of a batch given anew each run.
 struct Running {
-  explicit Running(const Shape& shape, DType dtype, double weight = momentum)
-      : mean{Shape{shape[1]}, dtype}, variance{Shape{shape[1]}, dtype}, gamma{mean.shape(), dtype} {
+  explicit Running(const Shape& shape, DType dtype, std::optional<double> weight = momentum)
+      : mean{Shape{shape[1]}, dtype},
+        variance{Shape{shape[1]}, dtype},
+        updates{Shape{}, dtype},
+        gamma{mean.shape(), dtype} {
     Tensor ones{mean.shape()};
     std::ranges::fill(ones.data<float>(), 1.0F);
     variance = converted(ones, dtype);
@@ -31,8 +36,8 @@ struct Running {
     beta = Tensor{mean.shape(), dtype};
     src = tape.input(shape, dtype);
     const auto result = batch_norm_training(src, tape.stored(gamma), tape.stored(beta));
-    update_running_statistics(tape.stored(mean), tape.stored(variance), result.mean, result.variance, weight,
-                              shape[0]);
+    update_running_statistics(tape.stored(mean), tape.stored(variance), tape.stored(updates), result.mean,
+                              result.variance, weight, shape[0]);
     plan = std::make_unique<Plan>(tape, std::span<const Var>{});
   }
 
@@ -44,6 +49,7 @@ struct Running {
   Tape tape;
   Tensor mean;
   Tensor variance;
+  Tensor updates;
   Tensor gamma;
   Tensor beta;
   Var src;
@@ -76,6 +82,35 @@ BOOST_AUTO_TEST_CASE(several_updates_fade_the_past_geometrically) {
     variance = 0.75 * variance + 0.25 * 4 / 3;
     BOOST_TEST(std::abs(values(running.mean)[0] - mean) < 1e-15);
     BOOST_TEST(std::abs(values(running.variance)[0] - variance) < 1e-15);
+  }
+}
+
+// Batches of two, x and y: mean (x + y) / 2, unbiased variance (x - y)^2 / 2. The weights 1, 1/2 and 1/3 make
+// a few roundings of values below 10 (means) and 20 (variances).
+BOOST_AUTO_TEST_CASE(without_a_momentum_three_updates_equal_the_mean_of_three) {
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    Running running{{2, 1}, dtype, std::nullopt};
+    const double roundoff = dtype == DType::f32 ? test::unit_roundoff : 0x1p-53;
+    double mean = 0.0;
+    double variance = 0.0;
+    int updates = 0;
+    for (const auto& [x, y] : {std::pair{1.0F, 3.0F}, {-4.0F, 2.0F}, {9.0F, 9.5F}}) {
+      running(converted(Tensor::of<float>({2, 1}, {x, y}), dtype));
+      mean += (x + y) / 2;
+      variance += (x - y) * (x - y) / 2;
+      ++updates;
+      BOOST_TEST(values(running.updates)[0] == updates);
+      BOOST_TEST(std::abs(values(running.mean)[0] - mean / updates) <= 10 * 10 * roundoff);
+      BOOST_TEST(std::abs(values(running.variance)[0] - variance / updates) <= 10 * 20 * roundoff);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(updates_are_counted_with_a_momentum_too) {
+  Running running{{2, 1}, DType::f32};
+  for (int i = 1; i <= 3; ++i) {
+    running(Tensor::of<float>({2, 1}, {1, 3}));
+    BOOST_TEST(values(running.updates)[0] == i);
   }
 }
 
@@ -114,6 +149,7 @@ BOOST_AUTO_TEST_CASE(statistics_that_are_not_finite_are_reported_and_kept_out) {
         running(converted(test::random_tensor({4, features}, 1), dtype));
         const auto mean = values(running.mean);
         const auto variance = values(running.variance);
+        const auto updates = values(running.updates);
         Tensor batch = test::random_tensor({4, features}, 2);
         batch.data<float>()[static_cast<std::size_t>(features) + 2] = wrong;
         BOOST_TEST(throws_with<NonFiniteError>(
@@ -121,6 +157,7 @@ BOOST_AUTO_TEST_CASE(statistics_that_are_not_finite_are_reported_and_kept_out) {
             {"running_statistics at running_statistics_test.cpp:", "feature 2", "left as they were"}));
         BOOST_TEST(values(running.mean) == mean, boost::test_tools::per_element());
         BOOST_TEST(values(running.variance) == variance, boost::test_tools::per_element());
+        BOOST_TEST(values(running.updates) == updates, boost::test_tools::per_element());
       }
     }
   }
@@ -128,18 +165,22 @@ BOOST_AUTO_TEST_CASE(statistics_that_are_not_finite_are_reported_and_kept_out) {
 
 BOOST_AUTO_TEST_CASE(settings_and_shapes_that_make_no_sense_are_named) {
   Tape tape;
+  const Tensor scalar{Shape{}};
   const Tensor three{Shape{3}};
   const Tensor four{Shape{4}};
+  const Var n = tape.stored(scalar);
   const Var a = tape.stored(three);
   const Var b = tape.stored(four);
   const std::string line = "running_statistics_test.cpp:" + std::to_string(__LINE__ + 1);
-  const auto call = [&] { update_running_statistics(a, a, a, a, 1.5, 8); };
+  const auto call = [&] { update_running_statistics(a, a, n, a, a, 1.5, 8); };
   BOOST_TEST(
       throws_with<ShapeError>(call, {"running_statistics", "momentum must be in [0, 1], not 1.5", line}));
-  BOOST_TEST(throws_with<ShapeError>([&] { update_running_statistics(a, a, a, a, momentum, 1); },
+  BOOST_TEST(throws_with<ShapeError>([&] { update_running_statistics(a, a, n, a, a, momentum, 1); },
                                      {"two values or more, not 1"}));
-  BOOST_TEST(throws_with<ShapeError>([&] { update_running_statistics(a, a, b, a, momentum, 8); },
+  BOOST_TEST(throws_with<ShapeError>([&] { update_running_statistics(a, a, n, b, a, momentum, 8); },
                                      {"each statistic must be (3), not (4)"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { update_running_statistics(a, a, b, a, a, momentum, 8); },
+                                     {"updates must be (), not (4)"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

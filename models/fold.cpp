@@ -1,0 +1,115 @@
+#include "keel/models/fold.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "keel/graph/fusion.hpp"
+#include "keel/graph/tape.hpp"
+#include "keel/ops/batch_norm.hpp"
+#include "keel/ops/fusion_rules.hpp"
+#include "keel/ops/matmul.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+// Whether a node is a layer whose inputs are src, weights and, if any, bias, the weights' first axis being
+// that of the features that come out.
+bool has_weights(const Rewriter& rewriter, std::size_t node) {
+  const auto* linear = rewriter.as<LinearOp>(node);
+  return linear != nullptr && !linear->fused_relu();
+}
+
+double element(const Tensor& tensor, std::size_t i) {
+  return tensor.dtype() == DType::f64 ? tensor.data<double>()[i] : tensor.data<float>()[i];
+}
+
+void set_element(const Tensor& tensor, std::size_t i, double value) {
+  if (tensor.dtype() == DType::f64)
+    tensor.data<double>()[i] = value;
+  else
+    tensor.data<float>()[i] = static_cast<float>(value);
+}
+
+struct Norm {
+  Tensor gamma, beta, mean, variance;
+  double epsilon;
+};
+
+struct Folded {
+  Tensor weights;
+  Tensor bias;
+};
+
+Folded fold(const Tensor& weights, const Tensor& bias, const Norm& norm) {
+  const auto features = static_cast<std::size_t>(weights.shape()[0]);
+  const auto inner = static_cast<std::size_t>(weights.shape().elements()) / features;
+  Folded folded{Tensor{weights.type()}, Tensor{norm.beta.type()}};
+  for (std::size_t c = 0; c < features; ++c) {
+    const double scale = element(norm.gamma, c) / std::sqrt(element(norm.variance, c) + norm.epsilon);
+    for (std::size_t i = c * inner; i < (c + 1) * inner; ++i)
+      set_element(folded.weights, i, scale * element(weights, i));
+    const double shift = (bias.defined() ? element(bias, c) : 0.0) - element(norm.mean, c);
+    set_element(folded.bias, c, scale * shift + element(norm.beta, c));
+  }
+  return folded;
+}
+
+bool fold_into_the_layer_before(Rewriter& rewriter, std::size_t index) {
+  const auto* op = rewriter.as<BatchNormOp>(index);
+  if (op == nullptr || !op->settings().given_statistics || op->settings().fused_relu) return false;
+  const auto norm = rewriter.node(index);
+  const auto layer = rewriter.producer(norm.inputs[0]);
+  if (!layer || !has_weights(rewriter, *layer) || rewriter.only_reader(norm.inputs[0]) != index) return false;
+  auto& node = rewriter.node(*layer);
+  const auto stored = [&](std::size_t id) { return rewriter.value(id).storage; };
+  for (std::size_t i = 1; i < node.inputs.size(); ++i)
+    if (!stored(node.inputs[i]).defined()) return false;
+  for (std::size_t i = 1; i < norm.inputs.size(); ++i)
+    if (!stored(norm.inputs[i]).defined()) return false;
+
+  const auto folded = fold(stored(node.inputs[1]), node.inputs.size() > 2 ? stored(node.inputs[2]) : Tensor{},
+                           {stored(norm.inputs[1]), stored(norm.inputs[2]), stored(norm.inputs[3]),
+                            stored(norm.inputs[4]), op->settings().epsilon});
+  node.inputs = {node.inputs[0], rewriter.add_stored(folded.weights, "folded weights"),
+                 rewriter.add_stored(folded.bias, "folded bias")};
+  node.outputs = norm.outputs;
+  rewriter.remove(index);
+  return true;
+}
+
+void refuse_what_is_left(const Plan& plan) {
+  for (const auto& step : plan.steps()) {
+    const auto* op = dynamic_cast<const BatchNormOp*>(step.node.op.get());
+    if (op == nullptr) continue;
+    if (!op->settings().given_statistics) {
+      throw Error{
+          fmt::format("the batch norm at {} can't be folded: in training it normalizes by each batch's own "
+                      "statistics; record it for inference",
+                      describe(step.node.where))};
+    }
+    throw Error{fmt::format(
+        "the batch norm at {} can't be folded: it must be directly behind a layer with weights whose "
+        "output nothing else reads",
+        describe(step.node.where))};
+  }
+}
+
+}  // namespace
+
+FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, const ValueType& batch,
+                                Mode mode) {
+  Tape tape{mode};
+  const Var input = tape.input(batch, "batch");
+  const Var dst = model(input);
+  std::vector<FusionRule> rules{{"batch_norm into the layer before", fold_into_the_layer_before}};
+  rules.insert(rules.end(), fusion_rules().begin(), fusion_rules().end());
+  Plan plan{tape, std::span{&dst, 1}, {.rules = rules}};
+  refuse_what_is_left(plan);
+  return {std::move(plan), input.id()};
+}
+
+}  // namespace keel

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+
+#include "keel/graph/plan.hpp"
+#include "keel/runtime/tensor.hpp"
+
+namespace keel {
+
+/// A model's inference in which every batch norm has been folded into the layer before it: compiled for one
+/// type of batch, from the values that the model had then.
+class FoldedInference {
+ public:
+  FoldedInference(Plan plan, std::size_t input) : plan_(std::move(plan)), input_(input) {}
+
+  /// The predictions; they stay as they are until the next call. Throws ShapeError for a batch of another
+  /// type.
+  const Tensor& operator()(const Tensor& batch) {
+    plan_.bind(input_, batch);
+    plan_.run();
+    return plan_.output(0);
+  }
+
+  [[nodiscard]] const Plan& plan() const { return plan_; }
+
+ private:
+  Plan plan_;
+  std::size_t input_;
+};
+
+/// `fold_batch_norm` of a model given as a function that is recorded on a tape of `mode`.
+FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, const ValueType& batch,
+                                Mode mode = Mode::inference);
+
+/// Folds the batch norms of `model` into the layers before them, for inference on batches of the type
+/// `batch`. A batch norm behind a linear layer, W x + b, scales and shifts what comes out of it, which other
+/// weights do as well:
+///
+///   W' = gamma / sqrt(variance + epsilon) W,   b' = gamma / sqrt(variance + epsilon) (b - mean) + beta.
+///
+/// They are computed in double. The model is not changed, and later changes of the model don't reach what was
+/// folded. Throws Error, naming its line, for a batch norm that is not directly behind a layer with weights
+/// whose output nothing else reads: behind a ReLU, for one, or where it normalizes by the batch's statistics.
+template <class Model>
+FoldedInference fold_batch_norm(Model& model, const ValueType& batch) {
+  return fold_batch_norm(std::function<Var(const Var&)>{[&](const Var& src) { return model(src); }}, batch);
+}
+
+}  // namespace keel

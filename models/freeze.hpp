@@ -1,0 +1,71 @@
+#pragma once
+
+#include <vector>
+
+#include "keel/models/parameter.hpp"
+
+namespace keel {
+
+// Two switches, each alone: the weights of a model, or of any part of it, and the statistics of its batch
+// norms. Compiled training steps follow from their next call on.
+
+namespace detail {
+
+template <class Module>
+void set_frozen(Module& module, Parameter::Kind kind, bool frozen) {
+  for (const auto& [path, parameter] : parameters(module))
+    if (parameter->kind() == kind) parameter->set_frozen(frozen);
+}
+
+}  // namespace detail
+
+/// From now on training steps compute no gradients of `module`'s trained parameters and leave them alone.
+/// Batch norm goes on to gather statistics.
+template <class Module>
+void freeze(Module& module) {
+  detail::set_frozen(module, Parameter::Kind::trained, true);
+}
+template <class Module>
+void unfreeze(Module& module) {
+  detail::set_frozen(module, Parameter::Kind::trained, false);
+}
+
+/// From now on the batch norms in `module` normalize by their running statistics in training too, and leave
+/// them alone; gamma and beta go on to be trained. Other state, such as a dropout's stream, moves on.
+template <class Module>
+void freeze_statistics(Module& module) {
+  detail::set_frozen(module, Parameter::Kind::statistic, true);
+}
+template <class Module>
+void unfreeze_statistics(Module& module) {
+  detail::set_frozen(module, Parameter::Kind::statistic, false);
+}
+
+/// Tells whether a model was frozen or unfrozen, anywhere in it, since one looked last.
+class FreezeWatch {
+ public:
+  template <class Model>
+  explicit FreezeWatch(Model& model) {
+    for (const auto& [path, parameter] : parameters(model)) {
+      seen_.push_back({parameter, parameter->frozen()});
+    }
+  }
+
+  [[nodiscard]] bool changed() {
+    bool any = false;
+    for (auto& [parameter, frozen] : seen_) {
+      any = any || frozen != parameter->frozen();
+      frozen = parameter->frozen();
+    }
+    return any;
+  }
+
+ private:
+  struct Seen {
+    const Parameter* parameter;
+    bool frozen;
+  };
+  std::vector<Seen> seen_;
+};
+
+}  // namespace keel

@@ -1,0 +1,356 @@
+#include "keel/models/checkpoint.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../support/ops_support.hpp"
+#include "keel/keel.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace keel;
+using test::converted;
+using test::random_labels;
+using test::random_tensor;
+using test::throws_with;
+using test::values;
+
+// A folder of the test's own, removed at its end.
+struct Folder {
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "keel-checkpoint-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] fs::path model() const { return path / "model.safetensors"; }
+  fs::path path;
+};
+
+struct Options {
+  BatchNormOptions norm = {};
+  double rate = 0.25;
+  std::int64_t width = 16;
+};
+
+struct Network {
+  explicit Network(const Options& options = {})
+      : fc1{6, options.width, {.bias = false}},
+        bn1{options.width, options.norm},
+        dropout{options.rate},
+        fc2{options.width, 3} {}
+  Linear fc1;
+  BatchNorm bn1;
+  Dropout dropout;
+  Linear fc2;
+  Var operator()(const Var& src) { return fc2(dropout(relu(bn1(fc1(src))))); }
+  void visit(auto&& each) {
+    each("fc1", fc1);
+    each("bn1", bn1);
+    each("dropout", dropout);
+    each("fc2", fc2);
+  }
+};
+
+std::vector<std::byte> bytes_of(auto& model) {
+  std::vector<std::byte> result;
+  for (const auto& [path, parameter] : parameters(model)) {
+    const auto& value = parameter->value();
+    result.insert(result.end(), value.bytes(), value.bytes() + value.type().bytes());
+  }
+  return result;
+}
+
+// `steps` more steps, from batch `first` on, and their losses.
+std::vector<double> train(Network& model, DType dtype, std::uint64_t first, std::uint64_t steps) {
+  Sgd sgd{{.learning_rate = 0.1}};
+  TrainingStep step{model, sgd, cross_entropy};
+  std::vector<double> losses;
+  for (std::uint64_t i = first; i < first + steps; ++i)
+    losses.push_back(step(converted(random_tensor({16, 6}, i), dtype), random_labels(16, 3, i)));
+  return losses;
+}
+
+std::string read(const fs::path& path) {
+  std::ifstream stream{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{stream}, {}};
+}
+
+void write(const fs::path& path, const std::string& content) {
+  std::ofstream{path, std::ios::binary} << content;
+}
+
+std::string with_header(const std::string& header, const std::string& data = "") {
+  std::string result(8, '\0');
+  const auto length = static_cast<std::uint64_t>(header.size());
+  std::memcpy(result.data(), &length, 8);
+  return result + header + data;
+}
+
+struct One {
+  Parameter weight{Shape{2}, Initializer::constant(1.0)};
+  void visit(auto&& each) { each("w", weight); }
+};
+
+std::size_t files_in(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator{folder}, fs::directory_iterator{}));
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(checkpoint_test, Folder)
+
+BOOST_AUTO_TEST_CASE(evaluation_after_a_round_trip_is_bitwise_equal) {
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    Network saved;
+    initialize(saved, Rng{1}, dtype);
+    train(saved, dtype, 0, 5);
+    save_checkpoint(saved, model());
+    BOOST_TEST(files_in(path) == 1);
+
+    Network loaded;
+    load_checkpoint(loaded, model());  // had no values
+    Network other;
+    initialize(other, Rng{2}, dtype);
+    load_checkpoint(other, model());
+    Inference expected{saved};
+    Inference fresh{loaded};
+    Inference changed{other};
+    const Tensor images = converted(random_tensor({7, 6}, 99), dtype);
+    BOOST_TEST((values(fresh(images)) == values(expected(images))));
+    BOOST_TEST((values(changed(images)) == values(expected(images))));
+    BOOST_TEST((bytes_of(loaded) == bytes_of(saved)));
+    BOOST_TEST(values(parameters(loaded)[5].parameter->value())[0] == 5);  // the count of updates
+  }
+}
+
+BOOST_AUTO_TEST_CASE(training_goes_on_as_if_it_had_not_been_interrupted) {
+  for (const auto& momentum : {std::optional<double>{0.1}, std::optional<double>{}}) {
+    const Options options{.norm = {.momentum = momentum}};
+    Network through{options};
+    initialize(through, Rng{1});
+    train(through, DType::f32, 0, 5);
+    save_checkpoint(through, model());
+    const auto losses = train(through, DType::f32, 5, 5);
+    Network resumed{options};
+    load_checkpoint(resumed, model());
+    BOOST_TEST((train(resumed, DType::f32, 5, 5) == losses));
+    BOOST_TEST((bytes_of(resumed) == bytes_of(through)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(compiled_functions_go_on_with_the_loaded_values) {
+  Network saved;
+  initialize(saved, Rng{1});
+  save_checkpoint(saved, model());
+  Network other;
+  initialize(other, Rng{2});
+  Inference expected{saved};
+  Inference compiled{other};
+  const Tensor images = random_tensor({7, 6}, 99);
+  BOOST_TEST((values(compiled(images)) != values(expected(images))));
+  load_checkpoint(other, model());
+  BOOST_TEST((values(compiled(images)) == values(expected(images))));
+}
+
+BOOST_AUTO_TEST_CASE(the_file_is_a_safetensors_file) {
+  Network saved;
+  initialize(saved, Rng{1});
+  save_checkpoint(saved, model());
+  const auto content = read(model());
+  std::uint64_t length = 0;
+  std::memcpy(&length, content.data(), 8);
+  BOOST_TEST(length % 8 == 0);
+  const auto header = content.substr(8, length);
+  for (const auto* part :
+       {R"({"__metadata__":{)", R"("bn1.epsilon":"1e-05")", R"("bn1.momentum":"0.1")",
+        R"("dropout.rate":"0.25")", R"("fc1.weights":{"dtype":"F32","shape":[16,6],"data_offsets":[0,384]})",
+        R"("bn1.updates":{"dtype":"F32","shape":[],)", R"("dropout.stream":{"dtype":"I32","shape":[4],)"})
+    BOOST_TEST(header.find(part) != std::string::npos, part << " is not in " << header);
+  BOOST_TEST(content.size() == 8 + length + bytes_of(saved).size());
+  BOOST_TEST(std::memcmp(content.data() + 8 + length, bytes_of(saved).data(), bytes_of(saved).size()) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(another_setting_is_said) {
+  Network saved;
+  initialize(saved, Rng{1});
+  save_checkpoint(saved, model());
+  const auto refused = [&](const Options& options, std::initializer_list<std::string_view> parts) {
+    Network other{options};
+    return throws_with<Error>([&] { load_checkpoint(other, model()); }, parts);
+  };
+  BOOST_TEST(refused({.norm = {.epsilon = 1e-3}},
+                     {"model.safetensors'", "'bn1.epsilon' is 1e-05 in it and 0.001 in the model"}));
+  BOOST_TEST(
+      refused({.norm = {.momentum = std::nullopt}}, {"'bn1.momentum' is 0.1 in it and none in the model"}));
+  BOOST_TEST(refused({.rate = 0.5}, {"'dropout.rate' is 0.25 in it and 0.5 in the model"}));
+}
+
+BOOST_AUTO_TEST_CASE(another_model_is_refused_by_the_parameter_that_differs) {
+  Network saved;
+  initialize(saved, Rng{1});
+  save_checkpoint(saved, model());
+  Network wider{{.width = 20}};
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(wider, model()); },
+                                {"model.safetensors'", "'fc1.weights' is (16, 6) in it and (20, 6)"}));
+  Network wide;
+  initialize(wide, Rng{1}, DType::f64);
+  const auto before = bytes_of(wide);
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(wide, model()); },
+                                {"'fc1.weights' is f32 in it and f64 in the model"}));
+  BOOST_TEST((bytes_of(wide) == before));
+  Mlp mlp{{.inputs = 6, .hidden = {16}, .classes = 3}};
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(mlp, model()); }, {"it has no 'fc1.bias'"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_cut_short_or_too_long_is_refused_at_every_length) {
+  One saved;
+  initialize(saved, Rng{1});
+  save_checkpoint(saved, model());
+  const auto content = read(model());
+  One other;
+  initialize(other, Rng{2});
+  other.weight.value().data<float>()[0] = 5.0F;
+  for (std::size_t length = 0; length < content.size(); ++length) {
+    write(model(), content.substr(0, length));
+    BOOST_TEST(
+        throws_with<Error>([&] { load_checkpoint(other, model()); }, {"model.safetensors' can't be loaded"}),
+        length);
+  }
+  write(model(), content + '\0');
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(other, model()); }, {"holds 9 bytes of values"}));
+  BOOST_TEST(other.weight.value().data<float>()[0] == 5.0F);
+  write(model(), content);
+  load_checkpoint(other, model());
+  BOOST_TEST(other.weight.value().data<float>()[0] == 1.0F);
+}
+
+// Whatever a byte of the header is changed to, the file is refused with an Error, or still says the same.
+BOOST_AUTO_TEST_CASE(a_damaged_header_is_never_more_than_an_error) {
+  One saved;
+  initialize(saved, Rng{1});
+  save_checkpoint(saved, model());
+  const auto content = read(model());
+  One other;
+  initialize(other, Rng{1});
+  int refused = 0;
+  for (std::size_t i = 0; i + 8 < content.size(); ++i) {
+    for (const char change : {'\0', '9', '"', '[', '{', ',', '-', 'x', '\xff'}) {
+      auto damaged = content;
+      damaged[i] = change;
+      write(model(), damaged);
+      try {
+        load_checkpoint(other, model());
+      } catch (const Error& error) {
+        ++refused;
+        BOOST_TEST(std::string_view{error.what()}.find("model.safetensors") != std::string_view::npos);
+      }
+      BOOST_TEST(other.weight.value().data<float>()[0] == 1.0F);
+      BOOST_TEST(other.weight.value().data<float>()[1] == 1.0F);
+    }
+  }
+  BOOST_TEST(refused > 100);
+}
+
+BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused_in_words) {
+  One one;
+  initialize(one, Rng{1});
+  const auto refused = [&](const std::string& content, std::initializer_list<std::string_view> parts) {
+    write(model(), content);
+    return throws_with<Error>([&] { load_checkpoint(one, model()); }, parts);
+  };
+  const std::string data(8, '\0');
+  const auto entry = [&](const std::string& text) { return with_header("{\"w\":" + text + "}", data); };
+  BOOST_TEST(refused(std::string(8, '\xff') + "{}", {"header would have 18446744073709551615 bytes"}));
+  BOOST_TEST(refused(with_header("[]"), {"not a JSON object"}));
+  BOOST_TEST(refused(with_header(std::string(1'000'000, '[')), {"not a JSON object"}));
+  BOOST_TEST(refused(entry(R"({"dtype":"F32","shape":[2]})"), {"'w' has no data_offsets"}));
+  BOOST_TEST(refused(entry("7"), {"'w' has no"}));
+  BOOST_TEST(refused(entry(R"({"dtype":"F16","shape":[2],"data_offsets":[0,8]})"), {"dtype of 'w' is F16"}));
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  BOOST_TEST(refused(entry(R"({"dtype":)" + deep + R"(,"shape":[2],"data_offsets":[0,8]})"),
+                     {"dtype of 'w' is not a text"}));
+  BOOST_TEST(
+      refused(entry(R"({"dtype":"F32","shape":[2],"data_offsets":[0,12]})"), {"stands at [0, 12] of 8"}));
+  BOOST_TEST(
+      refused(entry(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})"), {"stands at [8, 0] of 8"}));
+  BOOST_TEST(refused(entry(R"({"dtype":"F32","shape":[1],"data_offsets":[4,8]})"), {"begins at byte 4"}));
+  BOOST_TEST(
+      refused(entry(R"({"dtype":"F32","shape":[-2],"data_offsets":[0,8]})"), {"not a short list of counts"}));
+  BOOST_TEST(refused(entry(R"({"dtype":"F32","shape":[18446744073709551615,18446744073709551615],)"
+                           R"("data_offsets":[0,8]})"),
+                     {"shape of 'w' makes no sense"}));
+  BOOST_TEST(refused(with_header(R"({"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                                 R"("w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+                                 data),
+                     {"'w' begins at byte 0 of the values, not at 8"}));
+  BOOST_TEST(refused(with_header(R"({"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                                 R"("w":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
+                                 data + data),
+                     {"it has 'v', which the model has not"}));
+  BOOST_TEST(refused(with_header(R"({"__metadata__":{"epsilon":1},)"
+                                 R"("w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+                                 data),
+                     {"'epsilon' in its __metadata__ is not a text"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_of_another_program_needs_no_settings) {
+  One one;
+  write(model(),
+        with_header(R"({"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}})", std::string(16, '\0')));
+  load_checkpoint(one, model());
+  BOOST_TEST(one.weight.value().data<double>()[1] == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_model_without_values_is_not_saved) {
+  Network model_without;
+  BOOST_TEST(throws_with<Error>([&] { save_checkpoint(model_without, model()); },
+                                {"'fc1.weights' has no values yet"}));
+  BOOST_TEST(files_in(path) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(places_that_can_not_be_read_or_written_are_named) {
+  One one;
+  initialize(one, Rng{1});
+  BOOST_TEST(throws_with<Error>([&] { save_checkpoint(one, path / "nowhere" / "model"); },
+                                {"nowhere/model' can't be written: No such file"}));
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(one, path / "nowhere"); },
+                                {"nowhere' can't be loaded: No such file"}));
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(one, path); }, {"not a regular file"}));
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(one, "/dev/zero"); }, {"not a regular file"}));
+  // In the way of the rename: the file that was written is taken away again.
+  fs::create_directories(path / "folder" / "full");
+  BOOST_TEST(
+      throws_with<Error>([&] { save_checkpoint(one, path / "folder"); }, {"folder' can't be written"}));
+  BOOST_TEST(files_in(path) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(saving_again_replaces_the_file) {
+  One one;
+  initialize(one, Rng{1});
+  save_checkpoint(one, model());
+  one.weight.value().data<float>()[0] = 7.0F;
+  save_checkpoint(one, model());
+  One other;
+  load_checkpoint(other, model());
+  BOOST_TEST(other.weight.value().data<float>()[0] == 7.0F);
+  BOOST_TEST(files_in(path) == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
