@@ -13,6 +13,7 @@
 #include "keel/models/mlp.hpp"
 #include "keel/models/optimizer.hpp"
 #include "keel/models/parameter.hpp"
+#include "keel/models/schedules.hpp"
 #include "keel/models/sgd.hpp"
 #include "keel/models/training_step.hpp"
 #include "keel/ops/adam.hpp"
