@@ -140,7 +140,8 @@ bool fuse_relu_backward_bias(Rewriter& rewriter, std::size_t sum) {
 }
 
 // sgd_update of a matmul's product: the product goes straight into the velocity, and the sweep only applies
-// it. Legal where nothing but the update reads the gradient, and nothing reads the velocity before it.
+// it. Legal where nothing but the update reads the gradient, nothing reads the velocity before it, and the
+// update does nothing else with either: not under weight decay or Nesterov's momentum.
 bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
   const auto* sgd = rewriter.as<SgdUpdateOp>(update);
   if (sgd == nullptr) return false;
@@ -151,20 +152,21 @@ bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
     const auto velocity = rewriter.node(update).inputs[sgd->velocity_input(i)];
     const auto product = rewriter.producer(grad);
     if (!product || rewriter.as<MatmulOp>(*product) == nullptr || !is_f32(rewriter, grad)) continue;
+    if (!sgd->may_be_accumulated(rewriter.value(grad).type.shape)) continue;
     const bool repeated = std::ranges::count(rewriter.node(update).inputs, grad) > 1;
     if (repeated || rewriter.only_reader(grad) != update || rewriter.only_reader(velocity) != update)
       continue;
 
     auto& matmul = rewriter.node(*product);
     matmul.op = std::make_shared<MatmulIntoVelocityOp>(rewriter.as<MatmulOp>(*product)->transposes(),
-                                                       sgd->momentum());
+                                                       sgd->settings().momentum);
     matmul.inputs.push_back(velocity);
     matmul.outputs.clear();
     auto accumulated = sgd->accumulated();
     accumulated[i] = true;
     auto& node = rewriter.node(update);
     node.inputs.erase(node.inputs.begin() + static_cast<std::ptrdiff_t>(*input));
-    node.op = std::make_shared<SgdUpdateOp>(sgd->momentum(), std::move(accumulated));
+    node.op = std::make_shared<SgdUpdateOp>(sgd->settings(), std::move(accumulated));
     return true;
   }
   return false;

@@ -6,20 +6,35 @@
 #include <vector>
 
 #include "keel/graph/operator.hpp"
+#include "keel/ops/weight_decay.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
 
-/// Records one step of stochastic gradient descent with momentum over all parameters, in place, as PyTorch
-/// defines it:
+/// What a step of SGD does beside following the gradient. Nothing, by default.
+struct SgdSettings {
+  double momentum = 0.0;
+  double weight_decay = 0.0;  ///< of the parameters that `decay` names
+  bool nesterov = false;
+  WeightDecay decay = WeightDecay::matrices;
+};
+
+/// Records one step of stochastic gradient descent over all parameters, in place, as PyTorch defines it
+/// (torch.optim.SGD, without dampening):
 ///
-///   velocity = momentum * velocity + grad,   parameter = parameter - learning_rate * velocity.
+///   g = grad + weight_decay * parameter,
+///   velocity = momentum * velocity + g,
+///   parameter = parameter - learning_rate * velocity,
+///
+/// and under Nesterov's momentum (Sutskever et al. 2013)
+///
+///   parameter = parameter - learning_rate * (g + momentum * velocity).
 ///
 /// parameters, velocities (both stored) and grads correspond one to one; the learning rate is a stored f64
 /// scalar, read at every run. Parameters that lie side by side in memory are updated in one sweep. When a
 /// plan runs and a gradient is not finite, throws NonFiniteError; the parameters are then lost.
 void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities, std::span<const Var> grads,
-                const Var& learning_rate, double momentum,
+                const Var& learning_rate, const SgdSettings& settings,
                 const SourceLocation& where = SourceLocation::current());
 
 /// The operator behind `sgd_update`. Inputs: the learning rate, then all parameters, all velocities, and the
@@ -28,26 +43,32 @@ class SgdUpdateOp final : public Operator {
  public:
   /// `accumulated[i]`: velocity i is up to date already, since a fusion rule had its gradient computed into
   /// it.
-  SgdUpdateOp(double momentum, std::vector<bool> accumulated)
-      : momentum_(momentum), accumulated_(std::move(accumulated)) {}
+  SgdUpdateOp(const SgdSettings& settings, std::vector<bool> accumulated)
+      : settings_(settings), accumulated_(std::move(accumulated)) {}
   [[nodiscard]] std::string_view name() const override { return "sgd_update"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType> inputs) const override;
   [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType> inputs) const override;
 
-  [[nodiscard]] double momentum() const { return momentum_; }
+  [[nodiscard]] const SgdSettings& settings() const { return settings_; }
   [[nodiscard]] const std::vector<bool>& accumulated() const { return accumulated_; }
+  /// Whether the velocity of a parameter of that shape takes up the gradient as it is, and the parameter
+  /// then nothing but the velocity: only such a gradient can be accumulated beforehand.
+  [[nodiscard]] bool may_be_accumulated(const Shape& parameter) const {
+    return !settings_.nesterov && weight_decay_of(parameter) == 0.0;
+  }
   [[nodiscard]] static std::size_t parameter_input(std::size_t i) { return 1 + i; }
   [[nodiscard]] std::size_t velocity_input(std::size_t i) const { return 1 + accumulated_.size() + i; }
   /// The input that holds the gradient of parameter `i`; none if it is accumulated.
   [[nodiscard]] std::optional<std::size_t> grad_input(std::size_t i) const;
 
  private:
+  [[nodiscard]] double weight_decay_of(const Shape& parameter) const;
   template <class T>
   [[nodiscard]] Kernel sweep(const Binding& binding) const;
 
-  double momentum_;
+  SgdSettings settings_;
   std::vector<bool> accumulated_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <numbers>
@@ -44,6 +45,72 @@ template <class T>
     found |= is_finite(velocity[i]) ? 0U : 1U;
   }
   return found == 0;
+}
+
+template <bool nesterov, class T>
+[[gnu::always_inline]] inline bool sgd_sweep_of(T* __restrict parameter, T* __restrict velocity,
+                                                const T* __restrict grad, std::int64_t count,
+                                                SgdStep<T> step) {
+  unsigned found = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T decayed = grad[i] + step.weight_decay * parameter[i];
+    velocity[i] = step.momentum * velocity[i] + decayed;
+    parameter[i] -= step.learning_rate * (nesterov ? decayed + step.momentum * velocity[i] : velocity[i]);
+    found |= is_finite(velocity[i]) ? 0U : 1U;
+  }
+  return found == 0;
+}
+
+template <class T>
+[[gnu::always_inline]] inline bool sgd_sweep_body(T* __restrict parameter, T* __restrict velocity,
+                                                  const T* __restrict grad, std::int64_t count,
+                                                  SgdStep<T> step) {
+  return step.nesterov ? sgd_sweep_of<true>(parameter, velocity, grad, count, step)
+                       : sgd_sweep_of<false>(parameter, velocity, grad, count, step);
+}
+
+// A gradient that is not finite makes the variance so, which therefore tells of the mean as well.
+template <class T>
+[[gnu::always_inline]] inline bool adam_sweep_body(T* __restrict parameter, T* __restrict mean,
+                                                   T* __restrict variance, const T* __restrict grad,
+                                                   std::int64_t count, AdamStep<T> step) {
+  unsigned found = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    mean[i] = step.beta1 * mean[i] + step.grad_weight * grad[i];
+    variance[i] = step.beta2 * variance[i] + step.square_weight * (grad[i] * grad[i]);
+    const T denominator = std::sqrt(variance[i]) * step.root_scale + step.epsilon;
+    parameter[i] = step.shrinkage * parameter[i] - step.rate * (mean[i] / denominator);
+    found |= is_finite(variance[i]) ? 0U : 1U;
+  }
+  return found == 0;
+}
+
+// Into sixteen sums, each sixteenth element into the same one, so that the result does not depend on the
+// vectors' width.
+template <class T>
+[[gnu::always_inline]] inline double sum_of_squares_body(const T* src, std::int64_t count) {
+  constexpr std::int64_t lanes = 16;
+  double sums[lanes] = {};
+  const std::int64_t whole = count / lanes * lanes;
+  for (std::int64_t i = 0; i < whole; i += lanes) {
+    for (std::int64_t k = 0; k < lanes; ++k) {
+      const double value = src[i + k];
+      sums[k] += value * value;
+    }
+  }
+  for (std::int64_t i = whole; i < count; ++i) {
+    const double value = src[i];
+    sums[i - whole] += value * value;
+  }
+  double total = 0.0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
+template <class T>
+[[gnu::always_inline]] inline void scaled_copy_body(const T* __restrict src, T* __restrict dst,
+                                                    std::int64_t count, T factor) {
+  for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] * factor;
 }
 
 [[gnu::always_inline]] inline void add_rows_body(const float* __restrict src, float* __restrict dst,

@@ -20,6 +20,50 @@ bool momentum_sweep(double* parameter, double* velocity, const double* grad, std
 bool velocity_sweep(float* parameter, const float* velocity, std::int64_t count, float learning_rate);
 bool velocity_sweep(double* parameter, const double* velocity, std::int64_t count, double learning_rate);
 
+/// What `sgd_sweep` multiplies by.
+template <class T>
+struct SgdStep {
+  T learning_rate;
+  T momentum;
+  T weight_decay;
+  bool nesterov;
+};
+
+/// g = grad + weight_decay * parameter, velocity = momentum * velocity + g, parameter -= learning_rate *
+/// velocity, or by Nesterov learning_rate * (g + momentum * velocity); whether every velocity is finite.
+bool sgd_sweep(float* parameter, float* velocity, const float* grad, std::int64_t count, SgdStep<float> step);
+bool sgd_sweep(double* parameter, double* velocity, const double* grad, std::int64_t count,
+               SgdStep<double> step);
+
+/// What `adam_sweep` multiplies by, all that is the same for every element.
+template <class T>
+struct AdamStep {
+  T shrinkage;      ///< of the parameter: 1 - learning_rate * weight_decay
+  T rate;           ///< learning_rate / (1 - beta1^t)
+  T beta1;          ///< of the mean
+  T grad_weight;    ///< 1 - beta1
+  T beta2;          ///< of the variance
+  T square_weight;  ///< 1 - beta2
+  T root_scale;     ///< 1 / sqrt(1 - beta2^t)
+  T epsilon;
+};
+
+/// mean = beta1 * mean + grad_weight * grad, variance = beta2 * variance + square_weight * grad^2,
+/// parameter = shrinkage * parameter - rate * mean / (sqrt(variance) * root_scale + epsilon); whether every
+/// variance is finite.
+bool adam_sweep(float* parameter, float* mean, float* variance, const float* grad, std::int64_t count,
+                AdamStep<float> step);
+bool adam_sweep(double* parameter, double* mean, double* variance, const double* grad, std::int64_t count,
+                AdamStep<double> step);
+
+/// The sum of the squares, in double.
+double sum_of_squares(const float* src, std::int64_t count);
+double sum_of_squares(const double* src, std::int64_t count);
+
+/// dst[i] = src[i] * factor.
+void scaled_copy(const float* src, float* dst, std::int64_t count, float factor);
+void scaled_copy(const double* src, double* dst, std::int64_t count, double factor);
+
 /// dst[j] = scale * the sum of src[i, j] over i, for src (rows, columns).
 void add_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns, float scale);
 

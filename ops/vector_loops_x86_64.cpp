@@ -20,6 +20,29 @@ namespace keel::loops {
   return velocity_sweep_body(parameter, velocity, count, learning_rate);
 }
 
+[[gnu::target_clones("avx512f", "avx2", "default")]] bool sgd_sweep(float* parameter, float* velocity,
+                                                                    const float* grad, std::int64_t count,
+                                                                    SgdStep<float> step) {
+  return sgd_sweep_body(parameter, velocity, grad, count, step);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] bool adam_sweep(float* parameter, float* mean,
+                                                                     float* variance, const float* grad,
+                                                                     std::int64_t count,
+                                                                     AdamStep<float> step) {
+  return adam_sweep_body(parameter, mean, variance, grad, count, step);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] double sum_of_squares(const float* src,
+                                                                           std::int64_t count) {
+  return sum_of_squares_body(src, count);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] void scaled_copy(const float* src, float* dst,
+                                                                      std::int64_t count, float factor) {
+  scaled_copy_body(src, dst, count, factor);
+}
+
 [[gnu::target_clones("avx512f", "avx2", "default")]] void add_rows(const float* src, float* dst,
                                                                    std::int64_t rows, std::int64_t columns,
                                                                    float scale) {

@@ -17,7 +17,7 @@ constexpr std::size_t aligned(std::size_t bytes) {
 /// Arrays at the same offset from the start of a page get in each other's way when a loop walks them side by
 /// side: processors tell a load from an earlier store by the address within a page first. Buffers that are
 /// walked together are therefore given different offsets.
-enum class PageOffset : std::uint16_t { none = 0, quarter = 1024, half = 2048 };
+enum class PageOffset : std::uint16_t { none = 0, quarter = 1024, half = 2048, three_quarters = 3072 };
 
 namespace detail {
 

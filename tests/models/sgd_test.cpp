@@ -38,6 +38,11 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_named) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const double momentum : {-0.1, 1.0, nan})
     BOOST_TEST(throws_with<Error>([&] { Sgd({.momentum = momentum}); }, {"momentum must be in [0, 1)"}));
+  for (const double decay : {-0.1, HUGE_VAL, nan})
+    BOOST_TEST(throws_with<Error>([&] { Sgd({.weight_decay = decay}); }, {"weight_decay must be 0 or a"}));
+  for (const double norm : {0.0, -1.0, nan})
+    BOOST_TEST(throws_with<Error>([&] { Sgd({.clip_norm = norm}); }, {"clip_norm must be positive"}));
+  BOOST_TEST(throws_with<Error>([] { Sgd({.nesterov = true}); }, {"nesterov", "the momentum, which is 0"}));
   for (const double rate : {-0.1, HUGE_VAL, nan}) {
     BOOST_TEST(
         throws_with<Error>([&] { Sgd({.learning_rate = rate}); }, {"learning rate must be 0 or a positive"}));

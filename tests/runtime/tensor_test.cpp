@@ -110,7 +110,8 @@ BOOST_AUTO_TEST_CASE(sizes_round_up_to_the_alignment) {
 
 BOOST_AUTO_TEST_CASE(buffers_are_zeroed_aligned_and_start_where_asked_within_a_page) {
   for (const std::size_t bytes : {0U, 1U, 4096U, 262143U, 262144U, 5'000'001U}) {
-    for (const auto offset : {keel::PageOffset::none, keel::PageOffset::quarter, keel::PageOffset::half}) {
+    for (const auto offset : {keel::PageOffset::none, keel::PageOffset::quarter, keel::PageOffset::half,
+                              keel::PageOffset::three_quarters}) {
       const Buffer buffer{bytes, offset};
       BOOST_TEST(buffer.size() == bytes);
       BOOST_TEST(reinterpret_cast<std::uintptr_t>(buffer.data()) % 4096 == static_cast<std::size_t>(offset));

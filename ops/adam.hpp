@@ -1,0 +1,67 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "keel/graph/operator.hpp"
+#include "keel/ops/weight_decay.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+struct AdamSettings {
+  double beta1 = 0.9;         ///< how much of the gradients' mean lasts from step to step
+  double beta2 = 0.999;       ///< and of their squares'
+  double epsilon = 1e-8;      ///< keeps the denominator from zero
+  double weight_decay = 0.0;  ///< decoupled, of the parameters that `decay` names
+  WeightDecay decay = WeightDecay::matrices;
+};
+
+/// What an update by Adam reads and writes: all stored, and but for the gradients changed in place.
+struct AdamArrays {
+  std::span<const Var> parameters;
+  std::span<const Var> means;
+  std::span<const Var> variances;
+  std::span<const Var> grads;
+};
+
+/// Records one step of Adam (Kingma and Ba 2015) with decoupled weight decay (AdamW, Loshchilov and Hutter
+/// 2019) over all parameters, in place, as PyTorch defines it:
+///
+///   step = step + 1,
+///   mean = beta1 * mean + (1 - beta1) * grad,
+///   variance = beta2 * variance + (1 - beta2) * grad^2,
+///   parameter = (1 - learning_rate * weight_decay) * parameter
+///               - learning_rate / (1 - beta1^step) * mean
+///                 / (sqrt(variance) / sqrt(1 - beta2^step) + epsilon).
+///
+/// Parameters, means, variances (all stored) and gradients correspond one to one; the learning rate and the
+/// number of steps done are stored f64 scalars, the one read, the other counted up at every run. Parameters
+/// that lie side by side in memory are updated in one sweep. When a plan runs and a gradient is not finite,
+/// or its square is not, throws NonFiniteError; the parameters are then lost.
+void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& step,
+                 const AdamSettings& settings, const SourceLocation& where = SourceLocation::current());
+
+/// The operator behind `adam_update`. Inputs: the learning rate, the step, then all parameters, all means,
+/// all variances and all gradients.
+class AdamUpdateOp final : public Operator {
+ public:
+  AdamUpdateOp(const AdamSettings& settings, std::size_t parameters)
+      : settings_(settings), parameters_(parameters) {}
+  [[nodiscard]] std::string_view name() const override { return "adam_update"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType> inputs) const override;
+
+ private:
+  // The input that is array `k` of parameter `i`: itself, its mean, its variance, its gradient.
+  [[nodiscard]] std::size_t input(std::size_t k, std::size_t i) const { return 2 + k * parameters_ + i; }
+  template <class T>
+  [[nodiscard]] Kernel sweep(const Binding& binding) const;
+
+  AdamSettings settings_;
+  std::size_t parameters_;
+};
+
+}  // namespace keel
