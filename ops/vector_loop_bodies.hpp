@@ -7,6 +7,8 @@
 #include <numbers>
 #include <type_traits>
 
+#pragma GCC visibility push(hidden)
+
 namespace keel::loops {
 
 // The bodies of the functions in vector_loops.hpp, to be inlined into each version of them.
@@ -101,3 +103,5 @@ template <class T>
 }
 
 }  // namespace keel::loops
+
+#pragma GCC visibility pop
