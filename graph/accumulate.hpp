@@ -5,6 +5,8 @@
 #include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// The elementwise sum of values of one type (f32 or f64), in the order given. The gradient transform adds
@@ -13,3 +15,5 @@ namespace keel {
 Var accumulate(std::span<const Var> terms, const SourceLocation& where = SourceLocation::current());
 
 }  // namespace keel
+
+#pragma GCC visibility pop

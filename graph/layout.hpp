@@ -7,6 +7,8 @@
 
 #include "keel/graph/program.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// By value, the value whose memory it lies in: that which it is a view of, or itself. A view shares memory
@@ -28,3 +30,5 @@ Layout lay_out(const Program& program, std::span<const std::size_t> outputs, std
                bool reuse);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

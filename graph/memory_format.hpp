@@ -5,6 +5,8 @@
 
 #include "keel/graph/program.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// Decides how each value of four axes lies in memory, by what the operators want, and inserts reorders where
@@ -13,3 +15,5 @@ namespace keel {
 void assign_memory_formats(Program& program, std::vector<std::size_t>& outputs);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

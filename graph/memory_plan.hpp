@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// A block of memory that is needed from step `first` to step `last`, both included.
@@ -24,3 +26,5 @@ struct MemoryPlan {
 MemoryPlan plan_memory(std::span<const Block> blocks);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

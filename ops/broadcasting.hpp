@@ -4,6 +4,8 @@
 
 #include "keel/runtime/shape.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// `shape` with leading extents of 1 up to `rank`: how broadcasting aligns shapes.
@@ -14,3 +16,5 @@ Shape padded(const Shape& shape, std::size_t rank);
 std::int64_t broadcast_index(std::int64_t index, const Shape& whole, const Shape& part);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include "keel/graph/operator.hpp"
 #include "keel/runtime/onednn.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// The kernel of a call whose arguments are attached, with scratch memory from the plan.
@@ -14,3 +16,5 @@ inline Kernel finish(onednn::Call call, const Binding& binding) {
 }
 
 }  // namespace keel
+
+#pragma GCC visibility pop

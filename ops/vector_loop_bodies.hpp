@@ -10,6 +10,8 @@
 
 #include "keel/ops/vector_loops.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel::loops {
 
 // The bodies of the functions in vector_loops.hpp, to be inlined into each version of them.
@@ -215,3 +217,5 @@ struct PhiloxBlock {
 }
 
 }  // namespace keel::loops
+
+#pragma GCC visibility pop

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#pragma GCC visibility push(hidden)
+
 namespace keel::loops {
 
 // The loops of a training step that no oneDNN primitive covers, compiled for the widest vectors of the
@@ -96,3 +98,5 @@ void relu_backward_with_bias(const float* grad_dst, const float* dst, float* gra
 void scale_bytes(const std::uint8_t* src, float* dst, std::int64_t count, float scale, float shift);
 
 }  // namespace keel::loops
+
+#pragma GCC visibility pop

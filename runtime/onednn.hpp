@@ -13,6 +13,8 @@
 #include "keel/runtime/shape.hpp"
 #include "keel/runtime/slot.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel::onednn {
 
 using Desc = dnnl::memory::desc;
@@ -114,3 +116,5 @@ std::string version();
 std::string instruction_set();
 
 }  // namespace keel::onednn
+
+#pragma GCC visibility pop
