@@ -140,11 +140,11 @@ bool fuse_relu_backward_bias(Rewriter& rewriter, std::size_t sum) {
 }
 
 // sgd_update of a matmul's product: the product goes straight into the velocity, and the sweep only applies
-// it. Legal where nothing but the update reads the gradient, nothing reads the velocity before it, and the
-// update does nothing else with either: not under weight decay or Nesterov's momentum.
+// it. Legal where nothing but the update reads the gradient, which under Nesterov's momentum it needs twice,
+// and nothing reads the velocity before it.
 bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
   const auto* sgd = rewriter.as<SgdUpdateOp>(update);
-  if (sgd == nullptr) return false;
+  if (sgd == nullptr || !sgd->may_accumulate()) return false;
   for (std::size_t i = 0; i < sgd->accumulated().size(); ++i) {
     const auto input = sgd->grad_input(i);
     if (!input) continue;
@@ -152,7 +152,6 @@ bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
     const auto velocity = rewriter.node(update).inputs[sgd->velocity_input(i)];
     const auto product = rewriter.producer(grad);
     if (!product || rewriter.as<MatmulOp>(*product) == nullptr || !is_f32(rewriter, grad)) continue;
-    if (!sgd->may_be_accumulated(rewriter.value(grad).type.shape)) continue;
     const bool repeated = std::ranges::count(rewriter.node(update).inputs, grad) > 1;
     if (repeated || rewriter.only_reader(grad) != update || rewriter.only_reader(velocity) != update)
       continue;

@@ -17,21 +17,21 @@ namespace {
 template <class T>
 [[nodiscard]] bool update(const Stretch<T, 3>& stretch, T learning_rate, T momentum, bool nesterov) {
   const auto& [parameter, velocity, grad] = stretch.data;
+  const auto weight_decay = static_cast<T>(stretch.weight_decay);
+  const bool decays = stretch.weight_decay != 0.0;
+  if (grad == nullptr && decays)
+    return loops::decayed_velocity_sweep(parameter, velocity, stretch.count, learning_rate, weight_decay);
   if (grad == nullptr) return loops::velocity_sweep(parameter, velocity, stretch.count, learning_rate);
-  if (stretch.weight_decay == 0.0 && !nesterov)
+  if (!decays && !nesterov)
     return loops::momentum_sweep(parameter, velocity, grad, stretch.count, learning_rate, momentum);
   return loops::sgd_sweep(parameter, velocity, grad, stretch.count,
                           {.learning_rate = learning_rate,
                            .momentum = momentum,
-                           .weight_decay = static_cast<T>(stretch.weight_decay),
+                           .weight_decay = weight_decay,
                            .nesterov = nesterov});
 }
 
 }  // namespace
-
-double SgdUpdateOp::weight_decay_of(const Shape& parameter) const {
-  return keel::weight_decay_of(parameter, settings_.weight_decay, settings_.decay);
-}
 
 std::optional<std::size_t> SgdUpdateOp::grad_input(std::size_t i) const {
   if (accumulated_[i]) return std::nullopt;
@@ -63,7 +63,7 @@ Kernel SgdUpdateOp::sweep(const Binding& binding) const {
     slots.slots[1] = binding.input<T>(velocity_input(i));
     if (const auto grad = grad_input(i)) slots.slots[2] = binding.input<T>(*grad);
     slots.count = shape.elements();
-    slots.weight_decay = weight_decay_of(shape);
+    slots.weight_decay = weight_decay_of(shape, settings_.weight_decay, settings_.decay);
   }
   return {[parameters, rate = binding.input<const double>(0), momentum = static_cast<T>(settings_.momentum),
            nesterov = settings_.nesterov] {

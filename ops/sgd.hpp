@@ -41,8 +41,8 @@ void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities
 /// gradients of those parameters whose velocity the gradient is yet to be added to.
 class SgdUpdateOp final : public Operator {
  public:
-  /// `accumulated[i]`: velocity i is up to date already, since a fusion rule had its gradient computed into
-  /// it.
+  /// `accumulated[i]`: velocity i is up to date already but for the decay, since a fusion rule had its
+  /// gradient computed into it. Only if `may_accumulate`.
   SgdUpdateOp(const SgdSettings& settings, std::vector<bool> accumulated)
       : settings_(settings), accumulated_(std::move(accumulated)) {}
   [[nodiscard]] std::string_view name() const override { return "sgd_update"; }
@@ -53,18 +53,14 @@ class SgdUpdateOp final : public Operator {
 
   [[nodiscard]] const SgdSettings& settings() const { return settings_; }
   [[nodiscard]] const std::vector<bool>& accumulated() const { return accumulated_; }
-  /// Whether the velocity of a parameter of that shape takes up the gradient as it is, and the parameter
-  /// then nothing but the velocity: only such a gradient can be accumulated beforehand.
-  [[nodiscard]] bool may_be_accumulated(const Shape& parameter) const {
-    return !settings_.nesterov && weight_decay_of(parameter) == 0.0;
-  }
+  /// Whether gradients may be accumulated beforehand: not where the step needs them besides the velocity.
+  [[nodiscard]] bool may_accumulate() const { return !settings_.nesterov; }
   [[nodiscard]] static std::size_t parameter_input(std::size_t i) { return 1 + i; }
   [[nodiscard]] std::size_t velocity_input(std::size_t i) const { return 1 + accumulated_.size() + i; }
   /// The input that holds the gradient of parameter `i`; none if it is accumulated.
   [[nodiscard]] std::optional<std::size_t> grad_input(std::size_t i) const;
 
  private:
-  [[nodiscard]] double weight_decay_of(const Shape& parameter) const;
   template <class T>
   [[nodiscard]] Kernel sweep(const Binding& binding) const;
 

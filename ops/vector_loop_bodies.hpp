@@ -49,6 +49,19 @@ template <class T>
   return found == 0;
 }
 
+template <class T>
+[[gnu::always_inline]] inline bool decayed_velocity_sweep_body(T* __restrict parameter,
+                                                               T* __restrict velocity, std::int64_t count,
+                                                               T learning_rate, T weight_decay) {
+  unsigned found = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    velocity[i] += weight_decay * parameter[i];
+    parameter[i] -= learning_rate * velocity[i];
+    found |= is_finite(velocity[i]) ? 0U : 1U;
+  }
+  return found == 0;
+}
+
 template <bool nesterov, class T>
 [[gnu::always_inline]] inline bool sgd_sweep_of(T* __restrict parameter, T* __restrict velocity,
                                                 const T* __restrict grad, std::int64_t count,

@@ -13,6 +13,11 @@ bool velocity_sweep(double* parameter, const double* velocity, std::int64_t coun
   return velocity_sweep_body(parameter, velocity, count, learning_rate);
 }
 
+bool decayed_velocity_sweep(double* parameter, double* velocity, std::int64_t count, double learning_rate,
+                            double weight_decay) {
+  return decayed_velocity_sweep_body(parameter, velocity, count, learning_rate, weight_decay);
+}
+
 bool sgd_sweep(double* parameter, double* velocity, const double* grad, std::int64_t count,
                SgdStep<double> step) {
   return sgd_sweep_body(parameter, velocity, grad, count, step);

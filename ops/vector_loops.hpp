@@ -22,6 +22,12 @@ bool momentum_sweep(double* parameter, double* velocity, const double* grad, std
 bool velocity_sweep(float* parameter, const float* velocity, std::int64_t count, float learning_rate);
 bool velocity_sweep(double* parameter, const double* velocity, std::int64_t count, double learning_rate);
 
+/// The same where the parameters decay: velocity += weight_decay * parameter comes first.
+bool decayed_velocity_sweep(float* parameter, float* velocity, std::int64_t count, float learning_rate,
+                            float weight_decay);
+bool decayed_velocity_sweep(double* parameter, double* velocity, std::int64_t count, double learning_rate,
+                            double weight_decay);
+
 /// What `sgd_sweep` multiplies by.
 template <class T>
 struct SgdStep {

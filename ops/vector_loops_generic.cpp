@@ -12,6 +12,11 @@ bool velocity_sweep(float* parameter, const float* velocity, std::int64_t count,
   return velocity_sweep_body(parameter, velocity, count, learning_rate);
 }
 
+bool decayed_velocity_sweep(float* parameter, float* velocity, std::int64_t count, float learning_rate,
+                            float weight_decay) {
+  return decayed_velocity_sweep_body(parameter, velocity, count, learning_rate, weight_decay);
+}
+
 bool sgd_sweep(float* parameter, float* velocity, const float* grad, std::int64_t count,
                SgdStep<float> step) {
   return sgd_sweep_body(parameter, velocity, grad, count, step);

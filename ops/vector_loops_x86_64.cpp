@@ -20,6 +20,11 @@ namespace keel::loops {
   return velocity_sweep_body(parameter, velocity, count, learning_rate);
 }
 
+[[gnu::target_clones("avx512f", "avx2", "default")]] bool decayed_velocity_sweep(
+    float* parameter, float* velocity, std::int64_t count, float learning_rate, float weight_decay) {
+  return decayed_velocity_sweep_body(parameter, velocity, count, learning_rate, weight_decay);
+}
+
 [[gnu::target_clones("avx512f", "avx2", "default")]] bool sgd_sweep(float* parameter, float* velocity,
                                                                     const float* grad, std::int64_t count,
                                                                     SgdStep<float> step) {

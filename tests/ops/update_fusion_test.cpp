@@ -98,13 +98,22 @@ BOOST_AUTO_TEST_CASE(not_where_something_else_reads_the_gradient) {
   check_equal(fused, train(false, {.momentum = 0.9}, norm));
 }
 
-// The velocity would take up what the sweep is yet to add to the gradient, or lose what it is yet to read.
-BOOST_AUTO_TEST_CASE(not_under_weight_decay_nor_nesterovs_momentum_nor_clipping) {
-  const std::vector<SgdOptions> cases{
-      {.momentum = 0.9, .weight_decay = 0.1},
-      {.momentum = 0.9, .weight_decay = 0.1, .decay = WeightDecay::everything},
-      {.momentum = 0.9, .nesterov = true},
-      {.momentum = 0.9, .clip_norm = 0.1}};
+// The sweep adds the decay.
+BOOST_AUTO_TEST_CASE(weight_gradients_go_into_the_velocity_under_weight_decay) {
+  for (const auto decay : {WeightDecay::matrices, WeightDecay::everything}) {
+    for (const double momentum : {0.9, 0.0}) {
+      const SgdOptions options{.momentum = momentum, .weight_decay = 0.1, .decay = decay};
+      const auto fused = train(true, options, nothing);
+      BOOST_TEST(count(fused, "matmul+velocity") == 2);
+      check_equal(fused, train(false, options, nothing));
+    }
+  }
+}
+
+// The step by Nesterov needs the gradient itself, and so does its norm.
+BOOST_AUTO_TEST_CASE(not_under_nesterovs_momentum_nor_clipping) {
+  const std::vector<SgdOptions> cases{{.momentum = 0.9, .nesterov = true},
+                                      {.momentum = 0.9, .clip_norm = 0.1}};
   for (const auto& options : cases) {
     const auto fused = train(true, options, nothing);
     BOOST_TEST(count(fused, "matmul+velocity") == 0);

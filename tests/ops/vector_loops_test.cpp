@@ -111,6 +111,14 @@ BOOST_AUTO_TEST_CASE(sweeps_with_decay_equal_the_formula_bit_for_bit) {
       BOOST_TEST(loops::sgd_sweep(parameter.data(), velocity.data(), grad.data(), std::ssize(grad), step));
       BOOST_TEST(parameter == expected_parameter);
       BOOST_TEST(velocity == expected_velocity);
+      for (std::size_t i = 0; i < count; ++i) {
+        expected_velocity[i] += 0.3F * expected_parameter[i];
+        expected_parameter[i] -= 0.1F * expected_velocity[i];
+      }
+      BOOST_TEST(
+          loops::decayed_velocity_sweep(parameter.data(), velocity.data(), std::ssize(grad), 0.1F, 0.3F));
+      BOOST_TEST(parameter == expected_parameter);
+      BOOST_TEST(velocity == expected_velocity);
     }
   }
 }
@@ -160,6 +168,8 @@ BOOST_AUTO_TEST_CASE(sweeps_with_decay_and_adam_tell_of_a_gradient_that_is_not_f
       BOOST_TEST((sgd_is_finite() && adam_is_finite()));
       grad[at] = bad;
       BOOST_TEST(sgd_is_finite() == std::isfinite(bad));
+      BOOST_TEST(loops::decayed_velocity_sweep(parameter.data(), velocity.data(), 37, 0.1F, 0.3F) ==
+                 std::isfinite(bad));
       BOOST_TEST(!adam_is_finite());
       grad[at] = 0.0F;
       BOOST_TEST(!adam_is_finite());
