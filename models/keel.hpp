@@ -39,6 +39,7 @@
 #include "keel/ops/sgd.hpp"
 #include "keel/ops/softmax.hpp"
 #include "keel/ops/weight_decay.hpp"
+#include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/rng.hpp"
 #include "keel/runtime/tensor.hpp"

@@ -11,6 +11,8 @@
 
 #include "keel/runtime/tensor.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 // Files of the format "safetensors" (github.com/huggingface/safetensors): the length of a header in 8 bytes,
@@ -68,3 +70,5 @@ class Safetensors {
 };
 
 }  // namespace keel
+
+#pragma GCC visibility pop

@@ -1,8 +1,12 @@
 #pragma once
 
-#include <type_traits>
+#include <fmt/format.h>
+
+#include <array>
+#include <concepts>
 
 #include "keel/graph/gradients.hpp"
+#include "keel/models/call.hpp"
 #include "keel/models/compiled_function.hpp"
 #include "keel/models/freeze.hpp"
 #include "keel/models/parameter.hpp"
@@ -12,9 +16,10 @@ namespace keel {
 /// One step of training as a call: forward, backward and update, compiled once for each shape of batch and
 /// replayed.
 ///
-/// `model` maps images to predictions, `loss` maps predictions and labels to a scalar, `optimizer` records
-/// the update of all trained parameters that are not frozen. Model and optimizer are used by reference: they
-/// must outlive the step and stay where they are, as must the model's layers.
+/// `model` maps one or more inputs to predictions, of whatever type, `loss` maps these and any number of
+/// targets to a scalar, `optimizer` records the update of all trained parameters that are not frozen. Model
+/// and optimizer are used by reference: they must outlive the step and stay where they are, as must the
+/// model's layers.
 template <class Model, class Optimizer, class Loss>
 class TrainingStep {
  public:
@@ -25,20 +30,22 @@ class TrainingStep {
                   }),
         freeze_watch_(model) {}
 
-  /// Trains on one batch and returns its loss, before the update. A loss that is not finite means that the
-  /// run has diverged and the parameters are lost. Throws NonFiniteError where a batch's statistics are not
-  /// finite.
-  double operator()(const Tensor& images, const Tensor& labels) {
-    const std::array inputs{images, labels};
+  /// Trains on one batch, the model's inputs and then the loss's targets, and returns its loss, before the
+  /// update. A loss that is not finite means that the run has diverged and the parameters are lost. Throws
+  /// NonFiniteError where a batch's statistics are not finite.
+  template <std::same_as<Tensor>... Tensors>
+  double operator()(const Tensors&... batch) {
+    const std::array inputs{batch...};
     follow_freezing();
     const Tensor& loss = function_(inputs).output(0);
     return loss.dtype() == DType::f64 ? loss.data<double>()[0] : loss.data<float>()[0];
   }
 
   /// The plan that such a batch is trained with, bound to it: to look at, or to profile.
-  Plan& plan(const Tensor& images, const Tensor& labels) {
+  template <std::same_as<Tensor>... Tensors>
+  Plan& plan(const Tensors&... batch) {
     follow_freezing();
-    return function_.plan(std::array{images, labels});
+    return function_.plan(std::array{batch...});
   }
 
  private:
@@ -56,18 +63,16 @@ class TrainingStep {
       any_frozen = any_frozen || parameter->frozen();
       if (!parameter->frozen()) trained.push_back(tape.stored(parameter->value(), path));
     }
-    const Var value = evaluate(loss, model(inputs[0]), inputs[1]);
+    constexpr auto taken = detail::inputs_of<Model>();
+    if (inputs.size() < taken) {
+      throw Error{
+          fmt::format("a step was given {} arrays, but its model alone takes {}", inputs.size(), taken)};
+    }
+    const Var value =
+        detail::call_loss(loss, detail::call_model(model, inputs.first(taken)), inputs.subspan(taken));
     const bool all_frozen = any_frozen && trained.empty();
     if (!all_frozen) optimizer.update(trained, gradients(value, trained));
     return {value};
-  }
-
-  // A pointer to a function that takes the caller's line has lost its default argument.
-  static Var evaluate(const Loss& loss, const Var& predictions, const Var& labels) {
-    if constexpr (std::is_invocable_v<Loss, Var, Var>)
-      return loss(predictions, labels);
-    else
-      return loss(predictions, labels, SourceLocation::current());
   }
 
   CompiledFunction function_;
@@ -81,11 +86,15 @@ class Inference {
  public:
   explicit Inference(Model& model)
       : function_(Mode::inference, [&model](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
-          return {model(inputs[0])};
+          return {detail::call_model(model, inputs)};
         }) {}
 
   /// The predictions; they stay as they are until the next call.
-  const Tensor& operator()(const Tensor& images) { return function_(std::span{&images, 1}).output(0); }
+  template <std::same_as<Tensor>... Tensors>
+  requires(sizeof...(Tensors) == detail::inputs_of<Model>()) const Tensor& operator()(
+      const Tensors&... inputs) {
+    return function_(std::array{inputs...}).output(0);
+  }
 
  private:
   CompiledFunction function_;

@@ -11,6 +11,8 @@
 #include "keel/runtime/slot.hpp"
 #include "keel/runtime/threads.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 // What the operators of the optimizers share: their sweeps run over all parameters that lie side by side.
@@ -96,3 +98,5 @@ void update_stretches(const std::vector<StretchSlots<T, arrays>>& parameters, co
 std::vector<std::size_t> input_range(std::size_t begin, std::size_t end);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

@@ -5,8 +5,6 @@
 
 #include "keel/runtime/shape.hpp"
 
-#pragma GCC visibility push(hidden)
-
 namespace keel {
 
 // The checks that shape rules share. Each throws ShapeError; the tape puts the operator and the caller's line
@@ -19,5 +17,3 @@ void require_shape(const ValueType& type, const Shape& shape, std::string_view r
 void require_dtype(const ValueType& type, DType dtype, std::string_view role);
 
 }  // namespace keel
-
-#pragma GCC visibility pop
