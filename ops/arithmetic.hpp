@@ -8,8 +8,11 @@ namespace keel {
 // Functions of two arrays, element by element, with NumPy's broadcasting, both f32 or both f64. The gradient
 // of an operand that was stretched is summed over the axes along which it was.
 
+/// a + b.
 Var add(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
+/// a - b.
 Var subtract(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
+/// a * b, element by element.
 Var multiply(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
 /// a / b by IEEE 754: a division of zero by zero is NaN, of anything else by zero infinite.
 Var divide(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
@@ -18,8 +21,8 @@ Var divide(const Var& a, const Var& b, const SourceLocation& where = SourceLocat
 /// f64); one in `b` stays. Where either is NaN both get the whole gradient.
 Var maximum(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
 
-// The same as C++ operators. A plain number is rounded to the other operand's element type and becomes a
-// stored scalar on its tape.
+// The same as C++ operators, which errors name by the line of the expression. A plain number is rounded to
+// the other operand's element type and becomes a stored scalar on its tape.
 Var operator+(const LocatedVar& a, const Var& b);
 Var operator+(const LocatedVar& a, double b);
 Var operator+(double a, const LocatedVar& b);

@@ -24,12 +24,14 @@ Var square(const Var& src, const SourceLocation& where = SourceLocation::current
 Var leaky_relu(const Var& src, double slope = 0.01, const SourceLocation& where = SourceLocation::current());
 /// 1 / (1 + exp(-src)), without overflow.
 Var sigmoid(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// The hyperbolic tangent.
 Var tanh(const Var& src, const SourceLocation& where = SourceLocation::current());
 /// src times the normal distribution's cumulative function of it, (1 + erf(src / sqrt 2)) / 2 (Hendrycks and
 /// Gimpel 2016): the exact form, PyTorch's default. NaN at -infinity, as there, and its gradient at either
 /// infinity.
 Var gelu(const Var& src, const SourceLocation& where = SourceLocation::current());
 
+/// `negate`.
 inline Var operator-(const LocatedVar& src) {
   return negate(src.var, src.where);
 }

@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(a_slope_without_a_sign_to_tell_by_is_refused) {
     BOOST_TEST(test::throws_with<Error>([&] { leaky_relu(src, slope); }, {"must be finite"}));
 }
 
-// Forward in place as well: the gradients of all but gelu, square and log need dst alone.
+// Of a chain of three, every one works in the memory of the one before.
 BOOST_AUTO_TEST_CASE(results_may_take_the_memory_of_what_they_are_of) {
   for (const auto& named : functions) {
     const auto src = test::random_tensor({3, 21}, 1);
