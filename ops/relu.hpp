@@ -16,6 +16,10 @@ class ReluOp final : public Operator {
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override {
+    return formats_alike(inputs, present, outputs);
+  }
   [[nodiscard]] bool may_overwrite(std::size_t) const override { return true; }
 };
 
@@ -25,6 +29,10 @@ class ReluBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "relu_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override {
+    return formats_alike(inputs, present, outputs);
+  }
   [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
 };
 
