@@ -22,8 +22,9 @@ Var BatchNorm::operator()(const Var& src, const SourceLocation& where) const {
     return batch_norm_inference(src, gamma, beta, running_mean, running_variance, options_.epsilon, where);
   }
   const auto [dst, mean, variance] = batch_norm_training(src, gamma, beta, options_.epsilon, where);
-  update_running_statistics(running_mean, running_variance, mean, variance, options_.momentum, src.shape()[0],
-                            where);
+  const auto values_a_feature = src.shape().elements() / src.shape()[1];
+  update_running_statistics(running_mean, running_variance, mean, variance, options_.momentum,
+                            values_a_feature, where);
   return dst;
 }
 

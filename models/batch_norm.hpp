@@ -11,9 +11,9 @@ struct BatchNormOptions {
   double epsilon = 1e-5;
 };
 
-/// Batch normalization of (N, features), followed by gamma and beta. On a training tape it normalizes by the
-/// batch's statistics and records their running averages' update; on an inference tape it normalizes by the
-/// running averages.
+/// Batch normalization of (N, features) or images (N, features, H, W), followed by gamma and beta. On a
+/// training tape it normalizes by the batch's statistics and records their running averages' update; on an
+/// inference tape it normalizes by the running averages.
 class BatchNorm {
  public:
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
