@@ -112,6 +112,12 @@ bool batch_norm_backward_takes_shift();
 /// The workspace in which a fused ReLU passes its mask from forward to backward.
 Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options);
 
+/// Layer normalization of `rows` rows of `features` values each; the statistics are one value a row.
+Call layer_norm_forward(std::int64_t rows, std::int64_t features, float epsilon);
+Call layer_norm_backward(std::int64_t rows, std::int64_t features, float epsilon);
+/// Whether the backward primitive takes the shift: as for batch normalization.
+bool layer_norm_backward_takes_shift();
+
 Call relu_forward(const Desc& data);
 /// grad_src = grad_dst where dst > 0, else 0.
 Call relu_backward(const Desc& data);
