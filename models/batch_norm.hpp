@@ -15,9 +15,10 @@ struct BatchNormOptions {
   double epsilon = 1e-5;
 };
 
-/// Batch normalization of (N, features), followed by gamma and beta. On a training tape it normalizes by the
-/// batch's statistics and records their running averages' update; on an inference tape, and where its
-/// statistics are frozen, it normalizes by the running averages and leaves them alone.
+/// Batch normalization of (N, features) or images (N, features, H, W), followed by gamma and beta. On a
+/// training tape it normalizes by the batch's statistics and records their running averages' update; on an
+/// inference tape, and where its statistics are frozen, it normalizes by the running averages and leaves them
+/// alone.
 class BatchNorm {
  public:
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});

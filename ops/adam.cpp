@@ -28,6 +28,32 @@ loops::AdamStep<T> step_of(const AdamSettings& settings, double learning_rate, d
           .epsilon = static_cast<T>(settings.epsilon)};
 }
 
+template <class T>
+Kernel sweep(const AdamUpdateOp& op, const Binding& binding) {
+  const auto& settings = op.settings();
+  std::vector<StretchSlots<T, 4>> parameters;
+  for (std::size_t i = 0; i < op.parameters(); ++i) {
+    const auto& shape = binding.input_type(op.input(0, i)).shape;
+    auto& slots = parameters.emplace_back();
+    for (std::size_t k = 0; k < 4; ++k) slots.slots[k] = binding.input<T>(op.input(k, i));
+    slots.count = shape.elements();
+    slots.weight_decay = weight_decay_of(shape, settings.weight_decay, settings.decay);
+  }
+  return {
+      [parameters, settings, rate = binding.input<const double>(0), steps_done = binding.input<double>(1)] {
+        const double learning_rate = *rate.get();
+        *steps_done.get() += 1.0;
+        const auto step = step_of<T>(settings, learning_rate, *steps_done.get());
+        update_stretches(parameters, [&](const Stretch<T, 4>& stretch) {
+          auto own = step;
+          own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
+          const auto& [parameter, mean, variance, grad] = stretch.data;
+          return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
+        });
+      },
+      "loop"};
+}
+
 }  // namespace
 
 std::vector<ValueType> AdamUpdateOp::infer(std::span<const ValueType> inputs) const {
@@ -47,33 +73,9 @@ std::vector<ValueType> AdamUpdateOp::infer(std::span<const ValueType> inputs) co
   return {};
 }
 
-template <class T>
-Kernel AdamUpdateOp::sweep(const Binding& binding) const {
-  std::vector<StretchSlots<T, 4>> parameters;
-  for (std::size_t i = 0; i < parameters_; ++i) {
-    const auto& shape = binding.input_type(input(0, i)).shape;
-    auto& slots = parameters.emplace_back();
-    for (std::size_t k = 0; k < 4; ++k) slots.slots[k] = binding.input<T>(input(k, i));
-    slots.count = shape.elements();
-    slots.weight_decay = weight_decay_of(shape, settings_.weight_decay, settings_.decay);
-  }
-  return {[parameters, settings = settings_, rate = binding.input<const double>(0),
-           steps_done = binding.input<double>(1)] {
-            const double learning_rate = *rate.get();
-            *steps_done.get() += 1.0;
-            const auto step = step_of<T>(settings, learning_rate, *steps_done.get());
-            update_stretches(parameters, [&](const Stretch<T, 4>& stretch) {
-              auto own = step;
-              own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
-              const auto& [parameter, mean, variance, grad] = stretch.data;
-              return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
-            });
-          },
-          "loop"};
-}
-
 Kernel AdamUpdateOp::bind(const Binding& binding) const {
-  return binding.input_type(2).dtype == DType::f64 ? sweep<double>(binding) : sweep<float>(binding);
+  return binding.input_type(2).dtype == DType::f64 ? sweep<double>(*this, binding)
+                                                   : sweep<float>(*this, binding);
 }
 
 std::vector<std::size_t> AdamUpdateOp::mutates(std::span<const ValueType>) const {

@@ -54,12 +54,12 @@ class AdamUpdateOp final : public Operator {
   [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType> inputs) const override;
   [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType> inputs) const override;
 
- private:
-  // The input that is array `k` of parameter `i`: itself, its mean, its variance, its gradient.
+  [[nodiscard]] const AdamSettings& settings() const { return settings_; }
+  [[nodiscard]] std::size_t parameters() const { return parameters_; }
+  /// The input that is array `k` of parameter `i`: itself, its mean, its variance, its gradient.
   [[nodiscard]] std::size_t input(std::size_t k, std::size_t i) const { return 2 + k * parameters_ + i; }
-  template <class T>
-  [[nodiscard]] Kernel sweep(const Binding& binding) const;
 
+ private:
   AdamSettings settings_;
   std::size_t parameters_;
 };

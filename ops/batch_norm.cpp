@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
@@ -26,26 +27,62 @@ void require_features(std::span<const ValueType> inputs, std::size_t first,
   }
 }
 
+// A feature's values: `pixels` in a row, of each sample; a row-major (N, C) array has images of one pixel.
 struct Sizes {
-  std::int64_t count;
+  std::int64_t samples;
   std::int64_t features;
+  std::int64_t pixels;
+
+  [[nodiscard]] std::int64_t count() const { return samples * pixels; }
 };
 
-Sizes sizes_of(const Binding& binding) {
-  const auto& shape = binding.input_type(0).shape;
-  return {shape[0], shape[1]};
+Sizes sizes_of(const Shape& shape) {
+  return {shape[0], shape[1], shape.rank() == 4 ? shape[2] * shape[3] : 1};
+}
+
+// Calls `each` with the place of every value of feature `c`.
+template <class Each>
+void for_each_value(const Sizes& sizes, std::int64_t c, const Each& each) {
+  for (std::int64_t n = 0; n < sizes.samples; ++n) {
+    const auto first = (n * sizes.features + c) * sizes.pixels;
+    for (std::int64_t i = first; i < first + sizes.pixels; ++i) each(i);
+  }
+}
+
+void require_samples(const ValueType& src) {
+  const auto rank = src.shape.rank();
+  if (rank == 2 || rank == 4) return;
+  throw ShapeError{fmt::format("src must have 2 axes (N, C) or 4 (N, C, H, W), not {} as in {}", rank,
+                               to_string(src.shape))};
+}
+
+// How oneDNN is told of arrays like src: with its channels last an image is a batch of pixels.
+onednn::Desc data_desc(const Shape& shape, MemoryFormat format) {
+  if (shape.rank() == 4 && format == MemoryFormat::row_major) return onednn::image(shape, format);
+  const auto sizes = sizes_of(shape);
+  return onednn::batch_of_features(sizes.count(), sizes.features);
+}
+
+// The format is chosen later, and how much the mask takes up depends on it: whatever either would need.
+ValueType workspace_type(const Shape& shape, const BatchNormSettings& settings) {
+  std::size_t bytes = 0;
+  for (const auto format : {MemoryFormat::row_major, MemoryFormat::channels_last}) {
+    const auto desc = onednn::batch_norm_workspace(data_desc(shape, format), onednn_options(settings));
+    bytes = std::max(bytes, desc.get_size());
+  }
+  return {Shape{static_cast<std::int64_t>(bytes)}, DType::u8};
 }
 
 // Two passes: E[x^2] - E[x]^2 would cancel where the mean is large.
-void reference_statistics(Sizes sizes, const double* src, double* mean, double* variance) {
-  const auto [count, features] = sizes;
-  for (std::int64_t c = 0; c < features; ++c) {
+void reference_statistics(const Sizes& sizes, const double* src, double* mean, double* variance) {
+  const auto count = static_cast<double>(sizes.count());
+  for (std::int64_t c = 0; c < sizes.features; ++c) {
     double sum = 0.0;
-    for (std::int64_t n = 0; n < count; ++n) sum += src[n * features + c];
-    mean[c] = sum / static_cast<double>(count);
+    for_each_value(sizes, c, [&](auto i) { sum += src[i]; });
+    mean[c] = sum / count;
     double squares = 0.0;
-    for (std::int64_t n = 0; n < count; ++n) squares += std::pow(src[n * features + c] - mean[c], 2);
-    variance[c] = squares / static_cast<double>(count);
+    for_each_value(sizes, c, [&](auto i) { squares += std::pow(src[i] - mean[c], 2); });
+    variance[c] = squares / count;
   }
 }
 
@@ -56,22 +93,20 @@ Kernel reference_forward(const BatchNormSettings& settings, const Binding& bindi
   const auto dst = binding.output<double>(0);
   const auto mean = settings.given_statistics ? binding.input<double>(3) : binding.output<double>(1);
   const auto variance = settings.given_statistics ? binding.input<double>(4) : binding.output<double>(2);
-  return {[=, sizes = sizes_of(binding)] {
-            const auto [count, features] = sizes;
+  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
             if (!settings.given_statistics)
               reference_statistics(sizes, src.get(), mean.get(), variance.get());
-            for (std::int64_t c = 0; c < features; ++c) {
+            for (std::int64_t c = 0; c < sizes.features; ++c) {
               const double scale = gamma.get()[c] / std::sqrt(variance.get()[c] + settings.epsilon);
-              for (std::int64_t n = 0; n < count; ++n) {
-                const auto i = n * features + c;
+              for_each_value(sizes, c, [&](auto i) {
                 dst.get()[i] = scale * (src.get()[i] - mean.get()[c]) + beta.get()[c];
-              }
+              });
             }
           },
           "reference"};
 }
 
-// With xhat = (x - mean) / s and s = sqrt(variance + epsilon), per feature and over N samples,
+// With xhat = (x - mean) / s and s = sqrt(variance + epsilon), per feature and over its N values,
 //
 //   dbeta = sum dy,   dgamma = sum dy xhat.
 //
@@ -93,24 +128,22 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
   const auto grad_src = binding.output<double>(0);
   const auto grad_gamma = binding.output<double>(1);
   const auto grad_beta = binding.output<double>(2);
-  return {[=, sizes = sizes_of(binding)] {
-            const auto [count, features] = sizes;
-            for (std::int64_t c = 0; c < features; ++c) {
+  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
+            const auto count = static_cast<double>(sizes.count());
+            for (std::int64_t c = 0; c < sizes.features; ++c) {
               const double inverse = 1.0 / std::sqrt(variance.get()[c] + settings.epsilon);
               const auto xhat = [&](std::int64_t i) { return (src.get()[i] - mean.get()[c]) * inverse; };
               double dgamma = 0.0;
               double dbeta = 0.0;
-              for (std::int64_t n = 0; n < count; ++n) {
-                const auto i = n * features + c;
+              for_each_value(sizes, c, [&](auto i) {
                 dgamma += grad_dst.get()[i] * xhat(i);
                 dbeta += grad_dst.get()[i];
-              }
-              for (std::int64_t n = 0; n < count; ++n) {
-                const auto i = n * features + c;
+              });
+              for_each_value(sizes, c, [&](auto i) {
                 const double through_statistics =
-                    settings.given_statistics ? 0.0 : (dbeta + xhat(i) * dgamma) / static_cast<double>(count);
+                    settings.given_statistics ? 0.0 : (dbeta + xhat(i) * dgamma) / count;
                 grad_src.get()[i] = gamma.get()[c] * inverse * (grad_dst.get()[i] - through_statistics);
-              }
+              });
               grad_gamma.get()[c] = dgamma;
               grad_beta.get()[c] = dbeta;
             }
@@ -118,36 +151,39 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
           "reference"};
 }
 
+// The arrays of src's shape lie as src does. In backward, too: a fused ReLU's mask lies in the workspace as
+// forward, which reads the same src, found the images.
+Formats formats_like_src(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                         std::span<const ValueType> outputs) {
+  return formats_alike(inputs, std::vector(inputs.size(), present[0]), outputs);
+}
+
 }  // namespace
 
 std::vector<ValueType> BatchNormOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
-  require_rank(inputs[0], 2, "src");
+  require_samples(inputs[0]);
   require_features(inputs, 1, std::array{"gamma", "beta"});
   if (settings_.given_statistics) {
     require_features(inputs, 3, std::array{"mean", "variance"});
     return {inputs[0]};
   }
-  if (inputs[0].shape[0] < 2) {
+  if (sizes_of(inputs[0].shape).count() < 2) {
     throw ShapeError{
-        "training normalizes by the batch's own variance and needs more than one sample; "
+        "training normalizes by the batch's own variance and needs more than one sample, or pixel; "
         "drop the batch of one, or use inference, which normalizes by running statistics"};
   }
   const ValueType statistic{Shape{inputs[0].shape[1]}, inputs[0].dtype};
   std::vector<ValueType> outputs{inputs[0], statistic, statistic};
-  if (settings_.fused_relu) {
-    const auto data = onednn::batch_of_features(inputs[0].shape[0], inputs[0].shape[1]);
-    const auto workspace = onednn::batch_norm_workspace(data, onednn_options(settings_));
-    outputs.push_back({Shape{static_cast<std::int64_t>(workspace.get_size())}, DType::u8});
-  }
+  if (settings_.fused_relu) outputs.push_back(workspace_type(inputs[0].shape, settings_));
   return outputs;
 }
 
 Kernel BatchNormOp::bind(const Binding& binding) const {
   if (binding.output_type(0).dtype == DType::f64) return reference_forward(settings_, binding);
-  const auto [count, features] = sizes_of(binding);
-  const auto data = onednn::batch_of_features(count, features);
-  const auto vector = onednn::dense({features});
+  const auto& shape = binding.output_type(0).shape;
+  const auto data = data_desc(shape, binding.output_format(0));
+  const auto vector = onednn::dense({shape[1]});
   auto call = onednn::batch_norm_forward(data, onednn_options(settings_));
   call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
   call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
@@ -162,6 +198,11 @@ Kernel BatchNormOp::bind(const Binding& binding) const {
                   binding.output_slot(3));
   }
   return finish(std::move(call), binding);
+}
+
+Formats BatchNormOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                             std::span<const ValueType> outputs) const {
+  return formats_like_src(inputs, present, outputs);
 }
 
 std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
@@ -184,7 +225,7 @@ std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
 
 std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs.first(6));
-  require_rank(inputs[0], 2, "src");
+  require_samples(inputs[0]);
   require_features(inputs, 1, std::array{"gamma", "beta", "mean", "variance"});
   require_shape(inputs[5], inputs[0].shape, "grad_dst");
   return {inputs[0], inputs[1], inputs[2]};
@@ -192,9 +233,9 @@ std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inp
 
 Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
   if (binding.output_type(0).dtype == DType::f64) return reference_backward(settings_, binding);
-  const auto [count, features] = sizes_of(binding);
-  const auto data = onednn::batch_of_features(count, features);
-  const auto vector = onednn::dense({features});
+  const auto& shape = binding.output_type(0).shape;
+  const auto data = data_desc(shape, binding.output_format(0));
+  const auto vector = onednn::dense({shape[1]});
   auto options = onednn_options(settings_);
   options.training = true;
   auto call = onednn::batch_norm_backward(data, options);
@@ -211,6 +252,11 @@ Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
     call.argument(DNNL_ARG_WORKSPACE, onednn::batch_norm_workspace(data, options), binding.input_slot(6));
   }
   return finish(std::move(call), binding);
+}
+
+Formats BatchNormBackwardOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                     std::span<const ValueType> outputs) const {
+  return formats_like_src(inputs, present, outputs);
 }
 
 BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var& beta, double epsilon,

@@ -6,7 +6,8 @@
 namespace keel {
 
 /// What batch normalization in training yields. The statistics are those of the batch, per feature: the mean,
-/// and the biased variance (divided by N). They are for running averages; gradients do not flow through them.
+/// and the biased variance (divided by the number of values). They are for running averages; gradients do not
+/// flow through them.
 struct BatchNormResult {
   Var dst;
   Var mean;
@@ -14,8 +15,9 @@ struct BatchNormResult {
 };
 
 /// dst = gamma * (src - mean) / sqrt(variance + epsilon) + beta with the statistics of the batch itself
-/// (Ioffe and Szegedy 2015). src (N, C) with N > 1; gamma and beta (C). f32 and f64. Throws ShapeError
-/// otherwise: of one value a feature there is no variance.
+/// (Ioffe and Szegedy 2015). src (N, C) or images (N, C, H, W), whose statistics are over N, H and W; gamma
+/// and beta (C). f32 and f64. Throws ShapeError otherwise, or when a feature has only one value: of one there
+/// is no variance.
 BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var& beta, double epsilon = 1e-5,
                                     const SourceLocation& where = SourceLocation::current());
 
@@ -42,6 +44,8 @@ class BatchNormOp final : public Operator {
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override;
   [[nodiscard]] const BatchNormSettings& settings() const { return settings_; }
 
  private:
@@ -58,6 +62,8 @@ class BatchNormBackwardOp final : public Operator {
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override;
   [[nodiscard]] const BatchNormSettings& settings() const { return settings_; }
 
  private:

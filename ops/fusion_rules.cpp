@@ -4,6 +4,7 @@
 #include <array>
 
 #include "keel/ops/batch_norm.hpp"
+#include "keel/ops/conv2d.hpp"
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/ops/reduce.hpp"
@@ -28,6 +29,20 @@ bool fuse_linear_relu(Rewriter& rewriter, std::size_t relu) {
   if (rewriter.only_reader(product) != relu) return false;
   rewriter.node(*linear).op = std::make_shared<LinearOp>(true);
   rewriter.node(*linear).outputs = rewriter.node(relu).outputs;
+  rewriter.remove(relu);
+  return true;
+}
+
+// relu(conv2d(x)): alike.
+bool fuse_conv2d_relu(Rewriter& rewriter, std::size_t relu) {
+  if (rewriter.as<ReluOp>(relu) == nullptr) return false;
+  const auto sum = rewriter.node(relu).inputs[0];
+  const auto producer = rewriter.producer(sum);
+  const auto* conv2d = producer ? rewriter.as<Conv2dOp>(*producer) : nullptr;
+  if (conv2d == nullptr || conv2d->fused_relu() || rewriter.only_reader(sum) != relu) return false;
+  auto& node = rewriter.node(*producer);
+  node.op = std::make_shared<Conv2dOp>(conv2d->options(), true);
+  node.outputs = rewriter.node(relu).outputs;
   rewriter.remove(relu);
   return true;
 }
@@ -173,6 +188,7 @@ bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
 
 constexpr std::array rules{
     FusionRule{"linear+relu", fuse_linear_relu},
+    FusionRule{"conv2d+relu", fuse_conv2d_relu},
     FusionRule{"batch_norm+relu", fuse_batch_norm_relu},
     FusionRule{"log_softmax+nll", fuse_cross_entropy},
     FusionRule{"relu_backward+sum_to", fuse_relu_backward_bias},

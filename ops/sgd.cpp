@@ -31,6 +31,28 @@ template <class T>
                            .nesterov = nesterov});
 }
 
+template <class T>
+Kernel sweep(const SgdUpdateOp& op, const Binding& binding) {
+  std::vector<StretchSlots<T, 3>> parameters;
+  for (std::size_t i = 0; i < op.accumulated().size(); ++i) {
+    const auto& shape = binding.input_type(op.parameter_input(i)).shape;
+    auto& slots = parameters.emplace_back();
+    slots.slots[0] = binding.input<T>(op.parameter_input(i));
+    slots.slots[1] = binding.input<T>(op.velocity_input(i));
+    if (const auto grad = op.grad_input(i)) slots.slots[2] = binding.input<T>(*grad);
+    slots.count = shape.elements();
+    slots.weight_decay = weight_decay_of(shape, op.settings().weight_decay, op.settings().decay);
+  }
+  return {[parameters, rate = binding.input<const double>(0),
+           momentum = static_cast<T>(op.settings().momentum), nesterov = op.settings().nesterov] {
+            update_stretches(parameters,
+                             [&, learning_rate = static_cast<T>(*rate.get())](const auto& stretch) {
+                               return update(stretch, learning_rate, momentum, nesterov);
+                             });
+          },
+          "loop"};
+}
+
 }  // namespace
 
 std::optional<std::size_t> SgdUpdateOp::grad_input(std::size_t i) const {
@@ -53,30 +75,9 @@ std::vector<ValueType> SgdUpdateOp::infer(std::span<const ValueType> inputs) con
   return {};
 }
 
-template <class T>
-Kernel SgdUpdateOp::sweep(const Binding& binding) const {
-  std::vector<StretchSlots<T, 3>> parameters;
-  for (std::size_t i = 0; i < accumulated_.size(); ++i) {
-    const auto& shape = binding.input_type(parameter_input(i)).shape;
-    auto& slots = parameters.emplace_back();
-    slots.slots[0] = binding.input<T>(parameter_input(i));
-    slots.slots[1] = binding.input<T>(velocity_input(i));
-    if (const auto grad = grad_input(i)) slots.slots[2] = binding.input<T>(*grad);
-    slots.count = shape.elements();
-    slots.weight_decay = weight_decay_of(shape, settings_.weight_decay, settings_.decay);
-  }
-  return {[parameters, rate = binding.input<const double>(0), momentum = static_cast<T>(settings_.momentum),
-           nesterov = settings_.nesterov] {
-            update_stretches(parameters,
-                             [&, learning_rate = static_cast<T>(*rate.get())](const auto& stretch) {
-                               return update(stretch, learning_rate, momentum, nesterov);
-                             });
-          },
-          "loop"};
-}
-
 Kernel SgdUpdateOp::bind(const Binding& binding) const {
-  return binding.input_type(1).dtype == DType::f64 ? sweep<double>(binding) : sweep<float>(binding);
+  return binding.input_type(1).dtype == DType::f64 ? sweep<double>(*this, binding)
+                                                   : sweep<float>(*this, binding);
 }
 
 std::vector<std::size_t> SgdUpdateOp::mutates(std::span<const ValueType>) const {

@@ -61,9 +61,6 @@ class SgdUpdateOp final : public Operator {
   [[nodiscard]] std::optional<std::size_t> grad_input(std::size_t i) const;
 
  private:
-  template <class T>
-  [[nodiscard]] Kernel sweep(const Binding& binding) const;
-
   SgdSettings settings_;
   std::vector<bool> accumulated_;
 };

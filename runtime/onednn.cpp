@@ -3,15 +3,24 @@
 #include <fmt/format.h>
 
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/onednn_internal.hpp"
 
 namespace keel::onednn {
-namespace {
 
 // The engine lives as long as the process: plans on any thread share it.
 const dnnl::engine& engine() {
   static const dnnl::engine cpu{dnnl::engine::kind::cpu, 0};
   return cpu;
 }
+
+// Scratch memory comes from the plan: a primitive may then run on another thread than the one that made it.
+dnnl::primitive_attr attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+namespace {
 
 dnnl::memory::data_type data_type(DType dtype) {
   switch (dtype) {
@@ -25,13 +34,6 @@ dnnl::memory::data_type data_type(DType dtype) {
       break;
   }
   throw Error{"oneDNN has no f64 kernels; bind the reference instead"};
-}
-
-// Scratch memory comes from the plan: a primitive may then run on another thread than the one that made it.
-dnnl::primitive_attr attributes() {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attributes;
 }
 
 dnnl::memory::dims dims_of(const Shape& shape) {
@@ -104,8 +106,6 @@ Kernel Call::kernel(Slot* scratch) && {
   return {[execution = std::move(execution_)] { execution->run(); }, std::move(implementation_)};
 }
 
-namespace {
-
 dnnl::primitive_attr attributes_with(const MatmulTail& tail) {
   auto attribute = attributes();
   dnnl::post_ops post_ops;
@@ -120,8 +120,6 @@ dnnl::primitive_attr attributes_with(const MatmulTail& tail) {
   attribute.set_post_ops(post_ops);
   return attribute;
 }
-
-}  // namespace
 
 Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
             const MatmulTail& tail) {

@@ -12,6 +12,7 @@
 #include "keel/runtime/kernel.hpp"
 #include "keel/runtime/shape.hpp"
 #include "keel/runtime/slot.hpp"
+#include "keel/runtime/window.hpp"
 
 #pragma GCC visibility push(hidden)
 
@@ -66,7 +67,41 @@ Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bia
 Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
                    bool relu);
 
-/// What batch normalization is to do; `data` must come from `batch_of_features`.
+/// What a convolution is of: src (N, I, H, W) and dst (N, O, OH, OW), both of them channels last, weights
+/// (O, I, KH, KW), and perhaps a bias (O). The window's kernel is that of the weights.
+struct Convolution {
+  Shape src;
+  Shape weights;
+  Shape dst;
+  Window window;
+  bool bias = false;
+};
+
+/// A convolution's call, and how it wants its weights described, or leaves their gradient: in a format of the
+/// primitive's own choice, since with row-major ones it is up to a hundred times slower.
+struct ConvolutionCall {
+  Call call;
+  Desc weights;
+};
+ConvolutionCall convolution_forward(const Convolution& convolution, bool relu);
+ConvolutionCall convolution_backward_data(const Convolution& convolution);
+/// With a bias also its gradient.
+ConvolutionCall convolution_backward_weights(const Convolution& convolution);
+
+/// Pooling of src (N, C, H, W) to dst (N, C, OH, OW), both of them channels last.
+struct Pooling {
+  enum class Kind : std::uint8_t { max, average };  ///< the average counts padding as zeros
+  Kind kind;
+  Shape src;
+  Shape dst;
+  Window window;
+};
+Call pooling_forward(const Pooling& pooling);
+Call pooling_backward(const Pooling& pooling);
+/// The workspace in which max pooling passes the places of the maxima from forward to backward.
+Desc pooling_workspace(const Pooling& pooling);
+
+/// What batch normalization is to do; `data` comes from `batch_of_features` or, row-major, from `image`.
 struct BatchNormOptions {
   bool use_given_statistics = false;  ///< normalize with the mean and variance given instead of the batch's
   bool fuse_relu = false;             ///< ReLU behind it; training then needs a workspace
@@ -91,6 +126,12 @@ Call eltwise_forward(const Eltwise& function, const Desc& data);
 /// grad_src = grad_dst times the derivative. Reads dst where the algorithm is one of those "use_dst_for_bwd",
 /// which let forward run in place, else src.
 Call eltwise_backward(const Eltwise& function, const Desc& data);
+
+/// Layer normalization of `rows` rows of `features` values each; the statistics are one value a row.
+Call layer_norm_forward(std::int64_t rows, std::int64_t features, float epsilon);
+Call layer_norm_backward(std::int64_t rows, std::int64_t features, float epsilon);
+/// Whether the backward primitive takes the shift: as for batch normalization.
+bool layer_norm_backward_takes_shift();
 
 Call relu_forward(const Desc& data);
 /// grad_src = grad_dst where dst > 0, else 0.

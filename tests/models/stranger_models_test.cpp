@@ -1,5 +1,6 @@
-// Models that nobody here thought of, as somebody else would write them: residual, with two inputs, shared weights
-// and losses of their own. Each is gradchecked as a whole and trained, from the umbrella header alone.
+// Models that nobody here thought of, as somebody else would write them: residual, with two inputs, shared
+// weights and losses of their own. Each is gradchecked as a whole and trained, from the umbrella header
+// alone.
 
 #include <boost/test/unit_test.hpp>
 #include <span>
@@ -73,8 +74,8 @@ void check_parameter_gradients(Model& model, const std::vector<Tensor>& inputs,
   }
 }
 
-// 1. Are two pictures of the same thing? One encoder for both, a residual block in it, and the contrastive loss of
-// Hadsell, Chopra and LeCun (2006).
+// 1. Are two pictures of the same thing? One encoder for both, a residual block in it, and the contrastive
+// loss of Hadsell, Chopra and LeCun (2006).
 struct Siamese {
   keel::Linear stem{6, 8};
   keel::Linear inner{8, 8, {.bias = false}};
@@ -88,7 +89,9 @@ struct Siamese {
   Var operator()(const Var& left, const Var& right) {
     return keel::sqrt(keel::sum(keel::square(encode(left) - encode(right)), {1}) + 1e-3);
   }
-  void visit(auto&& each) { each("stem", stem), each("inner", inner), each("norm", norm), each("code", code); }
+  void visit(auto&& each) {
+    each("stem", stem), each("inner", inner), each("norm", norm), each("code", code);
+  }
 };
 
 Var contrastive(const Var& distance, const Var& same) {
@@ -96,8 +99,9 @@ Var contrastive(const Var& distance, const Var& same) {
   return keel::mean(same * keel::square(distance) + (1.0 - same) * keel::square(too_near));
 }
 
-// 2. A picture and a table of facts about it: convolutions on one, a gate from the other, and a loss over two targets
-// of different kinds, one of them a class, the other a number, weighted by a parameter of the model's own.
+// 2. A picture and a table of facts about it: convolutions on one, a gate from the other, and a loss over two
+// targets of different kinds, one of them a class, the other a number, weighted by a parameter of the model's
+// own.
 struct PictureAndFacts {
   struct Prediction {
     Var logits;
@@ -130,8 +134,8 @@ Var two_losses(const PictureAndFacts::Prediction& prediction, const Var& labels,
          keel::exp(-prediction.log_weight) * keel::mse(prediction.size, sizes) + prediction.log_weight;
 }
 
-// 3. An autoencoder whose decoder is its encoder transposed, over a sequence, with a state that goes through one cell
-// at every step, a skip from input to output, and a loss of absolute errors.
+// 3. An autoencoder whose decoder is its encoder transposed, over a sequence, with a state that goes through
+// one cell at every step, a skip from input to output, and a loss of absolute errors.
 struct TiedAutoencoder {
   static constexpr std::int64_t length = 5, features = 6, width = 4;
   keel::Parameter weights{keel::Shape{width, features}, keel::Initializer::fan_in(features)};
@@ -183,8 +187,8 @@ Tensor labels_below(int classes, std::int64_t count) {
   return labels;
 }
 
-// Trains on one batch until it is known, after one on a batch of another size, and holds replayed steps to recorded
-// ones: the same losses, bit for bit.
+// Trains on one batch until it is known, after one on a batch of another size, and holds replayed steps to
+// recorded ones: the same losses, bit for bit.
 template <class Model, class Loss>
 void train(const Loss& loss, double final_share, const auto&... batch) {
   std::vector<std::vector<double>> losses(2);
@@ -194,8 +198,8 @@ void train(const Loss& loss, double final_share, const auto&... batch) {
     keel::Adam adam{{.learning_rate = 0.01}};
     keel::TrainingStep step{model, adam, loss};
     for (int i = 0; i < 300; ++i) history.push_back(step(batch...));
-    BOOST_TEST(history.back() < final_share * history.front(),
-               history.front() << " became " << history.back());
+    BOOST_TEST(history.back() < final_share * history.front(), history.front()
+                                                                   << " became " << history.back());
   }
   BOOST_TEST(losses[0] == losses[1], boost::test_tools::per_element());
 }

@@ -1,9 +1,11 @@
-// A convolutional network with batch norm. On MNIST it gets over 99 % of the test images right within three epochs:
+// A convolutional network with batch norm. On MNIST it gets over 99 % of the test images right within three
+// epochs:
 //   cnn [DATA [EPOCHS]]      DATA as for keel compare --data, the built-in digits by default
 #include "image_training.hpp"
 
 struct Cnn {
-  keel::Conv2d conv1{1, 16, 3, {.padding = 1, .bias = false}}, conv2{16, 32, 3, {.padding = 1, .bias = false}};
+  keel::Conv2d conv1{1, 16, 3, {.padding = 1, .bias = false}},
+      conv2{16, 32, 3, {.padding = 1, .bias = false}};
   keel::BatchNorm bn1{16}, bn2{32}, bn3{128};
   keel::Linear fc1{32 * 7 * 7, 128, {.bias = false}}, fc2{128, 10};
 

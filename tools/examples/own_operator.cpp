@@ -1,4 +1,5 @@
-// An operator of one's own: a name, a shape rule, a kernel and a derivative, then held to account by gradcheck.
+// An operator of one's own: a name, a shape rule, a kernel and a derivative, then held to account by
+// gradcheck.
 #include <fmt/format.h>
 #include <keel/keel.hpp>
 

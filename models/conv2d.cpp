@@ -1,0 +1,22 @@
+#include "keel/models/conv2d.hpp"
+
+#include "keel/ops/conv2d.hpp"
+
+namespace keel {
+
+Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels, Size2d kernel,
+               const Conv2dLayerOptions& options)
+    : options_(options),
+      weights_(Shape{out_channels, in_channels, kernel.height, kernel.width},
+               Initializer::fan_in(in_channels * kernel.height * kernel.width)) {
+  if (options.bias) bias_.emplace(Shape{out_channels}, weights_.initializer());
+}
+
+Var Conv2d::operator()(const Var& src, const SourceLocation& where) const {
+  Tape& tape = src.tape();
+  const Var bias = bias_ ? tape.stored(bias_->value(), "bias") : Var{};
+  return conv2d(src, tape.stored(weights_.value(), "weights"), bias,
+                {.stride = options_.stride, .padding = options_.padding}, where);
+}
+
+}  // namespace keel

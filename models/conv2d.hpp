@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+
+#include "keel/graph/tape.hpp"
+#include "keel/models/parameter.hpp"
+#include "keel/runtime/source_location.hpp"
+#include "keel/runtime/window.hpp"
+
+namespace keel {
+
+struct Conv2dLayerOptions {
+  Size2d stride = 1;
+  Size2d padding = 0;
+  bool bias = true;  ///< false where batch norm comes next: its mean takes any bias away again
+};
+
+/// A convolution with weights and bias of its own: images (N, in_channels, H, W) to
+/// (N, out_channels, OH, OW); see `conv2d`.
+class Conv2d {
+ public:
+  Conv2d(std::int64_t in_channels, std::int64_t out_channels, Size2d kernel,
+         const Conv2dLayerOptions& options = {});
+
+  Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
+
+  void visit(auto&& each) {
+    each("weights", weights_);
+    if (bias_) each("bias", *bias_);
+  }
+
+ private:
+  Conv2dLayerOptions options_;
+  Parameter weights_;
+  std::optional<Parameter> bias_;
+};
+
+}  // namespace keel

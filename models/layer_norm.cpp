@@ -1,0 +1,18 @@
+#include "keel/models/layer_norm.hpp"
+
+#include "keel/ops/layer_norm.hpp"
+
+namespace keel {
+
+LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options)
+    : options_(options),
+      gamma_(Shape{features}, Initializer::constant(1.0)),
+      beta_(Shape{features}, Initializer::constant(0.0)) {}
+
+Var LayerNorm::operator()(const Var& src, const SourceLocation& where) const {
+  Tape& tape = src.tape();
+  return layer_norm(src, tape.stored(gamma_.value(), "gamma"), tape.stored(beta_.value(), "beta"),
+                    options_.epsilon, where);
+}
+
+}  // namespace keel

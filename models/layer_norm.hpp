@@ -1,0 +1,32 @@
+#pragma once
+
+#include "keel/graph/tape.hpp"
+#include "keel/models/parameter.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+struct LayerNormOptions {
+  double epsilon = 1e-5;
+};
+
+/// Layer normalization over the last axis, of `features` values, followed by gamma and beta; see
+/// `layer_norm`. It has no state: training and inference are the same.
+class LayerNorm {
+ public:
+  explicit LayerNorm(std::int64_t features, LayerNormOptions options = {});
+
+  Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
+
+  void visit(auto&& each) {
+    each("gamma", gamma_);
+    each("beta", beta_);
+  }
+
+ private:
+  LayerNormOptions options_;
+  Parameter gamma_;
+  Parameter beta_;
+};
+
+}  // namespace keel

@@ -1,0 +1,290 @@
+#include "keel/ops/conv2d.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/types.hpp"
+#include "keel/ops/window.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+using onednn::Convolution;
+
+constexpr auto channels_last = MemoryFormat::channels_last;
+constexpr auto row_major = MemoryFormat::row_major;
+
+Window window_of(const Conv2dOptions& options, const Size2d& kernel) {
+  return {kernel, options.stride, options.padding};
+}
+
+Convolution convolution_of(const Shape& src, const Shape& weights, const Shape& dst,
+                           const Conv2dOptions& options) {
+  return {.src = src, .weights = weights, .dst = dst, .window = window_of(options, image_size(weights))};
+}
+
+// A multiplication and an addition for each element of dst and each weight that goes into it.
+Cost with_products(Cost cost, const Shape& weights, const Shape& dst) {
+  cost.flops = 2.0 * static_cast<double>(dst.elements()) *
+               (static_cast<double>(weights.elements()) / static_cast<double>(weights[0]));
+  return cost;
+}
+
+// Calls `each` with the places in src, weights and dst of every product that the convolution is a sum of.
+template <class Each>
+void for_each_product(const Convolution& of, const Each& each) {
+  const auto src_size = image_size(of.src);
+  const auto dst_size = image_size(of.dst);
+  const auto pixels = src_size.height * src_size.width;
+  const auto windows = dst_size.height * dst_size.width;
+  const auto taps = of.window.kernel.height * of.window.kernel.width;
+  const auto inputs = of.src[1];
+  const auto outputs = of.dst[1];
+  for (std::int64_t n = 0; n < of.src[0]; ++n) {
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      for (std::int64_t i = 0; i < inputs; ++i) {
+        for_each_tap(src_size, dst_size, of.window, [&](const Tap& tap) {
+          each((n * inputs + i) * pixels + tap.pixel, (o * inputs + i) * taps + tap.kernel,
+               (n * outputs + o) * windows + tap.window);
+        });
+      }
+    }
+  }
+}
+
+Kernel reference_forward(const Convolution& of, bool relu, const Binding& binding) {
+  const auto src = binding.input<const double>(0);
+  const auto weights = binding.input<const double>(1);
+  const auto bias = of.bias ? binding.input<const double>(2) : weights;
+  const auto dst = binding.output<double>(0);
+  return {[=] {
+            const auto windows = of.dst[2] * of.dst[3];
+            for (std::int64_t k = 0; k < of.dst.elements(); ++k)
+              dst.get()[k] = of.bias ? bias.get()[k / windows % of.dst[1]] : 0.0;
+            for_each_product(of, [x = src.get(), w = weights.get(), y = dst.get()](
+                                     auto in, auto weight, auto out) { y[out] += x[in] * w[weight]; });
+            if (!relu) return;
+            for (std::int64_t k = 0; k < of.dst.elements(); ++k) dst.get()[k] = std::max(dst.get()[k], 0.0);
+          },
+          "reference"};
+}
+
+Kernel reference_backward_data(const Convolution& of, const Binding& binding) {
+  const auto grad_dst = binding.input<const double>(0);
+  const auto weights = binding.input<const double>(1);
+  const auto grad_src = binding.output<double>(0);
+  return {[=] {
+            std::fill_n(grad_src.get(), of.src.elements(), 0.0);
+            for_each_product(of, [dx = grad_src.get(), w = weights.get(), dy = grad_dst.get()](
+                                     auto in, auto weight, auto out) { dx[in] += dy[out] * w[weight]; });
+          },
+          "reference"};
+}
+
+Kernel reference_backward_weights(const Convolution& of, const Binding& binding) {
+  const auto src = binding.input<const double>(0);
+  const auto grad_dst = binding.input<const double>(1);
+  const auto grad_weights = binding.output<double>(0);
+  const auto grad_bias = binding.output<double>(of.bias ? 1 : 0);
+  return {[=] {
+            std::fill_n(grad_weights.get(), of.weights.elements(), 0.0);
+            for_each_product(of, [x = src.get(), dw = grad_weights.get(), dy = grad_dst.get()](
+                                     auto in, auto weight, auto out) { dw[weight] += dy[out] * x[in]; });
+            if (!of.bias) return;
+            const auto windows = of.dst[2] * of.dst[3];
+            std::fill_n(grad_bias.get(), of.dst[1], 0.0);
+            for (std::int64_t k = 0; k < of.dst.elements(); ++k)
+              grad_bias.get()[k / windows % of.dst[1]] += grad_dst.get()[k];
+          },
+          "reference"};
+}
+
+// Two kernels as one, named after the one that does the work.
+Kernel in_sequence(const Kernel& first, const Kernel& second, const std::string& implementation) {
+  return {[first = first.run, second = second.run] {
+            first();
+            second();
+          },
+          implementation};
+}
+
+Kernel reorder_kernel(const onednn::Desc& from, Slot& src, const onednn::Desc& to, Slot& dst,
+                      const Binding& binding) {
+  auto call = onednn::reorder(from, to);
+  call.argument(DNNL_ARG_FROM, from, src);
+  call.argument(DNNL_ARG_TO, to, dst);
+  return finish(std::move(call), binding);
+}
+
+// The kernel of a convolution that reads its weights from `given`, row-major: it first copies them into
+// scratch memory as the primitive wants them.
+Kernel with_reordered_weights(onednn::ConvolutionCall convolution, const Shape& weights, Slot& given,
+                              const Binding& binding) {
+  auto& [call, wanted] = convolution;
+  const auto row_major_weights = onednn::dense(weights);
+  if (wanted == row_major_weights) {
+    call.argument(DNNL_ARG_WEIGHTS, wanted, given);
+    return finish(std::move(call), binding);
+  }
+  Slot& reordered = *binding.scratch(wanted.get_size());
+  const auto reorder = reorder_kernel(row_major_weights, given, wanted, reordered, binding);
+  call.argument(DNNL_ARG_WEIGHTS, wanted, reordered);
+  const auto kernel = finish(std::move(call), binding);
+  return in_sequence(reorder, kernel, kernel.implementation);
+}
+
+// The kernel of a convolution that leaves its weights' gradient in `result`, row-major.
+Kernel with_reordered_gradient(onednn::ConvolutionCall convolution, const Shape& weights, Slot& result,
+                               const Binding& binding) {
+  auto& [call, left] = convolution;
+  const auto row_major_weights = onednn::dense(weights);
+  if (left == row_major_weights) {
+    call.argument(DNNL_ARG_DIFF_WEIGHTS, left, result);
+    return finish(std::move(call), binding);
+  }
+  Slot& gradient = *binding.scratch(left.get_size());
+  call.argument(DNNL_ARG_DIFF_WEIGHTS, left, gradient);
+  const auto kernel = finish(std::move(call), binding);
+  const auto reorder = reorder_kernel(left, gradient, row_major_weights, result, binding);
+  return in_sequence(kernel, reorder, kernel.implementation);
+}
+
+}  // namespace
+
+std::vector<ValueType> Conv2dOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_rank(inputs[0], 4, "src");
+  require_rank(inputs[1], 4, "weights");
+  const auto& src = inputs[0].shape;
+  const auto& weights = inputs[1].shape;
+  if (src[1] != weights[1]) {
+    throw ShapeError{
+        fmt::format("src has {} channels, weights (out, in, height, width) expect {}", src[1], weights[1])};
+  }
+  if (inputs.size() == 3 && inputs[2].shape != Shape{weights[0]}) {
+    throw ShapeError{fmt::format("bias must be ({}), one an output channel, not {}", weights[0],
+                                 to_string(inputs[2].shape))};
+  }
+  const auto size = windows_in(image_size(src), window_of(options_, image_size(weights)));
+  return {{{src[0], weights[0], size.height, size.width}, inputs[0].dtype}};
+}
+
+Kernel Conv2dOp::bind(const Binding& binding) const {
+  auto of = convolution_of(binding.input_type(0).shape, binding.input_type(1).shape,
+                           binding.output_type(0).shape, options_);
+  of.bias = binding.inputs() == 3;
+  if (binding.output_type(0).dtype == DType::f64) return reference_forward(of, fused_relu_, binding);
+  auto forward = onednn::convolution_forward(of, fused_relu_);
+  forward.call.argument(DNNL_ARG_SRC, onednn::image(of.src, channels_last), binding.input_slot(0));
+  if (of.bias) forward.call.argument(DNNL_ARG_BIAS, onednn::dense({of.weights[0]}), binding.input_slot(2));
+  forward.call.argument(DNNL_ARG_DST, onednn::image(of.dst, channels_last), binding.output_slot(0));
+  return with_reordered_weights(std::move(forward), of.weights, binding.input_slot(1), binding);
+}
+
+// dst is linear in src and in the weights: each product src w of the sum behind an element of dst passes that
+// element's gradient on, times w to src and times src to w. The bias goes into every pixel of its channel.
+std::vector<Var> Conv2dOp::vjp(const VjpContext& context) const {
+  const auto& src = context.inputs[0];
+  const auto& weights = context.inputs[1];
+  const auto& grad = context.output_grads[0];
+  const bool bias = context.inputs.size() == 3 && context.needed[2];
+  std::vector<Var> grads(context.inputs.size());
+  if (context.needed[0]) {
+    const auto op = std::make_shared<Conv2dBackwardDataOp>(options_, image_size(src.shape()));
+    grads[0] = record(op, {grad, weights}, context.where);
+  }
+  if (context.needed[1] || bias) {
+    const auto op = std::make_shared<Conv2dBackwardWeightsOp>(options_, image_size(weights.shape()), bias);
+    const auto outputs = src.tape().record(op, std::array{src, grad}, context.where);
+    grads[1] = outputs[0];
+    if (bias) grads[2] = outputs[1];
+  }
+  return grads;
+}
+
+Cost Conv2dOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return with_products(Operator::cost(inputs, outputs), inputs[1].shape, outputs[0].shape);
+}
+
+Formats Conv2dOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat>,
+                          std::span<const ValueType>) const {
+  std::vector of_inputs{channels_last, row_major};
+  of_inputs.resize(inputs.size(), row_major);
+  return {of_inputs, {channels_last}};
+}
+
+std::vector<ValueType> Conv2dBackwardDataOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_rank(inputs[0], 4, "grad_dst");
+  require_rank(inputs[1], 4, "weights");
+  const auto& weights = inputs[1].shape;
+  const ValueType src{{inputs[0].shape[0], weights[1], image_.height, image_.width}, inputs[0].dtype};
+  require_shape(inputs[0], Conv2dOp{options_}.infer(std::array{src, inputs[1]})[0].shape, "grad_dst");
+  return {src};
+}
+
+Kernel Conv2dBackwardDataOp::bind(const Binding& binding) const {
+  const auto of = convolution_of(binding.output_type(0).shape, binding.input_type(1).shape,
+                                 binding.input_type(0).shape, options_);
+  if (binding.output_type(0).dtype == DType::f64) return reference_backward_data(of, binding);
+  auto backward = onednn::convolution_backward_data(of);
+  backward.call.argument(DNNL_ARG_DIFF_DST, onednn::image(of.dst, channels_last), binding.input_slot(0));
+  backward.call.argument(DNNL_ARG_DIFF_SRC, onednn::image(of.src, channels_last), binding.output_slot(0));
+  return with_reordered_weights(std::move(backward), of.weights, binding.input_slot(1), binding);
+}
+
+Cost Conv2dBackwardDataOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return with_products(Operator::cost(inputs, outputs), inputs[1].shape, inputs[0].shape);
+}
+
+Formats Conv2dBackwardDataOp::formats(std::span<const ValueType>, std::span<const MemoryFormat>,
+                                      std::span<const ValueType>) const {
+  return {{channels_last, row_major}, {channels_last}};
+}
+
+std::vector<ValueType> Conv2dBackwardWeightsOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_rank(inputs[0], 4, "src");
+  require_rank(inputs[1], 4, "grad_dst");
+  const auto outputs = inputs[1].shape[1];
+  const ValueType weights{{outputs, inputs[0].shape[1], kernel_.height, kernel_.width}, inputs[0].dtype};
+  require_shape(inputs[1], Conv2dOp{options_}.infer(std::array{inputs[0], weights})[0].shape, "grad_dst");
+  std::vector grads{weights};
+  if (bias_) grads.push_back({{outputs}, inputs[0].dtype});
+  return grads;
+}
+
+Kernel Conv2dBackwardWeightsOp::bind(const Binding& binding) const {
+  auto of = convolution_of(binding.input_type(0).shape, binding.output_type(0).shape,
+                           binding.input_type(1).shape, options_);
+  of.bias = bias_;
+  if (binding.output_type(0).dtype == DType::f64) return reference_backward_weights(of, binding);
+  auto backward = onednn::convolution_backward_weights(of);
+  backward.call.argument(DNNL_ARG_SRC, onednn::image(of.src, channels_last), binding.input_slot(0));
+  backward.call.argument(DNNL_ARG_DIFF_DST, onednn::image(of.dst, channels_last), binding.input_slot(1));
+  if (bias_)
+    backward.call.argument(DNNL_ARG_DIFF_BIAS, onednn::dense({of.weights[0]}), binding.output_slot(1));
+  return with_reordered_gradient(std::move(backward), of.weights, binding.output_slot(0), binding);
+}
+
+Cost Conv2dBackwardWeightsOp::cost(std::span<const ValueType> inputs,
+                                   std::span<const ValueType> outputs) const {
+  return with_products(Operator::cost(inputs, outputs), outputs[0].shape, inputs[1].shape);
+}
+
+Formats Conv2dBackwardWeightsOp::formats(std::span<const ValueType>, std::span<const MemoryFormat>,
+                                         std::span<const ValueType> outputs) const {
+  return {{channels_last, channels_last}, std::vector(outputs.size(), row_major)};
+}
+
+Var conv2d(const Var& src, const Var& weights, const Var& bias, Conv2dOptions options,
+           const SourceLocation& where) {
+  auto op = std::make_shared<Conv2dOp>(options);
+  return bias.defined() ? record(op, {src, weights, bias}, where) : record(op, {src, weights}, where);
+}
+
+}  // namespace keel

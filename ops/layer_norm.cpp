@@ -1,0 +1,183 @@
+#include "keel/ops/layer_norm.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/types.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+struct Sizes {
+  std::int64_t rows;
+  std::int64_t features;
+};
+
+Sizes sizes_of(const Shape& shape) {
+  const auto features = shape[shape.rank() - 1];
+  return {shape.elements() / features, features};
+}
+
+// Mean and variance have the shape of src without its last axis.
+ValueType statistic_of(const ValueType& src) {
+  return {Shape{src.shape.extents().first(src.shape.rank() - 1)}, src.dtype};
+}
+
+void require_inputs(const ValueType& src, const ValueType& gamma, const ValueType& beta) {
+  if (src.shape.rank() < 2) {
+    throw ShapeError{fmt::format("src must have 2 axes or more, the last one of features, not be {}",
+                                 to_string(src.shape))};
+  }
+  const Shape features{src.shape[src.shape.rank() - 1]};
+  require_shape(gamma, features, "gamma");
+  require_shape(beta, features, "beta");
+}
+
+Kernel reference_forward(double epsilon, const Binding& binding) {
+  const auto src = binding.input<const double>(0);
+  const auto gamma = binding.input<const double>(1);
+  const auto beta = binding.input<const double>(2);
+  const auto dst = binding.output<double>(0);
+  const auto mean = binding.output<double>(1);
+  const auto variance = binding.output<double>(2);
+  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
+            const auto [rows, features] = sizes;
+            for (std::int64_t row = 0; row < rows; ++row) {
+              const auto* x = src.get() + row * features;
+              auto* y = dst.get() + row * features;
+              double sum = 0.0;
+              for (std::int64_t c = 0; c < features; ++c) sum += x[c];
+              const double center = sum / static_cast<double>(features);
+              double squares = 0.0;
+              for (std::int64_t c = 0; c < features; ++c) squares += std::pow(x[c] - center, 2);
+              mean.get()[row] = center;
+              variance.get()[row] = squares / static_cast<double>(features);
+              const double inverse = 1.0 / std::sqrt(variance.get()[row] + epsilon);
+              for (std::int64_t c = 0; c < features; ++c)
+                y[c] = gamma.get()[c] * (x[c] - center) * inverse + beta.get()[c];
+            }
+          },
+          "reference"};
+}
+
+// With xhat = (x - mean) / s and s = sqrt(variance + epsilon) of one row of C features, summed over rows,
+//
+//   dbeta = sum dy,   dgamma = sum dy xhat.
+//
+// Within a row it is batch normalization turned by ninety degrees: x reaches the loss through xhat directly,
+// through the mean (d mean / dx = 1/C) and through the variance (d variance / dx_i = 2 (x_i - mean) / C). The
+// difference is that gamma varies along the sum. With dxhat = gamma dy, and sums over the row's features,
+//
+//   d variance = sum dxhat (x - mean) * (-1/2) s^-3 = -(1 / 2 s^2) sum dxhat xhat
+//   d mean     = -(1/s) sum dxhat
+//   dx_i       = dxhat_i / s + 2 (x_i - mean) / C d variance + d mean / C
+//              = (1/s) (dxhat_i - mean of dxhat - xhat_i * mean of (dxhat xhat)).
+Kernel reference_backward(double epsilon, const Binding& binding) {
+  const auto src = binding.input<const double>(0);
+  const auto gamma = binding.input<const double>(1);
+  const auto mean = binding.input<const double>(3);
+  const auto variance = binding.input<const double>(4);
+  const auto grad_dst = binding.input<const double>(5);
+  const auto grad_src = binding.output<double>(0);
+  const auto grad_gamma = binding.output<double>(1);
+  const auto grad_beta = binding.output<double>(2);
+  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
+            const auto [rows, features] = sizes;
+            std::fill_n(grad_gamma.get(), features, 0.0);
+            std::fill_n(grad_beta.get(), features, 0.0);
+            for (std::int64_t row = 0; row < rows; ++row) {
+              const auto* x = src.get() + row * features;
+              const auto* dy = grad_dst.get() + row * features;
+              const double center = mean.get()[row];
+              const double inverse = 1.0 / std::sqrt(variance.get()[row] + epsilon);
+              double direct = 0.0;
+              double projected = 0.0;
+              for (std::int64_t c = 0; c < features; ++c) {
+                const double xhat = (x[c] - center) * inverse;
+                const double dxhat = gamma.get()[c] * dy[c];
+                direct += dxhat / static_cast<double>(features);
+                projected += dxhat * xhat / static_cast<double>(features);
+                grad_gamma.get()[c] += dy[c] * xhat;
+                grad_beta.get()[c] += dy[c];
+              }
+              for (std::int64_t c = 0; c < features; ++c) {
+                const double xhat = (x[c] - center) * inverse;
+                grad_src.get()[row * features + c] =
+                    inverse * (gamma.get()[c] * dy[c] - direct - xhat * projected);
+              }
+            }
+          },
+          "reference"};
+}
+
+}  // namespace
+
+std::vector<ValueType> LayerNormOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_inputs(inputs[0], inputs[1], inputs[2]);
+  const auto statistic = statistic_of(inputs[0]);
+  return {inputs[0], statistic, statistic};
+}
+
+Kernel LayerNormOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).dtype == DType::f64) return reference_forward(epsilon_, binding);
+  const auto [rows, features] = sizes_of(binding.input_type(0).shape);
+  const auto data = onednn::matrix(rows, features);
+  const auto vector = onednn::dense({features});
+  const auto statistics = onednn::dense({rows});
+  auto call = onednn::layer_norm_forward(rows, features, static_cast<float>(epsilon_));
+  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
+  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
+  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
+  call.argument(DNNL_ARG_DST, data, binding.output_slot(0));
+  call.argument(DNNL_ARG_MEAN, statistics, binding.output_slot(1));
+  call.argument(DNNL_ARG_VARIANCE, statistics, binding.output_slot(2));
+  return finish(std::move(call), binding);
+}
+
+std::vector<Var> LayerNormOp::vjp(const VjpContext& context) const {
+  const std::array inputs{context.inputs[0],  context.inputs[1],  context.inputs[2],
+                          context.outputs[1], context.outputs[2], context.output_grads[0]};
+  return context.inputs[0].tape().record(std::make_shared<LayerNormBackwardOp>(epsilon_), inputs,
+                                         context.where);
+}
+
+std::vector<ValueType> LayerNormBackwardOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  require_inputs(inputs[0], inputs[1], inputs[2]);
+  require_shape(inputs[3], statistic_of(inputs[0]).shape, "mean");
+  require_shape(inputs[4], statistic_of(inputs[0]).shape, "variance");
+  require_shape(inputs[5], inputs[0].shape, "grad_dst");
+  return {inputs[0], inputs[1], inputs[2]};
+}
+
+Kernel LayerNormBackwardOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).dtype == DType::f64) return reference_backward(epsilon_, binding);
+  const auto [rows, features] = sizes_of(binding.input_type(0).shape);
+  const auto data = onednn::matrix(rows, features);
+  const auto vector = onednn::dense({features});
+  const auto statistics = onednn::dense({rows});
+  auto call = onednn::layer_norm_backward(rows, features, static_cast<float>(epsilon_));
+  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
+  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
+  if (onednn::layer_norm_backward_takes_shift()) call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
+  call.argument(DNNL_ARG_MEAN, statistics, binding.input_slot(3));
+  call.argument(DNNL_ARG_VARIANCE, statistics, binding.input_slot(4));
+  call.argument(DNNL_ARG_DIFF_DST, data, binding.input_slot(5));
+  call.argument(DNNL_ARG_DIFF_SRC, data, binding.output_slot(0));
+  call.argument(DNNL_ARG_DIFF_SCALE, vector, binding.output_slot(1));
+  call.argument(DNNL_ARG_DIFF_SHIFT, vector, binding.output_slot(2));
+  return finish(std::move(call), binding);
+}
+
+Var layer_norm(const Var& src, const Var& gamma, const Var& beta, double epsilon,
+               const SourceLocation& where) {
+  return src.tape().record(std::make_shared<LayerNormOp>(epsilon), std::array{src, gamma, beta}, where)[0];
+}
+
+}  // namespace keel

@@ -1,0 +1,42 @@
+#include "keel/ops/window.hpp"
+
+#include <fmt/format.h>
+
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+constexpr std::int64_t largest = std::int64_t{1} << 30;  // far from where sums of them overflow
+
+void require_between(const Size2d& size, std::int64_t lowest, const char* role) {
+  const auto fits = [&](std::int64_t extent) { return lowest <= extent && extent <= largest; };
+  if (fits(size.height) && fits(size.width)) return;
+  throw ShapeError{fmt::format("{} must be from {} to 2^30, not {}", role, lowest, to_string(size))};
+}
+
+}  // namespace
+
+Size2d image_size(const Shape& shape) {
+  return {shape[2], shape[3]};
+}
+
+Size2d windows_in(const Size2d& image, const Window& window) {
+  const auto [kernel, stride, padding] = window;
+  require_between(kernel, 1, "kernel");
+  require_between(stride, 1, "stride");
+  require_between(padding, 0, "padding");
+  const Size2d padded{image.height + 2 * padding.height, image.width + 2 * padding.width};
+  if (kernel.height > padded.height || kernel.width > padded.width) {
+    throw ShapeError{fmt::format("the kernel {} is larger than the image {} with padding {} on every side",
+                                 to_string(kernel), to_string(image), to_string(padding))};
+  }
+  return {(padded.height - kernel.height) / stride.height + 1,
+          (padded.width - kernel.width) / stride.width + 1};
+}
+
+std::string to_string(const Size2d& size) {
+  return fmt::format("({}, {})", size.height, size.width);
+}
+
+}  // namespace keel

@@ -1,0 +1,83 @@
+#include "keel/runtime/onednn_internal.hpp"
+
+namespace keel::onednn {
+namespace {
+
+constexpr auto algorithm = dnnl::algorithm::convolution_direct;
+
+// The descriptors from which all three directions are made.
+struct Description {
+  explicit Description(const Convolution& convolution)
+      : src(image(convolution.src, MemoryFormat::channels_last)),
+        weights({convolution.weights.extents().begin(), convolution.weights.extents().end()},
+                dnnl::memory::data_type::f32, dnnl::memory::format_tag::any),
+        dst(image(convolution.dst, MemoryFormat::channels_last)),
+        stride(dims_of(convolution.window.stride)),
+        padding(dims_of(convolution.window.padding)) {
+    if (convolution.bias) bias = dense({convolution.weights[0]});
+  }
+
+  Desc src;
+  Desc weights;
+  Desc dst;
+  Desc bias = {};
+  dnnl::memory::dims stride;
+  dnnl::memory::dims padding;
+};
+
+dnnl::convolution_forward::primitive_desc forward_desc(const Description& of, bool relu) {
+  // In training mode, as backward's hint.
+  const auto kind = dnnl::prop_kind::forward_training;
+  const auto attribute = attributes_with({.relu = relu, .accumulate = {}});
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), kind,      algorithm,  of.src,     of.weights, of.bias,
+          of.dst,   of.stride, of.padding, of.padding, attribute};
+#else
+  return {{kind, algorithm, of.src, of.weights, of.bias, of.dst, of.stride, of.padding, of.padding},
+          attribute,
+          engine()};
+#endif
+}
+
+}  // namespace
+
+ConvolutionCall convolution_forward(const Convolution& convolution, bool relu) {
+  const auto desc = forward_desc(Description{convolution}, relu);
+  return {Call{desc}, desc.weights_desc()};
+}
+
+ConvolutionCall convolution_backward_data(const Convolution& convolution) {
+  using Backward = dnnl::convolution_backward_data;
+  const Description of{convolution};
+  const auto forward = forward_desc(of, false);
+#if DNNL_VERSION_MAJOR >= 3
+  const Backward::primitive_desc desc{engine(),  algorithm,  of.src,     of.weights, of.dst,
+                                      of.stride, of.padding, of.padding, forward,    attributes()};
+#else
+  const Backward::primitive_desc desc{
+      {algorithm, of.src, of.weights, of.dst, of.stride, of.padding, of.padding},
+      attributes(),
+      engine(),
+      forward};
+#endif
+  return {Call{desc}, desc.weights_desc()};
+}
+
+ConvolutionCall convolution_backward_weights(const Convolution& convolution) {
+  using Backward = dnnl::convolution_backward_weights;
+  const Description of{convolution};
+  const auto forward = forward_desc(of, false);
+#if DNNL_VERSION_MAJOR >= 3
+  const Backward::primitive_desc desc{engine(),  algorithm,  of.src,     of.weights, of.bias,     of.dst,
+                                      of.stride, of.padding, of.padding, forward,    attributes()};
+#else
+  const Backward::primitive_desc desc{
+      {algorithm, of.src, of.weights, of.bias, of.dst, of.stride, of.padding, of.padding},
+      attributes(),
+      engine(),
+      forward};
+#endif
+  return {Call{desc}, desc.diff_weights_desc()};
+}
+
+}  // namespace keel::onednn

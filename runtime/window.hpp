@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+namespace keel {
+
+/// A height and a width: of an image, a kernel, a stride or a padding. One number stands for both.
+struct Size2d {
+  std::int64_t height;
+  std::int64_t width;
+
+  constexpr Size2d(std::int64_t both) : height(both), width(both) {}
+  constexpr Size2d(std::int64_t rows, std::int64_t columns) : height(rows), width(columns) {}
+  bool operator==(const Size2d&) const = default;
+};
+
+/// How a kernel moves over an image: it starts `padding` above and to the left of it, and goes on by `stride`
+/// as long as it lies within the image and as much padding on the other side.
+struct Window {
+  Size2d kernel;
+  Size2d stride = 1;
+  Size2d padding = 0;
+};
+
+}  // namespace keel
