@@ -21,6 +21,7 @@
 #include "keel/ops/fusion_rules.hpp"
 #include "keel/ops/log_softmax.hpp"
 #include "keel/ops/matmul.hpp"
+#include "keel/ops/max.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/relu.hpp"
 #include "keel/ops/reshape.hpp"
