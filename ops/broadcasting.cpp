@@ -25,4 +25,16 @@ std::int64_t broadcast_index(std::int64_t index, const Shape& whole, const Shape
   return result;
 }
 
+Runs runs_of(const Shape& whole, const Shape& part) {
+  std::size_t axis = whole.rank();
+  while (axis > 0 && whole[axis - 1] == 1) --axis;
+  Runs runs{.length = 1, .stretched = axis > 0 && part[axis - 1] == 1};
+  for (; axis > 0; --axis) {
+    if (whole[axis - 1] == 1) continue;
+    if ((part[axis - 1] == 1) != runs.stretched) break;
+    runs.length *= whole[axis - 1];
+  }
+  return runs;
+}
+
 }  // namespace keel

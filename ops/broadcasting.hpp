@@ -15,6 +15,14 @@ Shape padded(const Shape& shape, std::size_t rank);
 /// it.
 std::int64_t broadcast_index(std::int64_t index, const Shape& whole, const Shape& part);
 
+/// How an array is filled from one that broadcasts to it without looking up each element.
+struct Runs {
+  std::int64_t length;  ///< so many neighbours come from as many neighbours of the smaller one or,
+  bool stretched;       ///< if set, all from one element
+};
+/// The longest runs, `part` having as many axes as `whole`.
+Runs runs_of(const Shape& whole, const Shape& part);
+
 }  // namespace keel
 
 #pragma GCC visibility pop

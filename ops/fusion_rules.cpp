@@ -139,15 +139,16 @@ bool fuse_cross_entropy_backward(Rewriter& rewriter, std::size_t softmax_backwar
 
 // sum_to(relu_backward(g)) over the batch: the bias gradient is summed while the masked gradient is written.
 bool fuse_relu_backward_bias(Rewriter& rewriter, std::size_t sum) {
-  if (rewriter.as<ReduceOp>(sum) == nullptr || rewriter.as<ReduceOp>(sum)->kind() != ReduceOp::Kind::sum)
-    return false;
+  const auto* reduce = rewriter.as<ReduceOp>(sum);
+  if (reduce == nullptr || reduce->kind() != ReduceOp::Kind::sum) return false;
   const auto masked = rewriter.node(sum).inputs[0];
   const auto bias = rewriter.node(sum).outputs[0];
   const auto backward = rewriter.producer(masked);
   if (!backward || rewriter.as<ReluBackwardOp>(*backward) == nullptr || !is_f32(rewriter, masked))
     return false;
   const auto& shape = rewriter.value(masked).type.shape;
-  if (shape.rank() != 2 || rewriter.value(bias).type.shape != Shape{shape[1]}) return false;
+  const bool sums_rows = shape.rank() == 2 && reduce->kept(shape) == Shape{1, shape[1]};
+  if (!sums_rows || rewriter.value(bias).type.shape != Shape{shape[1]}) return false;
   rewriter.node(*backward).op = std::make_shared<ReluBackwardBiasOp>();
   rewriter.node(*backward).outputs.push_back(bias);
   rewriter.remove(sum);
@@ -167,6 +168,7 @@ bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
     const auto velocity = rewriter.node(update).inputs[sgd->velocity_input(i)];
     const auto product = rewriter.producer(grad);
     if (!product || rewriter.as<MatmulOp>(*product) == nullptr || !is_f32(rewriter, grad)) continue;
+    if (rewriter.value(grad).type.shape.rank() != 2) continue;  // a batch of products
     const bool repeated = std::ranges::count(rewriter.node(update).inputs, grad) > 1;
     if (repeated || rewriter.only_reader(grad) != update || rewriter.only_reader(velocity) != update)
       continue;

@@ -1,6 +1,7 @@
 #include "keel/ops/matmul.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <tuple>
@@ -8,13 +9,15 @@
 #include "keel/graph/tape.hpp"
 #include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/reduce.hpp"
+#include "keel/ops/reshape.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
 namespace {
 
-// What a product computes: (rows, inner) * (inner, columns), and how its operands are stored.
+// What a product computes: (rows, inner) * (inner, columns), and how its operands are stored. In a batch of
+// several, an operand that is not batched is a factor of each.
 struct Product {
   std::int64_t rows;
   std::int64_t inner;
@@ -23,13 +26,56 @@ struct Product {
   bool bias = false;
   bool relu = false;
   std::optional<float> accumulate = {};  // into input 2, which then stands for dst
+  std::int64_t batch = 1;
+  bool src_batched = false;
+  bool weights_batched = false;
 };
+
+std::int64_t rows_of(const Shape& matrix) {
+  return matrix[matrix.rank() - 2];
+}
+
+std::int64_t columns_of(const Shape& matrix) {
+  return matrix[matrix.rank() - 1];
+}
+
+// Where weights are one matrix, the rows of all src's matrices are those of a single large one.
+Product product_of(const Shape& src, const Shape& weights, Transposes transposes) {
+  const auto matrix_elements = [](const Shape& shape) { return rows_of(shape) * columns_of(shape); };
+  Product product{.rows = transposes.src ? columns_of(src) : rows_of(src),
+                  .inner = transposes.src ? rows_of(src) : columns_of(src),
+                  .columns = transposes.weights ? rows_of(weights) : columns_of(weights),
+                  .transposes = transposes,
+                  .src_batched = src.rank() > 2,
+                  .weights_batched = weights.rank() > 2};
+  const auto& batched = product.weights_batched ? weights : src;
+  product.batch = batched.elements() / matrix_elements(batched);
+  if (!product.weights_batched && !transposes.src) {
+    product.rows *= product.batch;
+    product.batch = 1;
+  }
+  return product;
+}
 
 // Up to how many rows the inner product primitive is the faster one: by 1.4 to 3 times for one row of 64 to
 // 2048 features, even or better at eight; at sixteen it is up to seven times slower.
 constexpr std::int64_t few_rows = 8;
 
+Kernel onednn_batch(const Product& product, const Binding& binding) {
+  const auto src = onednn::matrices(product.src_batched ? product.batch : 1, product.rows, product.inner,
+                                    product.transposes.src);
+  const auto weights = onednn::matrices(product.weights_batched ? product.batch : 1, product.inner,
+                                        product.columns, product.transposes.weights);
+  const auto dst = onednn::matrices(product.batch, product.rows, product.columns);
+  auto call = onednn::matmul(src, weights, std::nullopt, dst, {});
+  call.argument(DNNL_ARG_SRC, src, binding.input_slot(0));
+  call.argument(DNNL_ARG_WEIGHTS, weights, binding.input_slot(1));
+  call.argument(DNNL_ARG_DST, dst, binding.output_slot(0));
+  return finish(std::move(call), binding);
+}
+
 Kernel onednn_product(const Product& product, const Binding& binding) {
+  if (product.batch > 1) return onednn_batch(product, binding);
   const auto [rows, inner, columns, transposes] =
       std::tuple{product.rows, product.inner, product.columns, product.transposes};
   const auto src = onednn::matrix(rows, inner, transposes.src);
@@ -50,24 +96,35 @@ Kernel onednn_product(const Product& product, const Binding& binding) {
   return finish(std::move(call), binding);
 }
 
+// One matrix times another, row-major or, where transposed, column-major; `bias` may be null.
+void multiply_matrices(const Product& product, const double* src, const double* weights, const double* bias,
+                       double* dst) {
+  const auto [rows, inner, columns] = std::tuple{product.rows, product.inner, product.columns};
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      double sum = bias == nullptr ? 0.0 : bias[j];
+      for (std::int64_t k = 0; k < inner; ++k) {
+        const auto a = src[product.transposes.src ? k * rows + i : i * inner + k];
+        const auto b = weights[product.transposes.weights ? j * inner + k : k * columns + j];
+        sum += a * b;
+      }
+      dst[i * columns + j] = product.relu ? std::max(sum, 0.0) : sum;
+    }
+  }
+}
+
 Kernel reference_product(const Product& product, const Binding& binding) {
   const auto src = binding.input<const double>(0);
   const auto weights = binding.input<const double>(1);
   const auto dst = binding.output<double>(0);
-  const SlotView<const double> bias = product.bias ? binding.input<const double>(2) : weights;
+  std::optional<SlotView<const double>> bias;
+  if (product.bias) bias = binding.input<const double>(2);
   return {[=] {
-            const auto [rows, inner, columns, transposes] =
-                std::tuple{product.rows, product.inner, product.columns, product.transposes};
-            for (std::int64_t i = 0; i < rows; ++i) {
-              for (std::int64_t j = 0; j < columns; ++j) {
-                double sum = product.bias ? bias.get()[j] : 0.0;
-                for (std::int64_t k = 0; k < inner; ++k) {
-                  const auto a = src.get()[transposes.src ? k * rows + i : i * inner + k];
-                  const auto b = weights.get()[transposes.weights ? j * inner + k : k * columns + j];
-                  sum += a * b;
-                }
-                dst.get()[i * columns + j] = product.relu ? std::max(sum, 0.0) : sum;
-              }
+            const auto src_step = product.src_batched ? product.rows * product.inner : 0;
+            const auto weights_step = product.weights_batched ? product.inner * product.columns : 0;
+            for (std::int64_t b = 0; b < product.batch; ++b) {
+              multiply_matrices(product, src.get() + b * src_step, weights.get() + b * weights_step,
+                                bias ? bias->get() : nullptr, dst.get() + b * product.rows * product.columns);
             }
           },
           "reference"};
@@ -79,52 +136,83 @@ Kernel bind_product(const Product& product, const Binding& binding) {
 }
 
 // `cost` with a multiplication and an addition for each element of the product and each term of its sum.
-Cost with_product(Cost cost, const Shape& src, const Shape& dst) {
-  const auto inner = src.elements() / dst[0];
+Cost with_product(Cost cost, const Shape& dst, std::int64_t inner) {
   cost.flops = 2.0 * static_cast<double>(dst.elements()) * static_cast<double>(inner);
   return cost;
+}
+
+void require_matrices(const ValueType& type, std::string_view role) {
+  if (type.shape.rank() >= 2) return;
+  throw ShapeError{fmt::format("{} must have 2 axes or more, not {} as in {}", role, type.shape.rank(),
+                               to_string(type.shape))};
+}
+
+// The matrices of a batch under one another.
+Var rows_together(const Var& batch, const SourceLocation& where) {
+  return batch.shape().rank() == 2 ? batch : reshape(batch, {-1, columns_of(batch.shape())}, where);
+}
+
+// The axes in front of those of the matrices.
+std::vector<std::int64_t> leading_extents(const Shape& shape) {
+  const auto extents = shape.extents().first(shape.rank() - 2);
+  return {extents.begin(), extents.end()};
 }
 
 }  // namespace
 
 std::vector<ValueType> MatmulOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
-  require_rank(inputs[0], 2, "src");
-  require_rank(inputs[1], 2, "weights");
-  const auto& [src, weights] = std::pair{inputs[0].shape, inputs[1].shape};
-  const auto inner = src[transposes_.src ? 0 : 1];
-  if (inner != weights[transposes_.weights ? 1 : 0]) {
-    throw ShapeError{
-        fmt::format("the inner extents {} and {} differ", inner, weights[transposes_.weights ? 1 : 0])};
+  require_matrices(inputs[0], "src");
+  require_matrices(inputs[1], "weights");
+  const auto& src = inputs[0].shape;
+  const auto& weights = inputs[1].shape;
+  const auto src_inner = transposes_.src ? rows_of(src) : columns_of(src);
+  const auto weights_inner = transposes_.weights ? columns_of(weights) : rows_of(weights);
+  if (src_inner != weights_inner) {
+    throw ShapeError{fmt::format("the inner extents {} and {} differ", src_inner, weights_inner)};
   }
-  return {{{src[transposes_.src ? 1 : 0], weights[transposes_.weights ? 0 : 1]}, inputs[0].dtype}};
+  auto extents = leading_extents(src.rank() > 2 ? src : weights);
+  if (src.rank() > 2 && weights.rank() > 2 && extents != leading_extents(weights)) {
+    throw ShapeError{fmt::format("the leading extents ({}) and ({}) differ", fmt::join(extents, ", "),
+                                 fmt::join(leading_extents(weights), ", "))};
+  }
+  extents.push_back(transposes_.src ? columns_of(src) : rows_of(src));
+  extents.push_back(transposes_.weights ? rows_of(weights) : columns_of(weights));
+  return {{Shape{extents}, inputs[0].dtype}};
 }
 
 Cost MatmulOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  return with_product(Operator::cost(inputs, outputs), inputs[0].shape, outputs[0].shape);
+  const auto product = product_of(inputs[0].shape, inputs[1].shape, transposes_);
+  return with_product(Operator::cost(inputs, outputs), outputs[0].shape, product.inner);
 }
 
 Kernel MatmulOp::bind(const Binding& binding) const {
-  const auto& src = binding.input_type(0).shape;
-  const auto& dst = binding.output_type(0).shape;
-  return bind_product(
-      {.rows = dst[0], .inner = src[transposes_.src ? 0 : 1], .columns = dst[1], .transposes = transposes_},
-      binding);
+  return bind_product(product_of(binding.input_type(0).shape, binding.input_type(1).shape, transposes_),
+                      binding);
 }
 
 // With C = A B and upstream G: dA = G B^T and dB = A^T G. Where an operand is stored transposed, its gradient
-// is the transpose of that: (G B^T)^T = B G^T and (A^T G)^T = G^T A.
+// is the transpose of that: (G B^T)^T = B G^T and (A^T G)^T = G^T A. In a batch this holds for each product,
+// and the gradient of an operand that all of them share is the sum over the batch: as the rows of all A and G
+// under one another where that takes no copy, sum_b A_b^T G_b being A^T G for those.
 std::vector<Var> MatmulOp::vjp(const VjpContext& context) const {
-  const auto& a = context.inputs[0];
+  Var a = context.inputs[0];
   const auto& b = context.inputs[1];
-  const auto& grad = context.output_grads[0];
+  Var grad = context.output_grads[0];
   const auto [ta, tb] = transposes_;
+  const auto& where = context.where;
   std::vector<Var> grads(2);
   if (context.needed[0]) {
-    grads[0] = ta ? matmul(b, grad, {tb, true}, context.where) : matmul(grad, b, {false, !tb}, context.where);
+    const Var each = ta ? matmul(b, grad, {tb, true}, where) : matmul(grad, b, {false, !tb}, where);
+    grads[0] = sum_to(each, a.shape(), where);
   }
   if (context.needed[1]) {
-    grads[1] = tb ? matmul(grad, a, {true, ta}, context.where) : matmul(a, grad, {!ta, false}, context.where);
+    if (b.shape().rank() == 2 && !ta) {
+      a = rows_together(a, where);
+      grad = rows_together(grad, where);
+    }
+    const Var each = tb ? matmul(grad, a, {true, ta}, where) : matmul(a, grad, {!ta, false}, where);
+    grads[1] = sum_to(each, b.shape(), where);
   }
   return grads;
 }
@@ -132,27 +220,28 @@ std::vector<Var> MatmulOp::vjp(const VjpContext& context) const {
 std::vector<ValueType> MatmulIntoVelocityOp::infer(std::span<const ValueType> inputs) const {
   const auto product = MatmulOp{transposes_}.infer(inputs.first(2))[0];
   require_dtype(product, DType::f32, "the product");
+  require_rank(product, 2, "the product");
   require_shape(inputs[2], product.shape, "the velocity");
   return {};
 }
 
 Cost MatmulIntoVelocityOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  return with_product(Operator::cost(inputs, outputs), inputs[0].shape, inputs[2].shape);
+  const auto product = product_of(inputs[0].shape, inputs[1].shape, transposes_);
+  return with_product(Operator::cost(inputs, outputs), inputs[2].shape, product.inner);
 }
 
 Kernel MatmulIntoVelocityOp::bind(const Binding& binding) const {
-  const auto& dst = binding.input_type(2).shape;
-  return onednn_product({.rows = dst[0],
-                         .inner = binding.input_type(0).shape[transposes_.src ? 0 : 1],
-                         .columns = dst[1],
-                         .transposes = transposes_,
-                         .accumulate = static_cast<float>(momentum_)},
-                        binding);
+  auto product = product_of(binding.input_type(0).shape, binding.input_type(1).shape, transposes_);
+  product.accumulate = static_cast<float>(momentum_);
+  return onednn_product(product, binding);
 }
 
 std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
-  require_rank(inputs[0], 2, "src");
+  if (const auto rank = inputs[0].shape.rank(); rank != 2) {
+    throw ShapeError{fmt::format("src must have 2 axes (N, in), not {} as in {}: reshape or flatten it first",
+                                 rank, to_string(inputs[0].shape))};
+  }
   require_rank(inputs[1], 2, "weights");
   const auto& [src, weights] = std::pair{inputs[0].shape, inputs[1].shape};
   if (src[1] != weights[1]) {
@@ -166,7 +255,7 @@ std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const 
 }
 
 Cost LinearOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  return with_product(Operator::cost(inputs, outputs), inputs[0].shape, outputs[0].shape);
+  return with_product(Operator::cost(inputs, outputs), outputs[0].shape, inputs[0].shape[1]);
 }
 
 Kernel LinearOp::bind(const Binding& binding) const {

@@ -12,7 +12,9 @@ struct Transposes {
 };
 
 /// dst = src * weights for matrices (m, k) and (k, n); an operand whose transpose flag is set is stored as
-/// (k, m) or (n, k). f32 and f64, both operands alike. Throws ShapeError otherwise.
+/// (k, m) or (n, k). Either may have leading axes in front, (..., m, k), which make it a batch of matrices:
+/// both the same ones, or one operand none, which is then a factor of every product. f32 and f64, both
+/// operands alike. Throws ShapeError otherwise.
 Var matmul(const Var& src, const Var& weights, Transposes transposes = {},
            const SourceLocation& where = SourceLocation::current());
 

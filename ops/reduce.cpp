@@ -5,9 +5,10 @@
 #include <algorithm>
 
 #include "keel/graph/tape.hpp"
-#include "keel/ops/arithmetic.hpp"
 #include "keel/ops/broadcasting.hpp"
 #include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/reduction_stages.hpp"
+#include "keel/ops/reshape.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -20,86 +21,112 @@ void require_stretches(const Shape& from, const Shape& to) {
   throw ShapeError{fmt::format("{} does not stretch to {}", to_string(from), to_string(to))};
 }
 
-Kernel reference_reduce(const Binding& binding, double scale) {
+Kernel reference_reduce(const Binding& binding, const Shape& kept, double scale) {
   return {[src = binding.input<const double>(0), dst = binding.output<double>(0), scale,
-           src_shape = binding.input_type(0).shape, dst_shape = binding.output_type(0).shape] {
-            std::fill_n(dst.get(), dst_shape.elements(), 0.0);
+           src_shape = binding.input_type(0).shape, kept] {
+            std::fill_n(dst.get(), kept.elements(), 0.0);
             const auto count = src_shape.elements();
             for (std::int64_t i = 0; i < count; ++i) {
-              dst.get()[broadcast_index(i, src_shape, dst_shape)] += scale * src.get()[i];
+              dst.get()[broadcast_index(i, src_shape, kept)] += scale * src.get()[i];
             }
           },
           "reference"};
 }
 
-// Whether only leading axes are summed: then the array is a matrix whose rows are added up.
-bool reduces_rows(const Shape& src, const Shape& dst) {
-  std::size_t kept = 0;
-  while (kept < dst.rank() && dst[dst.rank() - 1 - kept] == src[src.rank() - 1 - kept]) ++kept;
-  return kept > 0 &&
-         std::ranges::all_of(dst.extents().first(dst.rank() - kept), [](auto e) { return e == 1; });
-}
-
-// Bias gradients: oneDNN's reduction has only its generic kernel for this, a hundred times slower than the
-// loop.
-Kernel add_rows(const Binding& binding, float scale) {
-  const auto columns = binding.output_type(0).shape.elements();
-  const auto rows = binding.input_type(0).shape.elements() / columns;
-  return {[src = binding.input<const float>(0), dst = binding.output<float>(0), rows, columns, scale] {
-            loops::add_rows(src.get(), dst.get(), rows, columns, scale);
+// Bias gradients, say: oneDNN's reduction has a kernel of its own for the last axes alone; for others its
+// generic one is a hundred times slower than the loop.
+Kernel add_rows(const ReductionStage& stage, Slot& src, Slot& dst, float scale) {
+  return {[stage, scale, src = SlotView<const float>{src}, dst = SlotView<float>{dst}] {
+            for_each_outer(stage, [&](std::int64_t o) {
+              loops::add_rows(src.get() + o * stage.extent * stage.inner, dst.get() + o * stage.inner,
+                              stage.extent, stage.inner, scale);
+            });
           },
           "loop"};
 }
 
+// `scale` is 1 or, for a mean, 1 over the number of elements that it is taken of.
 template <class T>
 Kernel broadcast_loop(const Binding& binding, T scale) {
-  return {[src = binding.input<const T>(0), dst = binding.output<T>(0), scale,
-           src_shape = binding.input_type(0).shape, dst_shape = binding.output_type(0).shape] {
-            const auto count = dst_shape.elements();
-            if (src_shape.elements() == 1) {
-              std::fill_n(dst.get(), count, scale * *src.get());
-              return;
-            }
-            for (std::int64_t i = 0; i < count; ++i) {
-              dst.get()[i] = scale * src.get()[broadcast_index(i, dst_shape, src_shape)];
+  const auto& shape = binding.output_type(0).shape;
+  const auto part = padded(binding.input_type(0).shape, shape.rank());
+  return {[src = binding.input<const T>(0), dst = binding.output<T>(0), scale, shape, part,
+           runs = runs_of(shape, part)] {
+            const auto count = shape.elements();
+            for (std::int64_t begin = 0; begin < count; begin += runs.length) {
+              const T* from = src.get() + broadcast_index(begin, shape, part);
+              T* to = dst.get() + begin;
+              if (runs.stretched) {
+                std::fill_n(to, runs.length, scale * *from);
+              } else {
+                for (std::int64_t i = 0; i < runs.length; ++i) to[i] = scale * from[i];
+              }
             }
           },
           "loop"};
+}
+
+double terms_per_element(const Shape& src, const Shape& kept) {
+  return static_cast<double>(src.elements()) / static_cast<double>(kept.elements());
 }
 
 }  // namespace
 
+std::string_view ReduceOp::name() const {
+  if (stretched_) return "sum_to";
+  return kind_ == Kind::sum ? "sum" : "mean";
+}
+
+Shape ReduceOp::kept(const Shape& src) const {
+  if (!stretched_) return with_ones(src, axes_);
+  require_stretches(*stretched_, src);
+  return padded(*stretched_, src.rank());
+}
+
 std::vector<ValueType> ReduceOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
-  require_stretches(dst_, inputs[0].shape);
-  return {{dst_, inputs[0].dtype}};
+  const auto& src = inputs[0].shape;
+  const Shape with_axes = kept(src);
+  if (stretched_) return {{*stretched_, inputs[0].dtype}};
+  return {{keep_axes_ ? with_axes : without(src, axes_), inputs[0].dtype}};
 }
 
 Kernel ReduceOp::bind(const Binding& binding) const {
   const auto& src_type = binding.input_type(0);
-  const double scale = kind_ == Kind::mean ? static_cast<double>(dst_.elements()) /
-                                                 static_cast<double>(src_type.shape.elements())
-                                           : 1.0;
-  if (src_type.dtype == DType::f64) return reference_reduce(binding, scale);
-  const bool nothing_to_sum = dst_.elements() == src_type.shape.elements();  // oneDNN refuses that
-  if (nothing_to_sum || reduces_rows(src_type.shape, dst_))
-    return add_rows(binding, static_cast<float>(scale));
-
-  const auto src = onednn::dense(src_type.shape);
-  const auto dst = onednn::dense(padded(dst_, std::max<std::size_t>(src_type.shape.rank(), 1)));
-  const auto algorithm =
-      kind_ == Kind::mean ? dnnl::algorithm::reduction_mean : dnnl::algorithm::reduction_sum;
-  auto call = onednn::reduction(algorithm, src, dst);
-  call.argument(DNNL_ARG_SRC, src, binding.input_slot(0));
-  call.argument(DNNL_ARG_DST, dst, binding.output_slot(0));
-  return finish(std::move(call), binding);
+  const Shape with_axes = kept(src_type.shape);
+  const bool is_mean = kind_ == Kind::mean;
+  if (src_type.dtype == DType::f64) {
+    return reference_reduce(binding, with_axes,
+                            is_mean ? 1.0 / terms_per_element(src_type.shape, with_axes) : 1.0);
+  }
+  const auto bind_stage = [&](const ReductionStage& stage, Slot& src, Slot& dst) {
+    if (stage.inner > 1 || stage.extent == 1) {
+      return add_rows(stage, src, dst, is_mean ? 1.0F / static_cast<float>(stage.extent) : 1.0F);
+    }
+    const auto src_desc = onednn::dense({stage.outer, stage.extent});
+    const auto dst_desc = onednn::dense({stage.outer, 1});
+    auto call = onednn::reduction(is_mean ? dnnl::algorithm::reduction_mean : dnnl::algorithm::reduction_sum,
+                                  src_desc, dst_desc);
+    call.argument(DNNL_ARG_SRC, src_desc, src);
+    call.argument(DNNL_ARG_DST, dst_desc, dst);
+    return finish(std::move(call), binding);
+  };
+  return bind_stages(binding, reduction_stages(binding, with_axes), bind_stage);
 }
 
+Formats ReduceOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                          std::span<const ValueType>) const {
+  return reduction_formats(present, kept(inputs[0].shape));
+}
+
+// Each element of src is a term of one of dst's, at a weight of 1 or, in a mean, 1 over the number of terms.
 std::vector<Var> ReduceOp::vjp(const VjpContext& context) const {
-  const auto& src = context.inputs[0].shape();
-  const double scale =
-      kind_ == Kind::mean ? static_cast<double>(dst_.elements()) / static_cast<double>(src.elements()) : 1.0;
-  return {record(std::make_shared<BroadcastOp>(src, scale), {context.output_grads[0]}, context.where)};
+  const Shape src = context.inputs[0].shape();  // a copy: the tape moves its values as it grows
+  const Shape with_axes = kept(src);
+  Var grad = context.output_grads[0];
+  if (padded(grad.shape(), src.rank()) != with_axes) grad = reshape_to(grad, with_axes, context.where);
+  const double scale = kind_ == Kind::mean ? 1.0 / terms_per_element(src, with_axes) : 1.0;
+  return {record(std::make_shared<BroadcastOp>(src, scale), {grad}, context.where)};
 }
 
 std::vector<ValueType> BroadcastOp::infer(std::span<const ValueType> inputs) const {
@@ -120,13 +147,17 @@ std::vector<Var> BroadcastOp::vjp(const VjpContext& context) const {
   return {record(std::make_shared<BroadcastOp>(summed.shape(), scale_), {summed}, context.where)};
 }
 
-Var sum_to(const Var& src, const Shape& shape, const SourceLocation& where) {
-  if (src.shape() == shape) return src;
-  return record(std::make_shared<ReduceOp>(ReduceOp::Kind::sum, shape), {src}, where);
+Var sum(const Var& src, const Axes& axes, bool keep_axes, const SourceLocation& where) {
+  return record(std::make_shared<ReduceOp>(ReduceOp::Kind::sum, axes, keep_axes), {src}, where);
 }
 
-Var mean(const Var& src, const SourceLocation& where) {
-  return record(std::make_shared<ReduceOp>(ReduceOp::Kind::mean, Shape{}), {src}, where);
+Var mean(const Var& src, const Axes& axes, bool keep_axes, const SourceLocation& where) {
+  return record(std::make_shared<ReduceOp>(ReduceOp::Kind::mean, axes, keep_axes), {src}, where);
+}
+
+Var sum_to(const Var& src, const Shape& shape, const SourceLocation& where) {
+  if (src.shape() == shape) return src;
+  return record(std::make_shared<ReduceOp>(shape), {src}, where);
 }
 
 Var broadcast_to(const Var& src, const Shape& shape, const SourceLocation& where) {

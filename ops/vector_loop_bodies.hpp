@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -136,6 +137,39 @@ template <class T>
   }
   if (scale != 1.0F) {
     for (std::int64_t j = 0; j < columns; ++j) dst[j] *= scale;
+  }
+}
+
+[[gnu::always_inline]] inline float larger(float value, float largest) {
+  const float larger_number = value > largest ? value : largest;  // a NaN in `largest` stays there
+  return value != value ? value : larger_number;
+}
+
+[[gnu::always_inline]] inline void max_rows_body(const float* __restrict src, float* __restrict dst,
+                                                 std::int64_t rows, std::int64_t columns) {
+  std::copy_n(src, columns, dst);
+  for (std::int64_t i = 1; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) dst[j] = larger(src[i * columns + j], dst[j]);
+  }
+}
+
+[[gnu::always_inline]] inline void max_columns_body(const float* __restrict src, float* __restrict dst,
+                                                    std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t lanes = 64;  // so many maxima of a row side by side, for the vectors' sake
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const float* row = src + i * columns;
+    float largest = row[0];
+    std::int64_t j = 0;
+    if (columns >= lanes) {
+      std::array<float, lanes> partial;
+      std::copy_n(row, lanes, partial.data());
+      for (j = lanes; j + lanes <= columns; j += lanes) {
+        for (std::int64_t k = 0; k < lanes; ++k) partial.data()[k] = larger(row[j + k], partial.data()[k]);
+      }
+      for (const float value : partial) largest = larger(value, largest);
+    }
+    for (; j < columns; ++j) largest = larger(row[j], largest);
+    dst[i] = largest;
   }
 }
 

@@ -75,6 +75,11 @@ void scaled_copy(const double* src, double* dst, std::int64_t count, double fact
 /// dst[j] = scale * the sum of src[i, j] over i, for src (rows, columns).
 void add_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns, float scale);
 
+/// dst[j] = the largest src[i, j] over i, for src (rows, columns); NaN where one is.
+void max_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns);
+/// dst[i] = the largest src[i, j] over j.
+void max_columns(const float* src, float* dst, std::int64_t rows, std::int64_t columns);
+
 /// dst[i] = exp(src[i]) to within 2 units in the last place, for results from 2^-126 on; below, 2^-126. NaN
 /// stays NaN.
 void exponentials(const float* src, float* dst, std::int64_t count);

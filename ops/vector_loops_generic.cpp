@@ -39,6 +39,14 @@ void add_rows(const float* src, float* dst, std::int64_t rows, std::int64_t colu
   add_rows_body(src, dst, rows, columns, scale);
 }
 
+void max_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns) {
+  max_rows_body(src, dst, rows, columns);
+}
+
+void max_columns(const float* src, float* dst, std::int64_t rows, std::int64_t columns) {
+  max_columns_body(src, dst, rows, columns);
+}
+
 void exponentials(const float* src, float* dst, std::int64_t count) {
   exponentials_body(src, dst, count);
 }

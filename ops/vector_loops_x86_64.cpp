@@ -54,6 +54,17 @@ namespace keel::loops {
   add_rows_body(src, dst, rows, columns, scale);
 }
 
+[[gnu::target_clones("avx512f", "avx2", "default")]] void max_rows(const float* src, float* dst,
+                                                                   std::int64_t rows, std::int64_t columns) {
+  max_rows_body(src, dst, rows, columns);
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] void max_columns(const float* src, float* dst,
+                                                                      std::int64_t rows,
+                                                                      std::int64_t columns) {
+  max_columns_body(src, dst, rows, columns);
+}
+
 [[gnu::target_clones("avx512f", "avx2", "default")]] void exponentials(const float* src, float* dst,
                                                                        std::int64_t count) {
   exponentials_body(src, dst, count);

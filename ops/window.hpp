@@ -5,6 +5,8 @@
 #include "keel/runtime/shape.hpp"
 #include "keel/runtime/window.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 // What convolution and pooling share: how many windows fit into an image, and what each of them covers.
@@ -48,3 +50,5 @@ void for_each_tap(const Size2d& image, const Size2d& windows, const Window& wind
 }
 
 }  // namespace keel
+
+#pragma GCC visibility pop

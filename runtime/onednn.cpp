@@ -54,9 +54,25 @@ Desc dense(const Shape& shape, DType dtype) {
   return {dims, data_type(dtype), strides};
 }
 
+Desc strided(const Shape& shape, std::span<const std::int64_t> strides) {
+  if (shape.rank() == 0) return dense(shape);
+  return {dims_of(shape), data_type(DType::f32), {strides.begin(), strides.end()}};
+}
+
+Desc part_of(const Shape& whole, const Shape& part, std::size_t axis, std::int64_t begin) {
+  dnnl::memory::dims offsets(whole.rank(), 0);
+  offsets.at(axis) = begin;
+  return dense(whole).submemory_desc(dims_of(part), offsets);
+}
+
 Desc matrix(std::int64_t rows, std::int64_t columns, bool transposed) {
   using Tag = dnnl::memory::format_tag;
   return {{rows, columns}, dnnl::memory::data_type::f32, transposed ? Tag::ba : Tag::ab};
+}
+
+Desc matrices(std::int64_t count, std::int64_t rows, std::int64_t columns, bool transposed) {
+  using Tag = dnnl::memory::format_tag;
+  return {{count, rows, columns}, dnnl::memory::data_type::f32, transposed ? Tag::acb : Tag::abc};
 }
 
 Desc batch_of_features(std::int64_t count, std::int64_t features) {
@@ -235,6 +251,14 @@ Call relu_backward(const Desc& data) {
 
 Call reorder(const Desc& src, const Desc& dst) {
   return Call{dnnl::reorder::primitive_desc{engine(), src, engine(), dst, attributes()}};
+}
+
+Call concatenate(const Desc& dst, int axis, const std::vector<Desc>& srcs) {
+#if DNNL_VERSION_MAJOR >= 3
+  return Call{dnnl::concat::primitive_desc{engine(), dst, axis, srcs, attributes()}};
+#else
+  return Call{dnnl::concat::primitive_desc{dst, axis, srcs, engine(), attributes()}};
+#endif
 }
 
 #if DNNL_VERSION_MAJOR >= 3

@@ -6,6 +6,7 @@
 #include <dnnl.hpp>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,14 @@ using Desc = dnnl::memory::desc;
 
 /// A dense row-major array; a scalar is described as one element of rank 1.
 Desc dense(const Shape& shape, DType dtype = DType::f32);
+/// An array whose neighbours along each axis lie `strides` elements apart.
+Desc strided(const Shape& shape, std::span<const std::int64_t> strides);
+/// The part of shape `part` of a dense row-major array of shape `whole` that starts at `begin` along `axis`.
+Desc part_of(const Shape& whole, const Shape& part, std::size_t axis, std::int64_t begin);
 /// The matrix (rows, columns), stored row-major, or column-major where `transposed`.
 Desc matrix(std::int64_t rows, std::int64_t columns, bool transposed = false);
+/// `count` of them, one behind the other; a product takes a single one for each of the other operand's.
+Desc matrices(std::int64_t count, std::int64_t rows, std::int64_t columns, bool transposed = false);
 /// A row-major (N, C) array as {N, C, 1, 1} in nhwc: the same bytes, but the description under which batch
 /// normalization gets its JIT kernel rather than the generic one, which is over ten times slower.
 Desc batch_of_features(std::int64_t count, std::int64_t features);
@@ -147,6 +154,9 @@ Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const
 
 /// The elements of src, as dst describes them.
 Call reorder(const Desc& src, const Desc& dst);
+
+/// The arrays `srcs` one behind the other along `axis`.
+Call concatenate(const Desc& dst, int axis, const std::vector<Desc>& srcs);
 
 /// Sum or mean over the axes where dst has extent 1.
 Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst);

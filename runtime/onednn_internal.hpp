@@ -4,6 +4,8 @@
 
 // What the bridge's source files share, and nothing else includes.
 
+#pragma GCC visibility push(hidden)
+
 namespace keel::onednn {
 
 /// The one CPU engine.
@@ -19,3 +21,5 @@ inline dnnl::memory::dims dims_of(const Size2d& size) {
 }
 
 }  // namespace keel::onednn
+
+#pragma GCC visibility pop

@@ -22,6 +22,7 @@ using keel::DType;
 using keel::Error;
 using keel::Shape;
 using keel::ShapeError;
+using keel::sum;
 using keel::Tape;
 using keel::Tensor;
 using keel::Var;
@@ -34,10 +35,6 @@ using Values = std::vector<double>;
 
 Var vector(Tape& tape, std::initializer_list<double> elements) {
   return tape.stored(Tensor::of<double>({static_cast<std::int64_t>(elements.size())}, elements));
-}
-
-Var sum(const Var& var) {
-  return keel::sum_to(var, Shape{});
 }
 
 Values evaluate(const Var& var) {

@@ -97,7 +97,8 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit_are_named_with_the_caller_s_line) {
                                             "matmul_test.cpp:" + std::to_string(line)}));
   BOOST_TEST(throws_with<ShapeError>([&] { matmul(a, b, {.src = true}); }, {"inner extents 2 and 4"}));
   BOOST_TEST(throws_with<ShapeError>([&] { matmul(a, b, {.weights = true}); }, {"inner extents 3 and 5"}));
-  BOOST_TEST(throws_with<ShapeError>([&] { matmul(vector, b); }, {"src must have 2 axes, not 1 as in (3)"}));
+  BOOST_TEST(
+      throws_with<ShapeError>([&] { matmul(vector, b); }, {"src must have 2 axes or more, not 1 as in (3)"}));
   BOOST_TEST(throws_with<ShapeError>([&] { matmul(a, vector); }, {"weights must have 2 axes"}));
 }
 

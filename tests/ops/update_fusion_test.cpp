@@ -139,6 +139,22 @@ BOOST_AUTO_TEST_CASE(a_total_is_not_taken_for_a_bias_gradient) {
       plan.steps(), [](const auto& step) { return step.node.op->name() == "relu_backward+sum_to"; }));
 }
 
+// For a square matrix the sums over either axis have one shape.
+BOOST_AUTO_TEST_CASE(sums_over_features_are_not_taken_for_a_bias_gradient) {
+  const Tensor src = random_tensor(Shape{6, 6}, 1);
+  Tape tape;
+  const Var x = tape.stored(src);
+  const Var masked = gradients(mean(relu(x)), std::vector{x})[0];
+  const std::vector outputs{sum(masked, {1})};
+  Plan plan{tape, outputs, {.rules = fusion_rules()}};
+  Plan plain{tape, outputs};
+  plan.run();
+  plain.run();
+  BOOST_TEST(test::values(plan.output(0)) == test::values(plain.output(0)), boost::test_tools::per_element());
+  BOOST_TEST(std::ranges::none_of(
+      plan.steps(), [](const auto& step) { return step.node.op->name() == "relu_backward+sum_to"; }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
