@@ -30,11 +30,12 @@ struct State {
   Tensor rate{Shape{}, DType::f64};
   Tensor step{Shape{}, DType::f64};
 
-  State(const std::vector<Shape>& shapes, DType dtype, bool adjacent)
-      : parameters(allocate(shapes, dtype, adjacent)),
-        means(allocate(shapes, dtype, adjacent)),
-        variances(allocate(shapes, dtype, adjacent)),
-        grads(allocate(shapes, dtype, adjacent)) {
+  // Bit k of `adjacent`: whether array k of all parameters lies side by side.
+  State(const std::vector<Shape>& shapes, DType dtype, unsigned adjacent)
+      : parameters(allocate(shapes, dtype, (adjacent & 1U) != 0)),
+        means(allocate(shapes, dtype, (adjacent & 2U) != 0)),
+        variances(allocate(shapes, dtype, (adjacent & 4U) != 0)),
+        grads(allocate(shapes, dtype, (adjacent & 8U) != 0)) {
     if (dtype == DType::f32)
       fill_randomly<float>(parameters, 1);
     else
@@ -81,7 +82,8 @@ struct Textbook {
 };
 
 template <class T>
-void check_against_textbook(const std::vector<Shape>& shapes, bool adjacent, const AdamSettings& settings) {
+void check_against_textbook(const std::vector<Shape>& shapes, unsigned adjacent,
+                            const AdamSettings& settings) {
   const State state{shapes, dtype_of<T>(), adjacent};
   // In double, both sides round; the textbook's own formula has no more roundings than the other.
   const double unit = dtype_of<T>() == DType::f32 ? test::unit_roundoff : 2 * 0x1p-53;
@@ -139,7 +141,7 @@ BOOST_AUTO_TEST_SUITE(adam_update_test)
 
 BOOST_AUTO_TEST_CASE(two_steps_worked_by_hand) {
   for (const double decay : {0.0, 0.5}) {
-    const State state{{Shape{1, 1}}, DType::f64, false};
+    const State state{{Shape{1, 1}}, DType::f64, 0U};
     double& parameter = state.parameters[0].data<double>()[0];
     double& grad = state.grads[0].data<double>()[0];
     parameter = 1.0;
@@ -161,7 +163,7 @@ BOOST_AUTO_TEST_CASE(two_steps_worked_by_hand) {
 BOOST_AUTO_TEST_CASE(several_steps_follow_the_textbook) {
   for (const auto& settings : all_settings) {
     for (const auto& shapes : test::update_shapes()) {
-      for (const bool adjacent : {false, true}) {
+      for (unsigned adjacent = 0; adjacent < 16; ++adjacent) {
         check_against_textbook<float>(shapes, adjacent, settings);
         check_against_textbook<double>(shapes, adjacent, settings);
       }
@@ -175,7 +177,7 @@ BOOST_AUTO_TEST_CASE(memory_side_by_side_and_threads_change_no_bit) {
     std::vector<std::vector<std::vector<double>>> results;
     for (const int threads : {1, 2}) {
       const ThreadLimit limit{threads};
-      for (const bool adjacent : {false, true})
+      for (const unsigned adjacent : {0U, 7U, 14U, 15U})
         results.push_back(train(State{shapes, DType::f32, adjacent}, settings));
     }
     for (const auto& result : results) BOOST_TEST((result == results[0]));
@@ -184,8 +186,8 @@ BOOST_AUTO_TEST_CASE(memory_side_by_side_and_threads_change_no_bit) {
 
 // As an optimizer does for each shape of batch: the count goes on.
 BOOST_AUTO_TEST_CASE(plans_that_share_the_step_count_on) {
-  const State alone{{Shape{2, 8}}, DType::f32, false};
-  const State shared{{Shape{2, 8}}, DType::f32, false};
+  const State alone{{Shape{2, 8}}, DType::f32, 0U};
+  const State shared{{Shape{2, 8}}, DType::f32, 0U};
   Plan plan = alone.compile({});
   std::vector<Plan> plans;
   for (int i = 0; i < 2; ++i) plans.push_back(shared.compile({}));
@@ -204,7 +206,7 @@ BOOST_AUTO_TEST_CASE(plans_that_share_the_step_count_on) {
 
 BOOST_AUTO_TEST_CASE(no_gradient_no_change) {
   for (const auto dtype : {DType::f32, DType::f64}) {
-    const State state{{Shape{3, 7}, Shape{5}}, dtype, true};
+    const State state{{Shape{3, 7}, Shape{5}}, dtype, 15U};
     state.rate.data<double>()[0] = 0.1;
     const auto before = test::values(state.parameters[0]);
     Plan plan = state.compile({});
@@ -215,7 +217,7 @@ BOOST_AUTO_TEST_CASE(no_gradient_no_change) {
 
 BOOST_AUTO_TEST_CASE(a_gradient_that_is_not_finite_is_reported) {
   for (const double bad : {std::numeric_limits<double>::quiet_NaN(), HUGE_VAL, -HUGE_VAL}) {
-    const State state{{Shape{3, 7}, Shape{5}}, DType::f64, true};
+    const State state{{Shape{3, 7}, Shape{5}}, DType::f64, 15U};
     state.rate.data<double>()[0] = 0.1;
     Plan plan = state.compile({});
     plan.run();

@@ -20,12 +20,13 @@ using test::fill_randomly;
 using test::stored;
 using test::throws_with;
 
+// Bit k of `adjacent`: whether the parameters (k = 0), velocities, gradients lie side by side.
 // Runs several steps on a compiled plan, changing the learning rate on the way, and the same by hand.
 template <class T>
-void check_steps(const std::vector<Shape>& shapes, bool adjacent, const SgdSettings& settings) {
-  const std::vector<Tensor> parameters = allocate(shapes, dtype_of<T>(), adjacent);
-  const std::vector<Tensor> velocities = allocate(shapes, dtype_of<T>(), adjacent);
-  const std::vector<Tensor> grads = allocate(shapes, dtype_of<T>(), adjacent);
+void check_steps(const std::vector<Shape>& shapes, unsigned adjacent, const SgdSettings& settings) {
+  const std::vector<Tensor> parameters = allocate(shapes, dtype_of<T>(), (adjacent & 1U) != 0);
+  const std::vector<Tensor> velocities = allocate(shapes, dtype_of<T>(), (adjacent & 2U) != 0);
+  const std::vector<Tensor> grads = allocate(shapes, dtype_of<T>(), (adjacent & 4U) != 0);
   fill_randomly<T>(parameters, 1);
   const Tensor rate{Shape{}, DType::f64};
   Tape tape;
@@ -116,7 +117,7 @@ std::vector<SgdSettings> all_settings() {
 BOOST_AUTO_TEST_CASE(memory_side_by_side_or_not_gives_the_same_bits_as_the_formula) {
   for (const auto& shapes : test::update_shapes()) {
     for (const auto& settings : all_settings()) {
-      for (const bool adjacent : {false, true}) {
+      for (unsigned adjacent = 0; adjacent < 8; ++adjacent) {
         check_steps<float>(shapes, adjacent, settings);
         check_steps<double>(shapes, adjacent, settings);
       }
@@ -128,7 +129,7 @@ BOOST_AUTO_TEST_CASE(an_array_long_enough_for_several_threads) {
   for (const auto& settings : all_settings()) {
     for (const int threads : {1, 2}) {
       const ThreadLimit limit{threads};
-      check_steps<float>({Shape{128, 784}, Shape{128}, Shape{10, 128}}, true, settings);
+      check_steps<float>({Shape{128, 784}, Shape{128}, Shape{10, 128}}, 7U, settings);
     }
   }
 }
