@@ -177,6 +177,10 @@ void Plan::run() {
   }
 }
 
+void Plan::poison() {
+  std::fill_n(arena_->data(), arena_->size(), std::byte{0xFF});
+}
+
 void Plan::fail_at(std::size_t step) const {
   const auto& node = steps_[step].node;
   const auto text = [&](const Error& error) {

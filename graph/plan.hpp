@@ -46,6 +46,10 @@ class Plan {
   /// the operator and its line in front.
   void run();
 
+  /// Fills the memory of all intermediate values, outputs and scratch with bytes 0xFF, which read as NaN. The
+  /// next run must not show it: a kernel that adds to what it finds, or reads what none wrote, is seen.
+  void poison();
+
   /// The memory of output `index` (in the order given to the constructor): what the last run left there.
   [[nodiscard]] const Tensor& output(std::size_t index) const { return outputs_.at(index); }
 

@@ -1,0 +1,85 @@
+#include "keel/graph/gradcheck_derivative.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "keel/graph/gradcheck_comparison.hpp"
+#include "keel/graph/gradcheck_consistency.hpp"
+#include "keel/runtime/rng.hpp"
+
+namespace keel {
+namespace {
+
+std::vector<GradcheckInput> compare_all(const CheckedFunction& checked, const GradcheckRun& run,
+                                        const GradcheckOptions& options, StoredState& state) {
+  WeightedValue value{checked, state};
+  std::vector<GradcheckInput> found;
+  for (std::size_t i = 0; i < checked.differentiated.size(); ++i) {
+    found.push_back(
+        compare_with_differences(checked, value, checked.differentiated[i], run.gradients[i], options));
+  }
+  return found;
+}
+
+// The same function with every element moved by ten to twenty steps, one way or the other.
+CheckedFunction moved(const CheckedFunction& checked, const GradcheckOptions& options) {
+  CheckedFunction result = checked;
+  for (auto& input : result.inputs) input = input.clone();
+  for (const auto index : checked.differentiated) {
+    auto rng = Rng{checked.seed}.stream("beside kinks", index);
+    for (auto& element : result.inputs[index].data<double>()) {
+      const double sign = rng.bits() % 2 == 0 ? 1.0 : -1.0;
+      element += sign * rng.uniform(10.0, 20.0) * options.step * std::max(1.0, std::abs(element));
+    }
+  }
+  return result;
+}
+
+// At a kink any value between two is right, so that a fault could hide where there are many. Beside them the
+// differences must be met; what is still a kink there is the function's nature, and may be a tenth at most.
+std::optional<std::string> compare_beside_kinks(const CheckedFunction& checked,
+                                                const GradcheckOptions& options, StoredState& state,
+                                                std::vector<GradcheckInput>& found) {
+  const auto beside = moved(checked, options);
+  const auto runs = run_every_way(beside, options, state);
+  const auto there = compare_all(beside, runs.first, options, state);
+  std::size_t checks = 0;
+  std::size_t kinks = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    checks += there[i].elements + there[i].directions;
+    kinks += there[i].kinks.size();
+    if (there[i].worst.excess <= found[i].worst.excess) continue;
+    found[i].worst = there[i].worst;
+    found[i].ok = there[i].ok;
+    found[i].beside_kinks = true;
+  }
+  if (kinks <= 1 || 10 * kinks <= checks) return std::nullopt;
+  return fmt::format(
+      "kinks at {} of {} places, even with the inputs moved by {:g}, could hide a wrong derivative", kinks,
+      checks, 20.0 * options.step);
+}
+
+}  // namespace
+
+bool DerivativeCheck::ok() const {
+  return inconsistencies.empty() && std::ranges::all_of(inputs, &GradcheckInput::ok);
+}
+
+DerivativeCheck check_derivative(const CheckedFunction& checked, const GradcheckOptions& options) {
+  StoredState state;
+  auto runs = run_every_way(checked, options, state);
+  DerivativeCheck result{.inputs = compare_all(checked, runs.first, options, state),
+                         .inconsistencies = std::move(runs.inconsistencies)};
+  const bool has_kinks =
+      std::ranges::any_of(result.inputs, [](const auto& input) { return !input.kinks.empty(); });
+  if (has_kinks) {
+    auto too_many = compare_beside_kinks(checked, options, state, result.inputs);
+    if (too_many) result.inconsistencies.push_back(std::move(*too_many));
+  }
+  return result;
+}
+
+}  // namespace keel

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "keel/graph/numeric_derivative.hpp"
+#include "keel/graph/plan.hpp"
+#include "keel/graph/stored_state.hpp"
+#include "keel/graph/tape.hpp"
+#include "keel/runtime/tensor.hpp"
+
+namespace keel {
+
+/// A function of arrays whose derivative is to be checked, and where.
+struct CheckedFunction {
+  std::function<std::vector<Var>(std::span<const Var>)> function;  ///< its outputs must be f64
+  std::vector<Tensor> inputs;               ///< in memory of their own: the check moves them
+  std::vector<std::size_t> differentiated;  ///< the inputs, all f64, whose gradients are checked
+  Mode mode = Mode::training;
+  std::uint64_t seed = 1;  ///< of the upstream gradients
+};
+
+/// The function on a tape of its own, between copies: operators then find their values where they would in
+/// the middle of a network, and can overwrite them.
+class Recording {
+ public:
+  /// Keeps a reference to `checked`.
+  explicit Recording(const CheckedFunction& checked);
+
+  /// Records the function and returns its outputs. May be called again, for a second function of the same
+  /// inputs.
+  std::vector<Var> outputs();
+  /// Records the gradients of the differentiated inputs.
+  std::vector<Var> gradients(std::span<const Var> outputs, std::span<const Tensor> upstream);
+  /// A plan for `results` with all inputs bound.
+  [[nodiscard]] Plan compile(std::span<const Var> results, const PlanOptions& options) const;
+  [[nodiscard]] const Tape& tape() const { return tape_; }
+
+ private:
+  const CheckedFunction& checked_;
+  Tape tape_;
+  std::vector<Var> inputs_;
+  std::vector<Var> copies_;
+};
+
+/// Normal random numbers of the outputs' shapes; `set` picks one of several independent sets.
+std::vector<Tensor> upstream_gradients(std::span<const Var> outputs, std::uint64_t seed, std::size_t set = 0);
+
+/// The elements of the results of a run that starts from, and leaves, the stored values as they were.
+std::vector<std::vector<double>> run_from(const StoredState& state, Plan& plan, std::size_t results);
+
+/// Elements that move together, and how far each one does.
+struct Direction {
+  std::vector<std::size_t> elements;
+  std::vector<double> weights;
+};
+
+/// The scalar whose gradient is checked: the sum of all outputs times the upstream gradient.
+class WeightedValue {
+ public:
+  /// Keeps references to both.
+  WeightedValue(const CheckedFunction& checked, StoredState& state);
+  WeightedValue(const WeightedValue&) = delete;
+  WeightedValue& operator=(const WeightedValue&) = delete;
+
+  /// What changes in it when `input` is moved by `step` along `direction`.
+  Change change(std::size_t input, const Direction& direction, double step);
+
+ private:
+  std::vector<double> outputs();
+
+  const CheckedFunction& checked_;
+  StoredState& state_;
+  Recording recording_;
+  std::vector<Var> results_;
+  Plan plan_;
+  std::vector<double> weights_;
+  std::vector<double> unmoved_;
+};
+
+}  // namespace keel

@@ -1,0 +1,137 @@
+#include "keel/graph/gradcheck_operators.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "keel/graph/gradcheck_derivative.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+// Goes through a function's program node by node, as a plan would, and checks each on its way.
+class OperatorWalk {
+ public:
+  OperatorWalk(const CheckedFunction& checked, const GradcheckOptions& options)
+      : options_(options), tape_(checked.mode) {
+    std::vector<Var> inputs;
+    for (const auto& input : checked.inputs) {
+      inputs.push_back(tape_.input(input.type()));
+      values_.push_back(input);
+    }
+    const auto outputs = checked.function(inputs);
+    const auto& program = tape_.program();
+    state_.add(program);
+    values_.resize(program.values.size());
+    for (std::size_t id = 0; id < values_.size(); ++id) {
+      if (program.values[id].kind == ValueKind::stored) values_[id] = program.values[id].storage;
+    }
+    mark_the_way(checked.differentiated, outputs);
+  }
+
+  OperatorChecks run() {
+    for (const auto& node : tape_.program().nodes) {
+      check(node);
+      evaluate(node);
+    }
+    return std::move(found_);
+  }
+
+ private:
+  void mark_the_way(std::span<const std::size_t> from, std::span<const Var> to) {
+    const auto& nodes = tape_.program().nodes;
+    depends_.assign(values_.size(), 0);
+    matters_.assign(values_.size(), 0);
+    for (const auto input : from) depends_[input] = 1;  // the inputs are the tape's first values
+    for (const auto& node : nodes) {
+      if (!any(depends_, node.inputs)) continue;
+      for (const auto id : node.outputs) depends_[id] = 1;
+    }
+    for (const auto& output : to) matters_[output.id()] = 1;
+    for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+      if (!any(matters_, node->outputs)) continue;
+      for (const auto id : node->inputs) matters_[id] = 1;
+    }
+  }
+
+  static bool any(const std::vector<char>& marked, const std::vector<std::size_t>& ids) {
+    return std::ranges::any_of(ids, [&](auto id) { return marked[id] != 0; });
+  }
+
+  void check(const Node& node) {
+    if (!any(depends_, node.inputs) || !any(matters_, node.outputs)) return;
+    try {
+      const auto alone = function_of(node);
+      const auto result = check_derivative(alone, options_);
+      if (result.ok()) return;
+      GradcheckFault fault{.op = std::string{node.op->name()},
+                           .where = node.where,
+                           .inputs = result.inputs,
+                           .inconsistencies = result.inconsistencies};
+      std::erase_if(fault.inputs, [](const auto& input) { return input.ok; });
+      found_.faults.push_back(std::move(fault));
+    } catch (const Error& error) {
+      found_.unchecked.push_back(
+          fmt::format("{} at {}: {}", node.op->name(), describe(node.where), error.what()));
+    }
+  }
+
+  // The node's inputs are the function's, so that those used twice are told apart; what it writes into stays
+  // where it is. Its outputs are those on the way.
+  [[nodiscard]] CheckedFunction function_of(const Node& node) const {
+    CheckedFunction alone{.function = {}, .inputs = {}, .mode = tape_.mode(), .seed = options_.seed};
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto& value = values_[node.inputs[i]];
+      alone.inputs.push_back(value.clone());
+      if (depends_[node.inputs[i]] == 0) continue;
+      if (value.dtype() == DType::f64) alone.differentiated.push_back(i);
+    }
+    alone.function = [this, &node](std::span<const Var> inputs) {
+      const auto outputs = record_alone(inputs[0].tape(), node, inputs);
+      std::vector<Var> on_the_way;
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        if (matters_[node.outputs[i]] != 0) on_the_way.push_back(outputs[i]);
+      }
+      return on_the_way;
+    };
+    return alone;
+  }
+
+  std::vector<Var> record_alone(Tape& tape, const Node& node, std::span<const Var> inputs) const {
+    const auto mutated = tape_.program().mutated_by(node);
+    std::vector<Var> arguments{inputs.begin(), inputs.end()};
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      if (std::ranges::count(mutated, node.inputs[i]) > 0)
+        arguments[i] = tape.stored(values_[node.inputs[i]]);
+    }
+    return tape.record(node.op, arguments, node.where);
+  }
+
+  void evaluate(const Node& node) {
+    Tape tape{tape_.mode()};
+    std::vector<Var> inputs;
+    for (const auto id : node.inputs) inputs.push_back(tape.input(values_[id].type()));
+    const auto outputs = record_alone(tape, node, inputs);
+    Plan plan{tape, outputs};
+    for (std::size_t i = 0; i < inputs.size(); ++i) plan.bind(inputs[i], values_[node.inputs[i]]);
+    plan.run();
+    for (std::size_t i = 0; i < outputs.size(); ++i) values_[node.outputs[i]] = plan.output(i).clone();
+  }
+
+  const GradcheckOptions& options_;
+  Tape tape_;
+  StoredState state_;
+  std::vector<Tensor> values_;  // by number
+  std::vector<char> depends_;   // by value: changes with a differentiated input
+  std::vector<char> matters_;   // by value: an output of the function changes with it
+  OperatorChecks found_;
+};
+
+}  // namespace
+
+OperatorChecks check_operators(const CheckedFunction& checked, const GradcheckOptions& options) {
+  return OperatorWalk{checked, options}.run();
+}
+
+}  // namespace keel

@@ -1,0 +1,69 @@
+#include "keel/graph/gradcheck_text.hpp"
+
+#include <fmt/format.h>
+
+#include <ranges>
+
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+std::string place(const GradcheckElement& found) {
+  return found.element == GradcheckElement::direction ? "along a random direction"
+                                                      : fmt::format("element {}", found.element);
+}
+
+std::string comparison(const GradcheckElement& worst, const GradcheckOptions& options) {
+  return fmt::format(
+      "worst {}: analytic {:.9g}, numeric {:.9g}, {:.3g} times what is allowed (relative {:g}, absolute "
+      "{:g}, "
+      "step {:g})",
+      place(worst), worst.analytic, worst.numeric, worst.excess, options.relative_tolerance,
+      options.absolute_tolerance, worst.step == 0.0 ? options.step : worst.step);
+}
+
+std::string remarks(const GradcheckInput& input) {
+  std::string text;
+  if (!input.worst.settled) text += "; the differences there approach no value";
+  if (input.beside_kinks) text += "; found with the inputs moved off their kinks";
+  if (input.independent) {
+    text += input.ok ? "; no step changes the function, and the gradient is exactly zero"
+                     : "; no step changes the function, and the gradient must be exactly zero";
+  }
+  const auto all = static_cast<std::size_t>(input.shape.elements());
+  if (input.elements < all) {
+    text += fmt::format("; checked along {} random directions and at {} of {} elements", input.directions,
+                        input.elements, all);
+  }
+  return text;
+}
+
+std::string kinks(const GradcheckInput& input) {
+  constexpr std::size_t shown = 3;
+  std::string text;
+  for (const auto& kink : input.kinks | std::views::take(shown)) {
+    text += fmt::format("  kink {}{}: from the left {:.9g}, from the right {:.9g}, analytic {:.9g}\n",
+                        kink.element == GradcheckElement::direction ? "" : "at ", place(kink), kink.left,
+                        kink.right, kink.analytic);
+  }
+  if (input.kinks.size() > shown) text += fmt::format("  and {} more kinks\n", input.kinks.size() - shown);
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const GradcheckInput& input, const GradcheckOptions& options) {
+  return fmt::format("input {} {}: {}; {}{}\n{}", input.input, to_string(input.shape),
+                     input.ok ? "agrees" : "WRONG", comparison(input.worst, options), remarks(input),
+                     kinks(input));
+}
+
+std::string describe(const GradcheckFault& fault, const GradcheckOptions& options) {
+  auto text = fmt::format("at fault: {} at {}\n", fault.op, describe(fault.where));
+  for (const auto& inconsistency : fault.inconsistencies) text += fmt::format("  {}\n", inconsistency);
+  for (const auto& input : fault.inputs) text += fmt::format("  {}", describe(input, options));
+  return text;
+}
+
+}  // namespace keel

@@ -1,0 +1,458 @@
+// Derivatives broken on purpose, each in one small way: gradcheck must report the fault and name its
+// operator, and must pass the same function with the right derivative.
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "../support/gradcheck_support.hpp"
+#include "keel/graph/gradcheck.hpp"
+#include "keel/ops/arithmetic.hpp"
+#include "keel/ops/batch_norm.hpp"
+#include "keel/ops/matmul.hpp"
+#include "keel/ops/reduce.hpp"
+
+namespace {
+
+using namespace keel;
+using namespace keel::testing;
+using Vars = std::span<const Var>;
+using Vjp = std::function<std::vector<Var>(const VjpContext&)>;
+
+// The report blames this operator and no other, for this one of its inputs and no other.
+void check_blamed(const GradcheckReport& report, const std::string& op, std::size_t input) {
+  BOOST_TEST(!report.ok, report.text);
+  BOOST_TEST_REQUIRE(report.faults.size() == 1, report.text);
+  const auto& fault = report.faults[0];
+  BOOST_TEST(fault.op == op, report.text);
+  BOOST_TEST_REQUIRE(fault.inputs.size() == 1, report.text);
+  BOOST_TEST(fault.inputs[0].input == input, report.text);
+  BOOST_TEST(contains(report.text, "at fault: " + op + " at "), report.text);
+  BOOST_TEST(contains(report.text, "WRONG"), report.text);
+}
+
+// The report blames this operator and no other, for runs that do not agree.
+void check_inconsistent(const GradcheckReport& report, const std::string& op, const std::string& what) {
+  BOOST_TEST(!report.ok, report.text);
+  BOOST_TEST(contains(report.text, what), report.text);
+  BOOST_TEST_REQUIRE(report.faults.size() == 1, report.text);
+  BOOST_TEST(report.faults[0].op == op, report.text);
+  BOOST_TEST_REQUIRE(report.faults[0].inconsistencies.size() >= 1U, report.text);
+  BOOST_TEST(contains(report.faults[0].inconsistencies[0], what), report.text);
+}
+
+// x^3 with that derivative, between operators that are right.
+GradcheckReport check_cube(const Derivative& derivative, const GradcheckOptions& options = {},
+                           const Shape& shape = {3, 4}) {
+  const auto cube = [](double x) { return x * x * x; };
+  return gradcheck([&](Vars v) { return elementwise("cube", v[0] * v[1], cube, derivative) + v[1]; },
+                   {shape, shape}, options);
+}
+
+double right_slope(double x, std::int64_t) {
+  return 3 * x * x;
+}
+
+// f(a, b) with that derivative, between operators that are right.
+GradcheckReport check_pair(const std::string& name, const Operator& forward, const Vjp& vjp,
+                           std::initializer_list<Shape> shapes) {
+  return gradcheck(
+      [&](Vars v) {
+        const auto bind = [&](const Binding& binding) { return forward.bind(binding); };
+        const auto infer = [&](std::span<const ValueType> types) { return forward.infer(types); };
+        const Var middle =
+            custom({.name = name, .infer = infer, .bind = bind, .vjp = vjp}, {v[0] + v[0], v[1]});
+        return middle * middle;
+      },
+      shapes);
+}
+
+GradcheckReport check_product(const Vjp& vjp) {
+  return check_pair("product", MatmulOp{{}}, vjp, {{3, 3}, {3, 3}});
+}
+
+GradcheckReport check_scale(const Vjp& vjp) {
+  return check_pair("scale", ArithmeticOp{ArithmeticOp::Kind::multiply}, vjp, {{4, 3}, {3}});
+}
+
+// Batch norm, with the derivative that `grad_src` and the right ones of gamma and beta make.
+using GradSrc = std::function<Var(const VjpContext&, const Var& right)>;
+
+GradcheckReport check_batch_norm(const GradSrc& grad_src) {
+  const BatchNormOp forward{{}};
+  return gradcheck(
+      [&](Vars v) {
+        const auto infer = [&](std::span<const ValueType> types) { return forward.infer(types); };
+        const auto bind = [&](const Binding& binding) { return forward.bind(binding); };
+        const auto vjp = [&](const VjpContext& context) {
+          auto grads = forward.vjp(context);
+          grads[0] = grad_src(context, grads[0]);
+          return grads;
+        };
+        return record_custom({.name = "normalize", .infer = infer, .bind = bind, .vjp = vjp},
+                             {v[0] * v[0], v[1], v[2]})[0];
+      },
+      {{5, 3}, {3}, {3}});
+}
+
+// The gradient of src as if these statistics were constants.
+Var with_constants(const VjpContext& context, const Var& mean, const Var& variance) {
+  const std::array inputs{context.inputs[0], context.inputs[1],      context.inputs[2], mean,
+                          variance,          context.output_grads[0]};
+  const auto op = std::make_shared<BatchNormBackwardOp>(BatchNormSettings{.given_statistics = true});
+  return mean.tape().record(op, inputs, context.where)[0];
+}
+
+// dst_i = src_i src_(i+1), around: its backward kernel reads src beside the element that it writes.
+GradcheckReport check_neighbours(std::vector<std::size_t> backward_may_overwrite) {
+  const auto forward = kernel_of([](auto src, auto dst) {
+    for (std::size_t i = 0; i < src.size(); ++i) dst[i] = src[i] * src[(i + 1) % src.size()];
+  });
+  const auto backward = [](const Binding& binding) {
+    return Kernel{[x = binding.input<const double>(0), grad_dst = binding.input<const double>(1),
+                   grad_src = binding.output<double>(0), n = binding.output_type(0).shape.elements()] {
+                    for (std::int64_t i = 0; i < n; ++i) {
+                      const auto before = (i + n - 1) % n;
+                      grad_src.get()[i] =
+                          grad_dst.get()[i] * x.get()[(i + 1) % n] + grad_dst.get()[before] * x.get()[before];
+                    }
+                  },
+                  "loop"};
+  };
+  const auto vjp = [=](const VjpContext& context) {
+    return std::vector{
+        custom({.name = "neighbours_backward", .bind = backward, .may_overwrite = backward_may_overwrite},
+               {context.inputs[0], context.output_grads[0]}, context.where)};
+  };
+  return gradcheck(
+      [&](Vars v) { return custom({.name = "neighbours", .bind = forward, .vjp = vjp}, {v[0]}); }, {{6}});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(planted_faults_test)
+
+BOOST_AUTO_TEST_CASE(a_wrong_sign) {
+  const auto right = check_cube(right_slope);
+  BOOST_TEST(right.ok, right.text);
+  BOOST_TEST(right.faults.empty());
+  check_blamed(check_cube([](double x, auto) { return -3 * x * x; }), "cube", 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_factor) {
+  check_blamed(check_cube([](double x, auto) { return x * x; }), "cube", 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_slightly_wrong_factor) {
+  check_blamed(check_cube([](double x, auto) { return 3 * (1 + 1e-4) * x * x; }), "cube", 0);
+}
+
+BOOST_AUTO_TEST_CASE(one_wrong_element) {
+  const auto report = check_cube([](double x, auto i) { return (i == 7 ? 2.9 : 3) * x * x; });
+  check_blamed(report, "cube", 0);
+  BOOST_TEST(report.faults[0].inputs[0].worst.element == 7U, report.text);
+  BOOST_TEST(report.inputs[0].worst.element == 7U, report.text);
+}
+
+BOOST_AUTO_TEST_CASE(zero_where_it_should_not_be) {
+  check_blamed(check_cube([](double, auto) { return 0.0; }), "cube", 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_term_too_many) {
+  check_blamed(check_cube([](double x, auto) { return 3 * x * x + 1e-3; }), "cube", 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_transpose) {
+  const auto derivative = [](bool weights_transposed, bool src_transposed) {
+    return [=](const VjpContext& context) {
+      const auto& grad = context.output_grads[0];
+      return std::vector{matmul(grad, context.inputs[1], {.weights = weights_transposed}),
+                         matmul(context.inputs[0], grad, {.src = src_transposed})};
+    };
+  };
+  const auto right = check_product(derivative(true, true));
+  BOOST_TEST(right.ok, right.text);
+  check_blamed(check_product(derivative(false, true)), "product", 0);
+  check_blamed(check_product(derivative(true, false)), "product", 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_gradient_written_into_the_wrong_input) {
+  const auto report = check_product([](const VjpContext& context) {
+    const auto& grad = context.output_grads[0];
+    return std::vector{matmul(context.inputs[0], grad, {.src = true}),
+                       matmul(grad, context.inputs[1], {.weights = true})};
+  });
+  BOOST_TEST(!report.ok);
+  BOOST_TEST_REQUIRE(report.faults.size() == 1U, report.text);
+  BOOST_TEST(report.faults[0].op == "product", report.text);
+  BOOST_TEST(report.faults[0].inputs.size() == 2U, report.text);
+}
+
+BOOST_AUTO_TEST_CASE(a_forgotten_sum_over_broadcast_axes) {
+  const auto derivative = [](const std::function<Var(const Var&)>& grad_gamma) {
+    return [=](const VjpContext& context) {
+      const auto& grad = context.output_grads[0];
+      return std::vector{grad * context.inputs[1], grad_gamma(grad * context.inputs[0])};
+    };
+  };
+  const auto first_row = [](const Var& product) {
+    const auto infer = [](auto) { return std::vector<ValueType>{{Shape{3}, DType::f64}}; };
+    return custom({.name = "first_row", .infer = infer}, {product});
+  };
+  const auto right = check_scale(derivative([](const Var& product) { return sum_to(product, Shape{3}); }));
+  BOOST_TEST(right.ok, right.text);
+  check_blamed(check_scale(derivative(first_row)), "scale", 1);
+}
+
+BOOST_AUTO_TEST_CASE(statistics_that_are_taken_for_constants) {
+  const auto right = check_batch_norm([](const VjpContext&, const Var& grad) { return grad; });
+  BOOST_TEST(right.ok, right.text);
+  const auto report = check_batch_norm([](const VjpContext& context, const Var&) {
+    return with_constants(context, context.outputs[1], context.outputs[2]);
+  });
+  check_blamed(report, "normalize", 0);
+}
+
+BOOST_AUTO_TEST_CASE(running_statistics_instead_of_the_batch_s) {
+  const auto mean = Tensor::of<double>({3}, {0, 0, 0});
+  const auto variance = Tensor::of<double>({3}, {1, 1, 1});
+  const auto report = check_batch_norm([&](const VjpContext& context, const Var& grad) {
+    return with_constants(context, grad.tape().stored(mean), grad.tape().stored(variance));
+  });
+  check_blamed(report, "normalize", 0);
+}
+
+// Its gradient is (gamma / s) (dy - sum dy / N - xhat sum dy xhat / N); the last term comes by the variance.
+BOOST_AUTO_TEST_CASE(a_missing_term_through_the_variance) {
+  const auto without_last_term = [](const VjpContext& context, const Var&) {
+    const auto infer = [](auto types) { return std::vector{types[0]}; };
+    const auto bind = [](const Binding& binding) {
+      return Kernel{[src = binding.input<const double>(0), gamma = binding.input<const double>(1),
+                     variance = binding.input<const double>(2), grad = binding.input<const double>(3),
+                     grad_src = binding.output<double>(0)] {
+                      for (int c = 0; c < 3; ++c) {
+                        double sum = 0;
+                        for (int n = 0; n < 5; ++n) sum += grad.get()[3 * n + c];
+                        const double scale = gamma.get()[c] / std::sqrt(variance.get()[c] + 1e-5);
+                        for (int i = c; i < 15; i += 3) grad_src.get()[i] = scale * (grad.get()[i] - sum / 5);
+                      }
+                    },
+                    "loop"};
+    };
+    return custom({.name = "without_last_term", .infer = infer, .bind = bind},
+                  {context.inputs[0], context.inputs[1], context.outputs[2], context.output_grads[0]});
+  };
+  check_blamed(check_batch_norm(without_last_term), "normalize", 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_kernel_that_adds_to_what_it_finds) {
+  const auto check = [](bool assigns) {
+    const auto bind = [assigns](const Binding& binding) {
+      return Kernel{[assigns, x = binding.input<const double>(0), grad = binding.input<const double>(1),
+                     to = binding.output<double>(0)] {
+                      for (int i = 0; i < 4; ++i) {
+                        const double found = assigns ? 0.0 : to.get()[i];
+                        to.get()[i] = found + grad.get()[i] * 2 * x.get()[i];
+                      }
+                    },
+                    "loop"};
+    };
+    const auto vjp = [=](const VjpContext& context) {
+      return std::vector{custom({.name = "square_backward", .bind = bind},
+                                {context.inputs[0], context.output_grads[0]}, context.where)};
+    };
+    const auto square = kernel_of([](auto src, auto dst) {
+      for (std::size_t i = 0; i < src.size(); ++i) dst[i] = src[i] * src[i];
+    });
+    return gradcheck([&](Vars v) { return custom({.name = "square", .bind = square, .vjp = vjp}, {v[0]}); },
+                     {{4}});
+  };
+  const auto right = check(true);
+  BOOST_TEST(right.ok, right.text);
+  const auto wrong = check(false);
+  BOOST_TEST(!wrong.ok, wrong.text);
+  BOOST_TEST_REQUIRE(wrong.faults.size() == 1U, wrong.text);
+  BOOST_TEST(wrong.faults[0].op == "square", wrong.text);
+  BOOST_TEST(!wrong.faults[0].inconsistencies.empty(), wrong.text);
+}
+
+BOOST_AUTO_TEST_CASE(a_forward_kernel_that_overwrites_what_it_still_reads) {
+  const auto check = [](std::vector<std::size_t> may_overwrite) {
+    const auto reverse = kernel_of([](auto src, auto dst) {
+      for (std::size_t i = 0; i < src.size(); ++i) dst[i] = src[src.size() - 1 - i];
+    });
+    const auto vjp = [=](const VjpContext& context) {
+      return std::vector{custom({.name = "reversed", .bind = reverse}, {context.output_grads[0]})};
+    };
+    return gradcheck(
+        [&](Vars v) {
+          return custom({.name = "reversed", .bind = reverse, .vjp = vjp, .may_overwrite = may_overwrite},
+                        {v[0]});
+        },
+        {{5}});
+  };
+  const auto right = check({});
+  BOOST_TEST(right.ok, right.text);
+  check_inconsistent(check({0}), "reversed", "every value in memory of its own gave other outputs");
+}
+
+BOOST_AUTO_TEST_CASE(a_backward_kernel_that_overwrites_what_it_still_reads) {
+  const auto right = check_neighbours({});
+  BOOST_TEST(right.ok, right.text);
+  for (const std::size_t overwritten : {0, 1}) {
+    check_inconsistent(check_neighbours({overwritten}), "neighbours",
+                       "every value in memory of its own gave other gradients");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_derivative_that_changes_from_run_to_run) {
+  const auto runs = std::make_shared<int>(0);
+  const auto report = check_cube([runs](double x, std::int64_t i) {
+    if (i == 0) ++*runs;
+    return 3 * x * x * (1 + 1e-14 * *runs);
+  });
+  check_inconsistent(report, "cube", "a second run gave other gradients than the first");
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_changes_from_run_to_run) {
+  const auto runs = std::make_shared<int>(0);
+  const auto noise = [runs](Vars v) {
+    const auto bind = kernel_of([runs](auto src, auto dst) {
+      ++*runs;
+      for (std::size_t i = 0; i < src.size(); ++i) dst[i] = src[i] + 1e-14 * *runs;
+    });
+    const auto vjp = [](const VjpContext& context) { return std::vector{context.output_grads[0]}; };
+    return custom({.name = "noise", .bind = bind, .vjp = vjp}, {v[0]});
+  };
+  check_inconsistent(gradcheck(noise, {{3}}), "noise", "a second run gave other outputs than the first");
+}
+
+// The gradient of the first call on a tape, whatever the upstream gradient of the second is.
+BOOST_AUTO_TEST_CASE(a_derivative_that_is_remembered) {
+  struct Memory {
+    std::weak_ptr<const void> tape;
+    Var grad;
+  };
+  const auto memory = std::make_shared<Memory>();
+  const auto report = gradcheck(
+      [&](Vars v) {
+        const auto vjp = [memory](const VjpContext& context) {
+          const auto& grad = context.output_grads[0];
+          const auto life = grad.tape().life();
+          const bool known = !memory->tape.owner_before(life) && !life.owner_before(memory->tape);
+          if (!known) *memory = {life, grad};
+          return std::vector{memory->grad};
+        };
+        return custom({.name = "remembering", .vjp = vjp}, {v[0]});
+      },
+      {{3}});
+  check_inconsistent(report, "remembering", "two upstream gradients at once gave another gradient");
+}
+
+BOOST_AUTO_TEST_CASE(nonzero_where_it_should_be_zero) {
+  const auto check = [](double claimed) {
+    const auto scaled = [claimed](auto src, auto dst) {
+      for (std::size_t i = 0; i < src.size(); ++i) dst[i] = claimed * src[i];
+    };
+    const auto vjp = [=](const VjpContext& context) {
+      const auto& grad = context.output_grads[0];
+      return std::vector{grad, custom({.name = "scaled", .bind = kernel_of(scaled)}, {grad})};
+    };
+    return gradcheck([&](Vars v) { return custom({.name = "first", .vjp = vjp}, {v[0], v[1]}); }, {{4}, {4}});
+  };
+  const auto right = check(0.0);
+  BOOST_TEST(right.ok, right.text);
+  BOOST_TEST(right.inputs[1].independent);
+  BOOST_TEST(contains(right.text, "no step changes the function, and the gradient is exactly zero"));
+  // Also far below the absolute tolerance.
+  for (const double claimed : {1.0, 1e-12}) check_blamed(check(claimed), "first", 1);
+}
+
+// A fault of a hundredth: the tolerances of 5000 elements together are 70 of one, those of gradients above
+// 3 * 0.3^3 * 0.3 far less than that.
+BOOST_AUTO_TEST_CASE(single_elements_of_a_large_input) {
+  GradcheckOptions options{.inputs = {random_tensor({5000}), random_tensor({5000}, DType::f64, 2)}};
+  for (const auto& input : options.inputs) {
+    for (auto& x : input.data<double>()) x += x < 0 ? -0.3 : 0.3;
+  }
+  for (const std::int64_t wrong : {0, 1234, 4999}) {
+    const auto report = check_cube(
+        [wrong](double x, std::int64_t i) { return 3 * x * x * (i == wrong ? 1.01 : 1.0); }, options, {5000});
+    check_blamed(report, "cube", 0);
+    BOOST_TEST(report.inputs[0].worst.element == static_cast<std::size_t>(wrong), report.text);
+    BOOST_TEST(contains(report.text, "of 5000 elements"), report.text);
+  }
+  const auto right = check_cube(right_slope, options, {5000});
+  BOOST_TEST(right.ok, right.text);
+  BOOST_TEST(contains(right.text, "checked along 4 random directions and at 20 of 5000 elements"),
+             right.text);
+}
+
+BOOST_AUTO_TEST_CASE(two_elements_of_a_large_input_that_change_places) {
+  const auto x = random_tensor({5000});
+  x.data<double>()[2001] = -x.data<double>()[2000];
+  const auto swapped = [&](bool swap) {
+    const auto derivative = [&, swap](double value, std::int64_t i) {
+      const auto elements = x.data<double>();
+      if (swap && i == 2000) return 3 * std::pow(elements[2002], 2);
+      if (swap && i == 2002) return 3 * std::pow(elements[2000], 2);
+      return 3 * value * value;
+    };
+    const auto cube = [](double value) { return value * value * value; };
+    return gradcheck([&](Vars v) { return elementwise("cube", v[0], cube, derivative); }, {{5000}},
+                     {.inputs = {x}});
+  };
+  BOOST_TEST(swapped(false).ok);
+  check_blamed(swapped(true), "cube", 0);
+}
+
+// Right on both sides of 0, where it has to be between -1 and 1.
+BOOST_AUTO_TEST_CASE(a_value_at_a_kink_that_is_out_of_range) {
+  const auto check = [](double at_zero) {
+    const auto derivative = [=](double x, auto) { return x == 0 ? at_zero : x < 0 ? -1.0 : 1.0; };
+    return gradcheck(
+        [&](Vars v) {
+          return elementwise(
+              "absolute", v[0], [](double x) { return std::abs(x); }, derivative);
+        },
+        {{3}}, {.inputs = {Tensor::of<double>({3}, {-1, 0, 2})}});
+  };
+  for (const double right : {-1.0, 0.0, 0.3, 1.0}) BOOST_TEST(check(right).ok, check(right).text);
+  for (const double wrong : {-1.5, 1.001, 1.5}) {
+    const auto report = check(wrong);
+    check_blamed(report, "absolute", 0);
+    BOOST_TEST(report.inputs[0].worst.element == 1U, report.text);
+    BOOST_TEST(report.inputs[0].worst.kink, report.text);
+  }
+}
+
+// At zeros alone, half the derivative is as good as any.
+BOOST_AUTO_TEST_CASE(a_fault_that_kinks_would_hide) {
+  const auto check = [](double slope) {
+    const auto derivative = [=](double x, auto) { return x > 0 ? slope : 0.0; };
+    const auto relu = [](double x) { return std::max(x, 0.0); };
+    return gradcheck([&](Vars v) { return elementwise("rectify", v[0], relu, derivative); }, {{3, 4}},
+                     {.inputs = {Tensor{Shape{3, 4}, DType::f64}}});
+  };
+  const auto right = check(1.0);
+  BOOST_TEST(right.ok, right.text);
+  BOOST_TEST(right.inputs[0].kinks.size() == 12U, right.text);
+  const auto wrong = check(0.5);
+  check_blamed(wrong, "rectify", 0);
+  BOOST_TEST(contains(wrong.text, "found with the inputs moved off their kinks"), wrong.text);
+}
+
+// Each operator is right by itself; what is wrong is the function, which leaves one out of the derivative.
+BOOST_AUTO_TEST_CASE(parts_that_agree_in_a_composition_that_does_not) {
+  const auto other_way = std::make_shared<int>(0);
+  const auto report =
+      gradcheck([other_way](Vars v) { return ++*other_way % 2 == 0 ? v[0] * v[0] : v[0] + v[0]; }, {{3}});
+  BOOST_TEST(!report.ok);
+  BOOST_TEST(report.faults.empty(), report.text);
+  BOOST_TEST(contains(report.text, "it is their composition that does not"), report.text);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
