@@ -14,7 +14,7 @@ Var mse(const Var& prediction, const Var& target, const SourceLocation& where) {
     throw ShapeError{fmt::format("mse at {}: the prediction is {} but the target is {}; give both one shape",
                                  describe(where), to_string(prediction.type()), to_string(target.type()))};
   }
-  return mean(square(subtract(prediction, target, where), where), where);
+  return mean(square(subtract(prediction, target, where), where), {}, false, where);
 }
 
 }  // namespace keel

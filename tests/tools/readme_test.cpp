@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(its_program_is_the_one_that_is_built) {
 
 BOOST_AUTO_TEST_CASE(its_program_learns) {
   const TemporaryFolder folder;
-  const auto finished = run_command(std::getenv("KEEL_CLASSIFIER"), folder.path());
+  const auto finished = run_command(std::string{std::getenv("KEEL_EXAMPLES")} + "/classifier", folder.path());
   BOOST_TEST(finished.status == 0);
   const auto loss = [&](const std::string& step) {
     const auto at = finished.out.find(step);

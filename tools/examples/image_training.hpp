@@ -49,7 +49,8 @@ double accuracy(Model& model, const tools::ImageSet& set) {
   Inference predict{most_likely};
   std::int64_t correct = 0;
   for_each_batch(set, all_of(set), 1000, [&](const Tensor& images, const Tensor& labels) {
-    const auto predicted = predict(images).data<std::int32_t>();
+    const Tensor& classes = predict(images);
+    const auto predicted = classes.data<std::int32_t>();
     const auto expected = labels.data<std::int32_t>();
     correct += std::inner_product(predicted.begin(), predicted.end(), expected.begin(), std::int64_t{0},
                                   std::plus<>{}, std::equal_to<>{});

@@ -1,0 +1,75 @@
+// The programs of tools/examples, as a user runs them.
+
+#include <boost/test/unit_test.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "../support/process.hpp"
+
+namespace {
+
+using namespace keel::test;
+
+Finished run_example(const std::string& command) {
+  const TemporaryFolder folder;
+  return run_command(std::string{std::getenv("KEEL_EXAMPLES")} + "/" + command, folder.path());
+}
+
+// The test accuracy, in percent, that an example on images printed last.
+double final_accuracy(const Finished& finished) {
+  const std::string key = "test accuracy ";
+  const auto place = finished.out.rfind(key);
+  BOOST_TEST_REQUIRE(place != std::string::npos, finished.out << finished.err);
+  return std::stod(finished.out.substr(place + key.size()));
+}
+
+const char* mnist_folder() {
+  const char* folder = std::getenv("KEEL_MNIST_DIR");
+  return folder == nullptr || *folder == '\0' ? nullptr : folder;
+}
+
+boost::test_tools::assertion_result has_mnist(boost::unit_test::test_unit_id /*unused*/) {
+  boost::test_tools::assertion_result result{mnist_folder() != nullptr};
+  result.message() << "KEEL_MNIST_DIR is not set";
+  return result;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(examples_test)
+
+BOOST_AUTO_TEST_CASE(an_operator_of_one_s_own_is_checked_and_trained) {
+  const auto finished = run_example("own_operator");
+  BOOST_TEST(finished.status == 0, finished.out << finished.err);
+  BOOST_TEST(finished.out.find("input 0 (8, 5): agrees") != std::string::npos, finished.out);
+  const std::string key = "step 1000: loss ";
+  const auto place = finished.out.find(key);
+  BOOST_TEST_REQUIRE(place != std::string::npos, finished.out);
+  BOOST_TEST(std::stod(finished.out.substr(place + key.size())) < 0.02, finished.out);  // 1/9 at first
+}
+
+BOOST_AUTO_TEST_CASE(the_convolutional_network_learns_the_digits) {
+  BOOST_TEST(final_accuracy(run_example("cnn digits 1")) > 97.0);
+}
+
+BOOST_AUTO_TEST_CASE(the_recurrent_network_learns_the_digits) {
+  BOOST_TEST(final_accuracy(run_example("recurrent digits 2")) > 90.0);
+}
+
+BOOST_AUTO_TEST_CASE(the_residual_network_learns_the_digits) {
+  BOOST_TEST(final_accuracy(run_example("residual digits 2")) > 93.0);
+}
+
+BOOST_AUTO_TEST_CASE(the_convolutional_network_passes_99_percent_on_mnist_within_three_epochs,
+                     *boost::unit_test::precondition(has_mnist)) {
+  BOOST_TEST(final_accuracy(run_example("cnn " + std::string{mnist_folder()} + " 3")) > 99.0);
+}
+
+BOOST_AUTO_TEST_CASE(data_that_is_not_there_is_said) {
+  const auto finished = run_example("cnn nowhere");
+  BOOST_TEST(finished.status != 0);
+  BOOST_TEST(finished.err.find("nowhere") != std::string::npos, finished.err);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
