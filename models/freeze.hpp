@@ -7,7 +7,7 @@
 namespace keel {
 
 // Two switches, each alone: the weights of a model, or of any part of it, and the statistics of its batch
-// norms. Compiled training steps follow from their next call on.
+// norms. Training steps follow from their next call on; a CompiledFunction of one's own has to `forget`.
 
 namespace detail {
 

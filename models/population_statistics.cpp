@@ -40,7 +40,8 @@ class Moments {
   void add(std::span<const T> values, const Shape& shape) {
     const auto features = static_cast<std::size_t>(shape[1]);
     const auto pixels = static_cast<std::size_t>(shape.elements() / (shape[0] * shape[1]));
-    const double count = static_cast<double>(values.size() / features);
+    const auto per_feature = shape.elements() / shape[1];
+    const auto count = static_cast<double>(per_feature);
     const auto for_each = [&](auto&& use) {
       for (std::size_t i = 0; i < values.size(); ++i)
         use(i / pixels % features, static_cast<double>(values[i]));

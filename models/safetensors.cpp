@@ -165,7 +165,7 @@ class Safetensors::Header {
   [[nodiscard]] DType dtype(const std::string& name, const json& value) const {
     const json& text = member(name, value, "dtype");
     const auto is_it = [&](const NamedType& type) { return text.is_string() && text == type.name; };
-    const auto known = std::ranges::find_if(type_names, is_it);
+    const auto* const known = std::ranges::find_if(type_names, is_it);
     if (known != type_names.end()) return known->dtype;
     file_.fail(fmt::format("the dtype of '{}' is {}, which is none of F32, F64, I32 and U8", name,
                            text.is_string() ? text.get<std::string>() : "not a text"));

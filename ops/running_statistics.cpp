@@ -13,7 +13,7 @@ namespace keel {
 std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
   require_rank(inputs[0], 1, "running_mean");
-  for (const std::size_t i : {1, 3, 4}) require_shape(inputs[i], inputs[0].shape, "each statistic");
+  for (const std::size_t i : {1U, 3U, 4U}) require_shape(inputs[i], inputs[0].shape, "each statistic");
   require_shape(inputs[2], Shape{}, "updates");
   if (momentum_ && !(*momentum_ >= 0.0 && *momentum_ <= 1.0)) {
     throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", *momentum_)};

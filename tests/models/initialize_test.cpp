@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(initializing_again_keeps_the_memory_and_restores_the_values
 BOOST_AUTO_TEST_CASE(a_parameter_may_have_an_element_type_of_its_own) {
   std::vector<std::int32_t> keys;
   for (const auto dtype : {DType::f32, DType::f64}) {
-    for (const std::uint64_t seed : {1, 2}) {
+    for (const std::uint64_t seed : {1U, 2U}) {
       Mixed model;
       initialize(model, Rng{seed}, dtype);
       initialize(model, Rng{seed}, dtype);
