@@ -9,6 +9,7 @@
 #include "keel/graph/fusion.hpp"
 #include "keel/graph/tape.hpp"
 #include "keel/ops/batch_norm.hpp"
+#include "keel/ops/conv2d.hpp"
 #include "keel/ops/fusion_rules.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/runtime/error.hpp"
@@ -20,7 +21,8 @@ namespace {
 // that of the features that come out.
 bool has_weights(const Rewriter& rewriter, std::size_t node) {
   const auto* linear = rewriter.as<LinearOp>(node);
-  return linear != nullptr && !linear->fused_relu();
+  const auto* convolution = rewriter.as<Conv2dOp>(node);
+  return (linear != nullptr && !linear->fused_relu()) || (convolution != nullptr && !convolution->fused_relu());
 }
 
 double element(const Tensor& tensor, std::size_t i) {

@@ -7,13 +7,11 @@ struct Recurrent {
   keel::Linear input{columns, width}, hidden{width, width, {.bias = false}}, output{width, 10};
 
   keel::Var operator()(keel::Var images) {
-    // What the rows contribute does not depend on the state: one product for all of them.
-    const auto pixels = keel::reshape(images, {-1, columns});
-    const auto contributions = keel::reshape(input(pixels), {-1, rows, width});
+    const auto pixels = keel::reshape(images, {-1, rows, columns});
     keel::Var state;
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const auto contribution = keel::reshape(keel::slice(contributions, 1, row, row + 1), {-1, width});
-      state = keel::tanh(row == 0 ? contribution : contribution + hidden(state));
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const auto row = keel::reshape(keel::slice(pixels, 1, i, i + 1), {-1, columns});
+      state = keel::tanh(i == 0 ? input(row) : input(row) + hidden(state));
     }
     return output(state);
   }
