@@ -16,13 +16,14 @@ struct Pool2dOptions {
 
 /// The largest element of each window of each channel: src (N, C, H, W) to dst (N, C, OH, OW) with
 /// OH = floor((H + 2 padding - kernel) / stride) + 1, OW alike. The gradient goes to the first largest
-/// element, row by row. f32 and f64. In f32 a NaN loses against any number, as oneDNN compares; in f64 it
-/// wins, as in PyTorch. Throws ShapeError when the kernel is larger than the padded image, a stride is below
-/// 1, or a padding negative or more than half the kernel, so that every window has an element.
+/// element, row by row. f32 and f64. In f32 NaN and minus infinity count as the lowest finite number, as
+/// oneDNN compares; in f64 a NaN wins, as in PyTorch. Throws ShapeError when the kernel is larger than the
+/// padded image, a stride is below 1, or a padding negative or more than half the kernel, so that every
+/// window has an element.
 Var max_pool2d(const Var& src, const Pool2dOptions& options,
                const SourceLocation& where = SourceLocation::current());
 
-/// The mean of each window; padding counts as zeros, as in PyTorch. The rest as for `max_pool2d`.
+/// The mean of each window; padding counts as zeros, as in PyTorch. Shapes and errors as for `max_pool2d`.
 Var average_pool2d(const Var& src, const Pool2dOptions& options,
                    const SourceLocation& where = SourceLocation::current());
 

@@ -9,6 +9,7 @@
 
 #include "../support/ops_support.hpp"
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/onednn.hpp"
 #include "keel/runtime/rng.hpp"
 
 namespace {
@@ -128,20 +129,47 @@ BOOST_AUTO_TEST_CASE(a_kernel_of_one_pixel_passes_images_on_exactly) {
   }
 }
 
-// oneDNN compares by "greater than", which no NaN is; the reference lets a NaN win, as PyTorch does.
-BOOST_AUTO_TEST_CASE(nan_loses_in_f32_and_wins_in_f64) {
+// oneDNN starts from the lowest finite number and takes what is greater, which no NaN is; the reference lets
+// a NaN win, as PyTorch does.
+BOOST_AUTO_TEST_CASE(nan_and_minus_infinity_count_as_the_lowest_number_in_f32_alone) {
+  using Limits = std::numeric_limits<float>;
   for (const std::int64_t channels : {1, 16, 20}) {
-    Tensor src{Shape{1, channels, 2, 2}};
-    std::ranges::fill(src.data<float>(), 1.0F);
-    for (std::size_t i = 0; i < src.data<float>().size(); i += 4)
-      src.data<float>()[i + i / 4 % 4] = std::numeric_limits<float>::quiet_NaN();
-    const auto dst = [&](DType dtype) {
-      return test::evaluate(largest({2}), {.dtype = dtype, .differentiated = false, .inputs = {src}})
-          .outputs[0];
-    };
-    BOOST_TEST(dst(DType::f32) == std::vector<double>(static_cast<std::size_t>(channels), 1.0),
-               boost::test_tools::per_element());
-    BOOST_TEST(std::ranges::all_of(dst(DType::f64), [](double value) { return std::isnan(value); }));
+    for (const float unusual : {Limits::quiet_NaN(), -Limits::infinity()}) {
+      // One such element beside ones, in every place of the window in turn, and in the last channel all four.
+      Tensor src{Shape{1, channels, 2, 2}};
+      const auto x = src.data<float>();
+      std::ranges::fill(x, 1.0F);
+      for (std::size_t i = 0; i < x.size(); i += 4) x[i + i / 4 % 4] = unusual;
+      std::ranges::fill(x.last(4), unusual);
+      const auto dst = [&](DType dtype) {
+        return test::evaluate(largest({2}), {.dtype = dtype, .differentiated = false, .inputs = {src}})
+            .outputs[0];
+      };
+      std::vector<double> expected(static_cast<std::size_t>(channels), 1.0);
+      expected.back() = static_cast<double>(Limits::lowest());
+      BOOST_TEST(dst(DType::f32) == expected, boost::test_tools::per_element());
+      expected.back() = static_cast<double>(unusual);
+      const auto wide = dst(DType::f64);
+      BOOST_TEST((std::isnan(unusual)
+                      ? std::ranges::all_of(wide, [](double value) { return std::isnan(value); })
+                      : wide == expected));
+    }
+  }
+}
+
+// Of images with their channels last; row-major ones of few channels would get oneDNN's plain C++.
+BOOST_AUTO_TEST_CASE(it_runs_compiled_kernels) {
+  const auto instructions = onednn::instruction_set();
+  if (instructions == "sse41" || instructions == "avx") return;
+  for (const auto& of : cases) {
+    for (const auto& function : {largest(of.options), average(of.options)}) {
+      const auto result = test::evaluate(function, {.inputs = {test::random_tensor(of.src, 1)}});
+      for (std::size_t i = 0; i < result.steps.size(); ++i) {
+        if (result.steps[i].find("pool2d") == std::string::npos) continue;
+        BOOST_TEST(result.implementations[i].starts_with("jit"),
+                   to_string(of) << ", " << result.steps[i] << ": " << result.implementations[i]);
+      }
+    }
   }
 }
 
