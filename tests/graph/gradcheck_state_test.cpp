@@ -69,12 +69,13 @@ BOOST_AUTO_TEST_CASE(operators_are_checked_on_the_state_that_they_had) {
 BOOST_AUTO_TEST_CASE(running_statistics_are_left_as_they_were) {
   const auto mean = Tensor::of<double>({3}, {0.5, 0, -1});
   const auto variance = Tensor::of<double>({3}, {1, 2, 3});
+  const auto updates = Tensor::of<double>({}, {0});
   const auto report = gradcheck(
       [&](Vars v) {
         const auto result = batch_norm_training(v[0], v[1], v[2]);
         auto& tape = v[0].tape();
-        update_running_statistics(tape.stored(mean), tape.stored(variance), result.mean, result.variance, 0.1,
-                                  5);
+        update_running_statistics(tape.stored(mean), tape.stored(variance), tape.stored(updates), result.mean,
+                                  result.variance, 0.1, 5);
         return relu(result.dst);
       },
       {{5, 3}, {3}, {3}}, {.rules = fusion_rules()});
