@@ -6,6 +6,8 @@
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradcheck_function.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// Compares the gradient `grad` of input number `input` with differences of `value`: every element, or
@@ -15,3 +17,5 @@ GradcheckInput compare_with_differences(const CheckedFunction& checked, Weighted
                                         const GradcheckOptions& options);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

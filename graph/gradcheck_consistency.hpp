@@ -7,6 +7,8 @@
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradcheck_function.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// What runs of a function and its derivative gave.
@@ -27,3 +29,5 @@ GradcheckRuns run_every_way(const CheckedFunction& checked, const GradcheckOptio
                             StoredState& state);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

@@ -6,6 +6,8 @@
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradcheck_function.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// What was found for a function as a whole.
@@ -20,3 +22,5 @@ struct DerivativeCheck {
 DerivativeCheck check_derivative(const CheckedFunction& checked, const GradcheckOptions& options);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

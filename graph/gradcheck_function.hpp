@@ -11,6 +11,8 @@
 #include "keel/graph/tape.hpp"
 #include "keel/runtime/tensor.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// A function of arrays whose derivative is to be checked, and where.
@@ -81,3 +83,5 @@ class WeightedValue {
 };
 
 }  // namespace keel
+
+#pragma GCC visibility pop

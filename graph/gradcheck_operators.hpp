@@ -6,6 +6,8 @@
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradcheck_function.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// Which operators of a function have a wrong derivative.
@@ -19,3 +21,5 @@ struct OperatorChecks {
 OperatorChecks check_operators(const CheckedFunction& checked, const GradcheckOptions& options);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

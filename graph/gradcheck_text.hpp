@@ -4,6 +4,8 @@
 
 #include "keel/graph/gradcheck.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// A line on one input, "input 0 (4, 3): agrees; worst element 7: analytic ...", and a line on each kink.
@@ -13,3 +15,5 @@ std::string describe(const GradcheckInput& input, const GradcheckOptions& option
 std::string describe(const GradcheckFault& fault, const GradcheckOptions& options);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// What a step along a line changes in a function that is a sum of terms.
@@ -52,3 +54,5 @@ struct NumericDerivative {
 NumericDerivative numeric_derivative(const Line& line, double step, const DerivativeTolerance& tolerance);
 
 }  // namespace keel
+
+#pragma GCC visibility pop

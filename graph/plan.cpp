@@ -106,6 +106,7 @@ void Plan::place(const std::vector<std::size_t>& outputs, std::vector<Binding::S
                            ? value.storage
                            : Tensor{arena_, layout.offsets[id].value(), value.type});
   }
+  output_values_ = outputs;
   bound_.resize(program_.values.size());
   for (const auto& node : program_.nodes) {
     for (const auto id : node.inputs) {
@@ -113,6 +114,16 @@ void Plan::place(const std::vector<std::size_t>& outputs, std::vector<Binding::S
       unbound_.push_back(id);
     }
   }
+}
+
+std::optional<std::size_t> Plan::arena_offset(std::size_t value) const {
+  if (program_.values.at(value).kind != ValueKind::intermediate) return std::nullopt;
+  const auto* place = static_cast<const std::byte*>(slots_[value]->data());
+  const std::less_equal<> not_behind;
+  if (place == nullptr || !not_behind(arena_->data(), place) ||
+      not_behind(arena_->data() + arena_->size(), place))
+    return std::nullopt;  // unused, or a view of what lies outside
+  return static_cast<std::size_t>(place - arena_->data());
 }
 
 void Plan::bind(const Var& input, const Tensor& tensor) {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -66,6 +67,13 @@ class Plan {
   std::vector<double> profile(int runs);
   [[nodiscard]] std::size_t arena_bytes() const { return arena_->size(); }
 
+  /// What the tape's program became: fused, with reorders, without dead nodes. Values keep their numbers.
+  [[nodiscard]] const Program& program() const { return program_; }
+  /// The values that `output` gives, by number.
+  [[nodiscard]] std::span<const std::size_t> output_values() const { return output_values_; }
+  /// Where a value lies in the arena, in bytes from its start; none for values that lie elsewhere or nowhere.
+  [[nodiscard]] std::optional<std::size_t> arena_offset(std::size_t value) const;
+
  private:
   void share_views(const std::vector<std::size_t>& outputs);
   [[nodiscard]] bool needs_no_kernel(const Node& node) const;
@@ -87,6 +95,7 @@ class Plan {
   std::vector<Step> steps_;
   std::shared_ptr<Buffer> arena_;
   std::vector<Tensor> outputs_;
+  std::vector<std::size_t> output_values_;
   std::vector<Tensor> bound_;         // by value, of inputs: keeps their elements alive
   std::vector<std::size_t> unbound_;  // inputs that a kernel reads and that nothing was bound to yet
 };

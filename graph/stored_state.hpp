@@ -5,6 +5,8 @@
 #include "keel/graph/program.hpp"
 #include "keel/runtime/tensor.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// The stored values that programs write into (running statistics, the counter of a random stream), as they
@@ -32,3 +34,5 @@ class StoredState {
 };
 
 }  // namespace keel
+
+#pragma GCC visibility pop

@@ -1,20 +1,20 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstddef>
 #include <span>
 #include <type_traits>
 #include <utility>
 
 #include "keel/graph/var.hpp"
-#include "keel/runtime/error.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel::detail {
 
 /// The most Vars that a model or a loss may take.
 inline constexpr std::size_t most_vars = 8;
+
+[[noreturn]] void refuse_inputs(std::size_t given, std::size_t taken);
+[[noreturn]] void refuse_targets(std::size_t given);
 
 template <std::size_t>
 using VarAt = Var;
@@ -46,9 +46,10 @@ auto call(Function& function, std::span<const Var> vars, std::index_sequence<Ind
     return function(first..., vars[Index]..., SourceLocation::current());
 }
 
-/// The predictions of a model, of whatever type.
+/// The predictions of a model, of whatever type. Throws Error where there are too few inputs.
 template <class Model>
 auto call_model(Model& model, std::span<const Var> inputs) {
+  if (inputs.size() < inputs_of<Model>()) refuse_inputs(inputs.size(), inputs_of<Model>());
   return call(model, inputs, std::make_index_sequence<inputs_of<Model>()>{});
 }
 

@@ -2,6 +2,7 @@
 
 // All of keel's public interface.
 
+#include "keel/graph/dot.hpp"
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradients.hpp"
 #include "keel/graph/plan.hpp"

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <array>
 #include <concepts>
 
@@ -64,12 +62,7 @@ class TrainingStep {
       if (!parameter->frozen()) trained.push_back(tape.stored(parameter->value(), path));
     }
     constexpr auto taken = detail::inputs_of<Model>();
-    if (inputs.size() < taken) {
-      throw Error{
-          fmt::format("a step was given {} arrays, but its model alone takes {}", inputs.size(), taken)};
-    }
-    const Var value =
-        detail::call_loss(loss, detail::call_model(model, inputs.first(taken)), inputs.subspan(taken));
+    const Var value = detail::call_loss(loss, detail::call_model(model, inputs), inputs.subspan(taken));
     const bool all_frozen = any_frozen && trained.empty();
     if (!all_frozen) optimizer.update(trained, gradients(value, trained));
     return {value};

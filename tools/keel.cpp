@@ -11,6 +11,7 @@
 #include "keel/tools/bench/bench.hpp"
 #include "keel/tools/compare.hpp"
 #include "keel/tools/data_command.hpp"
+#include "keel/tools/graph_command.hpp"
 #include "keel/tools/image_set.hpp"
 #include "keel/tools/results.hpp"
 
@@ -59,6 +60,9 @@ ExitStatus run(CLI::App& app, int argc, char** argv) {
 
   BenchOptions bench_options;
   add_bench_command(app, bench_options, status);
+
+  GraphOptions graph_options;
+  add_graph_command(app, graph_options, status);
 
   require_known_commands(app, std::span{arguments}.subspan(1), "keel");
   app.parse(argc, argv);

@@ -1,0 +1,24 @@
+#include "keel/models/call.hpp"
+
+#include <fmt/format.h>
+
+#include "keel/runtime/error.hpp"
+
+namespace keel::detail {
+
+void refuse_inputs(std::size_t given, std::size_t taken) {
+  throw Error{
+      fmt::format("a step was given {} arrays, but its model alone takes {}: give the model's inputs first, "
+                  "then the loss's targets",
+                  given, taken)};
+}
+
+void refuse_targets(std::size_t given) {
+  throw Error{
+      fmt::format("the loss can't be called with the predictions and {} targets: give a step the model's "
+                  "inputs first, then the "
+                  "loss's targets",
+                  given)};
+}
+
+}  // namespace keel::detail
