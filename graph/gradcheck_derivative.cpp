@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "keel/graph/gradcheck_comparison.hpp"
 #include "keel/graph/gradcheck_consistency.hpp"
@@ -40,26 +39,26 @@ CheckedFunction moved(const CheckedFunction& checked, const GradcheckOptions& op
 
 // At a kink any value between two is right, so that a fault could hide where there are many. Beside them the
 // differences must be met; what is still a kink there is the function's nature, and may be a tenth at most.
-std::optional<std::string> compare_beside_kinks(const CheckedFunction& checked,
-                                                const GradcheckOptions& options, StoredState& state,
-                                                std::vector<GradcheckInput>& found) {
+void check_beside_kinks(const CheckedFunction& checked, const GradcheckOptions& options, StoredState& state,
+                        DerivativeCheck& found) {
   const auto beside = moved(checked, options);
-  const auto runs = run_every_way(beside, options, state);
+  auto runs = run_every_way(beside, options, state);
+  if (found.inconsistencies.empty()) found.inconsistencies = std::move(runs.inconsistencies);
   const auto there = compare_all(beside, runs.first, options, state);
   std::size_t checks = 0;
   std::size_t kinks = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) {
+  for (std::size_t i = 0; i < there.size(); ++i) {
     checks += there[i].elements + there[i].directions;
     kinks += there[i].kinks.size();
-    if (there[i].worst.excess <= found[i].worst.excess) continue;
-    found[i].worst = there[i].worst;
-    found[i].ok = there[i].ok;
-    found[i].beside_kinks = true;
+    if (there[i].worst.excess <= found.inputs[i].worst.excess) continue;
+    found.inputs[i].worst = there[i].worst;
+    found.inputs[i].ok = there[i].ok;
+    found.inputs[i].beside_kinks = true;
   }
-  if (kinks <= 1 || 10 * kinks <= checks) return std::nullopt;
-  return fmt::format(
+  if (kinks <= 1 || 10 * kinks <= checks) return;
+  found.inconsistencies.push_back(fmt::format(
       "kinks at {} of {} places, even with the inputs moved by {:g}, could hide a wrong derivative", kinks,
-      checks, 20.0 * options.step);
+      checks, 20.0 * options.step));
 }
 
 }  // namespace
@@ -75,10 +74,7 @@ DerivativeCheck check_derivative(const CheckedFunction& checked, const Gradcheck
                          .inconsistencies = std::move(runs.inconsistencies)};
   const bool has_kinks =
       std::ranges::any_of(result.inputs, [](const auto& input) { return !input.kinks.empty(); });
-  if (has_kinks) {
-    auto too_many = compare_beside_kinks(checked, options, state, result.inputs);
-    if (too_many) result.inconsistencies.push_back(std::move(*too_many));
-  }
+  if (has_kinks) check_beside_kinks(checked, options, state, result);
   return result;
 }
 

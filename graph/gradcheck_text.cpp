@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <ranges>
+#include <algorithm>
+#include <span>
 
 #include "keel/runtime/error.hpp"
 
@@ -39,10 +40,15 @@ std::string remarks(const GradcheckInput& input) {
   return text;
 }
 
+std::string line(const GradcheckInput& input, const GradcheckOptions& options) {
+  return fmt::format("input {} {}: {}; {}{}\n", input.input, to_string(input.shape),
+                     input.ok ? "agrees" : "WRONG", comparison(input.worst, options), remarks(input));
+}
+
 std::string kinks(const GradcheckInput& input) {
   constexpr std::size_t shown = 3;
   std::string text;
-  for (const auto& kink : input.kinks | std::views::take(shown)) {
+  for (const auto& kink : std::span{input.kinks}.first(std::min(shown, input.kinks.size()))) {
     text += fmt::format("  kink {}{}: from the left {:.9g}, from the right {:.9g}, analytic {:.9g}\n",
                         kink.element == GradcheckElement::direction ? "" : "at ", place(kink), kink.left,
                         kink.right, kink.analytic);
@@ -54,15 +60,13 @@ std::string kinks(const GradcheckInput& input) {
 }  // namespace
 
 std::string describe(const GradcheckInput& input, const GradcheckOptions& options) {
-  return fmt::format("input {} {}: {}; {}{}\n{}", input.input, to_string(input.shape),
-                     input.ok ? "agrees" : "WRONG", comparison(input.worst, options), remarks(input),
-                     kinks(input));
+  return line(input, options) + kinks(input);
 }
 
 std::string describe(const GradcheckFault& fault, const GradcheckOptions& options) {
   auto text = fmt::format("at fault: {} at {}\n", fault.op, describe(fault.where));
-  for (const auto& inconsistency : fault.inconsistencies) text += fmt::format("  {}\n", inconsistency);
-  for (const auto& input : fault.inputs) text += fmt::format("  {}", describe(input, options));
+  for (const auto& input : fault.inputs) text += "  " + line(input, options);
+  for (const auto& inconsistency : fault.inconsistencies) text += "  " + inconsistency + "\n";
   return text;
 }
 

@@ -10,9 +10,12 @@ namespace keel {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double ratio = 4.0;      // of one step to the next smaller one
-constexpr double largest = 256.0;  // step of the ladder, in those asked for
-constexpr int rungs_of_a_ladder = 13;
+
+// Of one step to the next: the root of 10. A function that moves by stairs, as rounding makes it, has slopes
+// of k stairs a step, which at several steps could agree by chance if the ratio were a fraction.
+constexpr double ratio = 3.1622776601683795;
+constexpr int rungs_above = 6;  // the step asked for
+constexpr int rungs_below = 10;
 // The share of the tolerance that the differences may be off by.
 constexpr double share = 1.0 / 8.0;
 
@@ -62,7 +65,7 @@ void take_better(Estimate& best, const Estimate& other) {
 // Where the function is smooth, the gap between the one-sided slopes is O(h), so that r gap(h/r) - gap(h)
 // vanishes. A kink of height J at distance d to one side leaves J max(0, 1 - d/h) in the gap, of which that
 // expression leaves J (r - 1) at d = 0; and half of it in the central slope, where at d = 0 it would not
-// show. One of the two is at least J/7 wherever the kink is within the smaller step, for r = 2 and 4.
+// show. One of the two is at least J/5 wherever the kink is within the smaller step.
 double kink_between(const Rung& rung, const Rung& smaller) {
   const double shrinking = rung.step / smaller.step;
   return std::abs(shrinking * smaller.gap() - rung.gap()) / (shrinking - 1.0);
@@ -171,9 +174,8 @@ bool is_settled(const Estimate& estimate, const DerivativeTolerance& tolerance) 
 // By all steps of the ladder.
 NumericDerivative climb_down(const Line& line, double step, const DerivativeTolerance& tolerance) {
   std::vector<Rung> ladder;
-  for (int i = 0; i < rungs_of_a_ladder; ++i) {
-    ladder.push_back(rung_at(line, step * largest * std::pow(ratio, -i)));
-  }
+  for (int i = rungs_above; i >= -rungs_below; --i)
+    ladder.push_back(rung_at(line, step * std::pow(ratio, i)));
   const auto central = two_sided_of_ladder(ladder, step);
   if (is_settled(central, tolerance)) return smooth(central.value, central.step);
   const auto left = one_sided_of_ladder(ladder, step, &Rung::left);
@@ -182,8 +184,8 @@ NumericDerivative climb_down(const Line& line, double step, const DerivativeTole
   const double gap = std::abs(right.value - left.value);
   const double error = left.error + right.error;
   if (gap + error <= 2.0 * share * tolerance.of(mean)) return smooth(mean, left.step);
-  // What could be an error of the differences is no kink.
-  if (gap > 8.0 * error) return kink_of(ladder, left, right);
+  // Both sides must be known far better than the gap between them: slopes of noise differ too.
+  if (gap > 100.0 * error) return kink_of(ladder, left, right);
   const double guess = std::isnan(central.value) ? NumericDerivative::unknown : central.value;
   return {.value = guess, .step = central.step};
 }
@@ -196,11 +198,12 @@ double DerivativeTolerance::of(double derivative) const {
 
 NumericDerivative numeric_derivative(const Line& line, double step, const DerivativeTolerance& tolerance) {
   const Rung rung = rung_at(line, step);
-  const Rung smaller = rung_at(line, 0.5 * step);
+  const Rung smaller = rung_at(line, step / ratio);
   const auto quick = two_sided(rung, smaller);
   if (!is_settled(quick, tolerance)) return climb_down(line, step, tolerance);
   auto result = smooth(quick.value, quick.step);
-  result.constant = rung.flat() && smaller.flat() && rung_at(line, largest * step).flat();
+  result.constant =
+      rung.flat() && smaller.flat() && rung_at(line, step * std::pow(ratio, rungs_above)).flat();
   return result;
 }
 

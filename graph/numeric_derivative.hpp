@@ -45,8 +45,8 @@ struct NumericDerivative {
   double high = unknown;
 };
 
-/// Measures a derivative by differences at `step` and, where those do not settle it, at steps from 1024 times
-/// down to 1/65536 of that.
+/// Measures a derivative by differences at `step` and, where those do not settle it, at steps from a
+/// thousand times that down to a hundred-thousandth.
 ///
 /// A step is trusted because differences at neighbouring steps agree with it, to an eighth of the tolerance,
 /// never because its value is the expected one: an unlucky step makes no right derivative wrong, and a lucky

@@ -6,7 +6,7 @@
 #include <limits>
 #include <memory>
 
-#include "../support/graph_support.hpp"
+#include "../support/gradcheck_support.hpp"
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/relu.hpp"
@@ -23,37 +23,12 @@ using keel::Shape;
 using keel::Tensor;
 using keel::Var;
 using keel::VjpContext;
+using keel::testing::contains;
 using keel::testing::custom;
+using keel::testing::Derivative;
+using keel::testing::elementwise;
 using keel::testing::text_of;
 using Vars = std::span<const Var>;
-
-/// The derivative of a function at x; the element's number is there for faults in one element alone.
-using Derivative = std::function<double(double x, std::int64_t element)>;
-
-// dst = function(src), element by element, with whatever derivative it is said to have.
-Var elementwise(const Var& src, const std::function<double(double)>& function, const Derivative& derivative) {
-  const auto forward = [function](const Binding& binding) {
-    return Kernel{[function, from = binding.input<const double>(0), to = binding.output<double>(0),
-                   count = binding.output_type(0).shape.elements()] {
-                    for (std::int64_t i = 0; i < count; ++i) to.get()[i] = function(from.get()[i]);
-                  },
-                  "reference"};
-  };
-  const auto backward = [derivative](const Binding& binding) {
-    return Kernel{[derivative, x = binding.input<const double>(0), grad_dst = binding.input<const double>(1),
-                   grad_src = binding.output<double>(0), count = binding.output_type(0).shape.elements()] {
-                    for (std::int64_t i = 0; i < count; ++i) {
-                      grad_src.get()[i] = grad_dst.get()[i] * derivative(x.get()[i], i);
-                    }
-                  },
-                  "reference"};
-  };
-  const auto vjp = [backward](const VjpContext& context) {
-    return std::vector{custom({.name = "backward", .bind = backward},
-                              {context.inputs[0], context.output_grads[0]}, context.where)};
-  };
-  return custom({.name = "elementwise", .bind = forward, .vjp = vjp}, {src});
-}
 
 double cube(double x) {
   return x * x * x;
@@ -61,11 +36,7 @@ double cube(double x) {
 
 // A check of x^3, which is claimed to have that derivative, on ten elements.
 GradcheckReport check_cube(const Derivative& derivative) {
-  return gradcheck([&](Vars v) { return elementwise(v[0], cube, derivative); }, {{2, 5}});
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
+  return gradcheck([&](Vars v) { return elementwise("elementwise", v[0], cube, derivative); }, {{2, 5}});
 }
 
 // What is left of src when its mean is taken away, with whatever derivative `vjp` gives.
@@ -191,10 +162,10 @@ BOOST_AUTO_TEST_CASE(a_nan_in_the_gradient_is_caught_and_named_wherever_it_is) {
 BOOST_AUTO_TEST_CASE(a_nan_in_the_difference_is_caught_wherever_it_is) {
   const auto root = [](Vars v) {
     return elementwise(
-        v[0], [](double x) { return std::sqrt(x); },
+        "root", v[0], [](double x) { return std::sqrt(x); },
         [](double x, auto) { return x == 0 ? 1.0 : 0.5 / std::sqrt(x); });
   };
-  for (const std::size_t wrong : {0, 1, 2}) {
+  for (const std::size_t wrong : {0U, 1U, 2U}) {
     const auto x = Tensor::of<double>({3}, {1, 2, 3});
     x.data<double>()[wrong] = 0;
     const auto report = gradcheck(root, {{3}}, {.inputs = {x}});
@@ -205,9 +176,9 @@ BOOST_AUTO_TEST_CASE(a_nan_in_the_difference_is_caught_wherever_it_is) {
 
 // sum(upstream * x^3) at x = 2: the report gives 8 u as the claim and 12 u as the truth.
 BOOST_AUTO_TEST_CASE(the_report_gives_both_values_and_the_tolerances) {
-  const auto report =
-      gradcheck([](Vars v) { return elementwise(v[0], cube, [](double x, auto) { return 2 * x * x; }); },
-                {{1}}, {.inputs = {Tensor::of<double>({1}, {2})}});
+  const auto report = gradcheck(
+      [](Vars v) { return elementwise("elementwise", v[0], cube, [](double x, auto) { return 2 * x * x; }); },
+      {{1}}, {.inputs = {Tensor::of<double>({1}, {2})}});
   double analytic = 0;
   double numeric = 0;
   const auto scanned =
@@ -222,15 +193,19 @@ BOOST_AUTO_TEST_CASE(the_report_gives_both_values_and_the_tolerances) {
 BOOST_AUTO_TEST_CASE(the_tolerance_decides) {
   const auto check = [](double tolerance) {
     return gradcheck(
-        [](Vars v) { return elementwise(v[0], cube, [](double x, auto) { return 3.03 * x * x; }); }, {{5}},
-        {.relative_tolerance = tolerance});
+        [](Vars v) {
+          return elementwise("elementwise", v[0], cube, [](double x, auto) { return 3.03 * x * x; });
+        },
+        {{5}}, {.relative_tolerance = tolerance});
   };
   BOOST_TEST(check(0.02).ok);
   BOOST_TEST(!check(0.005).ok);
 }
 
 BOOST_AUTO_TEST_CASE(frozen_inputs_and_labels_are_not_differentiated) {
-  const auto wrong = [](Vars v) { return elementwise(v[0], cube, [](double, auto) { return 0.0; }) * v[1]; };
+  const auto wrong = [](Vars v) {
+    return elementwise("elementwise", v[0], cube, [](double, auto) { return 0.0; }) * v[1];
+  };
   BOOST_TEST(!gradcheck(wrong, {{3}, {3}}).ok);
   const auto report = gradcheck(wrong, {{3}, {3}}, {.frozen = {0}});
   BOOST_TEST(report.ok, report.text);

@@ -2,7 +2,10 @@
 
 // What the tests of gradcheck share: operators whose derivative is made up.
 
+#include <boost/test/unit_test.hpp>
+
 #include "graph_support.hpp"
+#include "keel/graph/gradcheck.hpp"
 
 namespace keel::testing {
 
@@ -34,6 +37,29 @@ inline Var elementwise(const std::string& name, const Var& src, const std::funct
                               {context.inputs[0], context.output_grads[0]}, context.where)};
   };
   return custom({.name = name, .bind = forward, .vjp = vjp}, {src}, where);
+}
+
+/// The report blames this operator and no other, for this one of its inputs and no other.
+inline void check_blamed(const GradcheckReport& report, const std::string& op, std::size_t input) {
+  BOOST_TEST(!report.ok, report.text);
+  BOOST_TEST_REQUIRE(report.faults.size() == 1, report.text);
+  const auto& fault = report.faults[0];
+  BOOST_TEST(fault.op == op, report.text);
+  BOOST_TEST_REQUIRE(fault.inputs.size() == 1, report.text);
+  BOOST_TEST(fault.inputs[0].input == input, report.text);
+  BOOST_TEST(contains(report.text, "at fault: " + op + " at "), report.text);
+  BOOST_TEST(contains(report.text, "WRONG"), report.text);
+}
+
+/// The report blames this operator and no other, for runs that do not agree.
+inline void check_inconsistent(const GradcheckReport& report, const std::string& op,
+                               const std::string& what) {
+  BOOST_TEST(!report.ok, report.text);
+  BOOST_TEST(contains(report.text, what), report.text);
+  BOOST_TEST_REQUIRE(report.faults.size() == 1, report.text);
+  BOOST_TEST(report.faults[0].op == op, report.text);
+  BOOST_TEST_REQUIRE(report.faults[0].inconsistencies.size() >= 1U, report.text);
+  BOOST_TEST(contains(report.faults[0].inconsistencies[0], what), report.text);
 }
 
 }  // namespace keel::testing
