@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "../support/graph_support.hpp"
+#include "keel/graph/accumulate.hpp"
 #include "keel/graph/layout.hpp"
 #include "keel/keel.hpp"
+#include "keel/runtime/buffer.hpp"
 
 namespace {
 
@@ -210,14 +212,30 @@ BOOST_AUTO_TEST_CASE(gradients_of_reshaped_parameters_train_as_those_of_plain_on
 
 BOOST_AUTO_TEST_CASE(gradients_that_are_views_lie_side_by_side) {
   Tape tape;
-  const std::array parameters{tape.stored(Tensor{Shape{32}}), tape.stored(Tensor{Shape{4, 4}})};
-  const Var x = tape.stored(random_tensor({2, 8}, DType::f32));
-  const Var hidden = linear(x, reshape(parameters[0], {4, 8}));
-  const auto grads = gradients(mean(linear(hidden, reshape(parameters[1], {4, 4}))), parameters);
+  const std::vector parameters{tape.stored(Tensor{Shape{9}}), tape.stored(Tensor{Shape{21}}),
+                               tape.stored(Tensor{Shape{24}})};
+  const auto matrix = [&](std::size_t i, std::int64_t outputs) {
+    return reshape(parameters[i], {outputs, -1});
+  };
+  const Var first = linear(tape.stored(random_tensor({2, 8}, DType::f32)), matrix(2, 3));
+  const Var loss = mean(linear(linear(first, matrix(0, 3)), matrix(1, 7)));
+  const auto grads = gradients(loss, parameters);
   Sgd sgd{{.learning_rate = 0.1}};
   sgd.update(parameters, grads);
   const auto layout = lay_out(tape.program(), {}, 0, true);
-  BOOST_TEST(*layout.offsets[grads[1].id()] == *layout.offsets[grads[0].id()] + 32 * sizeof(float));
+  const auto offset = [&](std::size_t i) { return *layout.offsets[grads[i].id()]; };
+  BOOST_TEST(offset(1) == offset(0) + aligned(9 * sizeof(float)));
+  BOOST_TEST(offset(2) == offset(1) + aligned(21 * sizeof(float)));
+}
+
+// A sum is written over its first term, and only then is the last one read.
+BOOST_AUTO_TEST_CASE(a_value_and_its_view_are_one_input_that_is_read_twice) {
+  Tape tape;
+  const Var x = tape.stored(Tensor::of<double>({2}, {1, 2}));
+  const Var square = x * x;
+  const Var view = flatten(reshape(square, {2, 1}), 0);
+  Plan plan{tape, std::array{accumulate(std::array{square, x, view})}};
+  BOOST_TEST(run(plan, 1)[0] == (Values{3, 10}), per_element());
 }
 
 // Whatever is shared, overwritten or copied, the results are those of a plan in which every value has its own
