@@ -32,9 +32,9 @@ Var record(Mlp& model, Sgd& sgd, Tape& tape, const MlpOptions& network, std::int
     const Var value = tape.stored(parameter->value(), path);
     if (parameter->kind() == Parameter::Kind::trained) trained.push_back(value);
   }
-  const Var logits = model(tape.input(Shape{batch_size, network.inputs}, DType::f32, "images"));
+  Var logits = model(tape.input(Shape{batch_size, network.inputs}, DType::f32, "images"));
   if (tape.mode() == Mode::inference) return logits;
-  const Var loss = cross_entropy(logits, tape.input(Shape{batch_size}, DType::s32, "labels"));
+  Var loss = cross_entropy(logits, tape.input(Shape{batch_size}, DType::s32, "labels"));
   sgd.update(trained, gradients(loss, trained));
   return loss;
 }

@@ -56,7 +56,8 @@ Finished run_outside(const std::string& command) {
   fs::copy(source_root() / "tests/tools/outside", folder.path());
   const auto& [folder_of_all, libraries, headers] = installation();
   return run_command(
-      fmt::format("export PKG_CONFIG_PATH='{0}/pkgconfig' CMAKE_PREFIX_PATH='{1}' LD_LIBRARY_PATH='{0}'; {2}",
+      fmt::format("export PKG_CONFIG_PATH='{0}/pkgconfig' CMAKE_PREFIX_PATH='{1}' LD_LIBRARY_PATH='{0}' "
+                  "CXXFLAGS=\"$KEEL_CXXFLAGS\"; {2}",
                   libraries.string(), headers.parent_path().string(), command),
       folder.path());
 }
