@@ -49,9 +49,10 @@ class OperatorWalk {
       for (const auto id : node.outputs) depends_[id] = 1;
     }
     for (const auto& output : to) matters_[output.id()] = 1;
-    for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-      if (!any(matters_, node->outputs)) continue;
-      for (const auto id : node->inputs) matters_[id] = 1;
+    for (std::size_t left = nodes.size(); left > 0; --left) {
+      const auto& node = nodes[left - 1];
+      if (!any(matters_, node.outputs)) continue;
+      for (const auto id : node.inputs) matters_[id] = 1;
     }
   }
 

@@ -62,10 +62,7 @@ Var call_loss(const Loss& loss, const Predictions& predictions, std::span<const 
   if constexpr (Count < most_vars) {
     return call_loss<Loss, Predictions, Count + 1>(loss, predictions, targets);
   } else {
-    throw Error{
-        fmt::format("the loss can't be called with the predictions and {} targets: a step takes the "
-                    "model's inputs first, then the loss's targets",
-                    targets.size())};
+    refuse_targets(targets.size());
   }
 }
 

@@ -22,7 +22,8 @@ namespace {
 bool has_weights(const Rewriter& rewriter, std::size_t node) {
   const auto* linear = rewriter.as<LinearOp>(node);
   const auto* convolution = rewriter.as<Conv2dOp>(node);
-  return (linear != nullptr && !linear->fused_relu()) || (convolution != nullptr && !convolution->fused_relu());
+  return (linear != nullptr && !linear->fused_relu()) ||
+         (convolution != nullptr && !convolution->fused_relu());
 }
 
 double element(const Tensor& tensor, std::size_t i) {

@@ -9,7 +9,8 @@ struct Size2d {
   std::int64_t height;
   std::int64_t width;
 
-  constexpr Size2d(std::int64_t both) : height(both), width(both) {}
+  // Implicit, so that stride = 2 can be written.
+  constexpr Size2d(std::int64_t both) : height(both), width(both) {}  // NOLINT(google-explicit-constructor)
   constexpr Size2d(std::int64_t rows, std::int64_t columns) : height(rows), width(columns) {}
   bool operator==(const Size2d&) const = default;
 };
