@@ -1,5 +1,7 @@
 #include "keel/ops/conv2d.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -41,9 +43,7 @@ struct Case {
 };
 
 std::string to_string(const Case& of) {
-  const auto text = [](const Size2d& size) {
-    return " " + std::to_string(size.height) + "x" + std::to_string(size.width);
-  };
+  const auto text = [](const Size2d& size) { return fmt::format(" {}x{}", size.height, size.width); };
   return keel::to_string(of.src) + " to " + std::to_string(of.outputs) + ", kernel" + text(of.kernel) +
          ", stride" + text(of.options.stride) + ", padding" + text(of.options.padding);
 }

@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(the_convolutional_network_learns_the_digits) {
 }
 
 BOOST_AUTO_TEST_CASE(the_recurrent_network_learns_the_digits) {
-  BOOST_TEST(final_accuracy(run_example("recurrent digits 2")) > 90.0);
+  BOOST_TEST(final_accuracy(run_example("recurrent digits 3")) > 90.0);
 }
 
 BOOST_AUTO_TEST_CASE(the_residual_network_learns_the_digits) {

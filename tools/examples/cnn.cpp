@@ -1,7 +1,7 @@
 // A convolutional network with batch norm. On MNIST it gets over 99 % of the test images right within three
 // epochs:
 //   cnn [DATA [EPOCHS]]      DATA as for keel compare --data, the built-in digits by default
-#include "image_training.hpp"
+#include "keel/tools/examples/image_training.hpp"
 
 struct Cnn {
   keel::Conv2d conv1{1, 16, 3, {.padding = 1, .bias = false}},

@@ -1,9 +1,9 @@
 // A small recurrent network that reads an image row by row, from top to bottom:
 //   recurrent [DATA [EPOCHS]]      DATA as for keel compare --data, the built-in digits by default
-#include "image_training.hpp"
+#include "keel/tools/examples/image_training.hpp"
 
 struct Recurrent {
-  static constexpr std::int64_t rows = 28, columns = 28, width = 64;
+  static constexpr std::int64_t rows = 28, columns = 28, width = 128;
   keel::Linear input{columns, width}, hidden{width, width, {.bias = false}}, output{width, 10};
 
   keel::Var operator()(keel::Var images) {

@@ -1,6 +1,6 @@
 // A residual network whose blocks share their weights: the same two layers, applied four times.
 //   residual [DATA [EPOCHS]]      DATA as for keel compare --data, the built-in digits by default
-#include "image_training.hpp"
+#include "keel/tools/examples/image_training.hpp"
 
 struct Residual {
   static constexpr std::int64_t width = 64;
