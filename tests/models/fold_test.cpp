@@ -87,6 +87,22 @@ BOOST_AUTO_TEST_CASE(the_logits_are_the_same_within_1e_5) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(behind_a_convolution_the_logits_are_the_same_within_1e_5) {
+  for (const bool bias : {false, true}) {
+    for (const auto& [dtype, bound] : {std::pair{DType::f32, 1e-5}, {DType::f64, 1e-13}}) {
+      const auto images = [](const Var& src) { return reshape(src, {-1, 1, 2, 3}); };
+      const auto flat = [](const Var& src) { return flatten(src); };
+      Sequential model{images,       Conv2d{1, 8, 2, {.padding = 1, .bias = bias}}, BatchNorm{8}, relu, flat,
+                       Linear{96, 3}};
+      train(model, dtype);
+      BOOST_TEST(difference(model, dtype, 7) < bound);
+      const auto folded = fold_batch_norm(model, {Shape{7, 6}, dtype});
+      for (const auto& step : folded.plan().steps())
+        BOOST_TEST(step.node.op->name().find("batch_norm") == std::string::npos);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_left_are_the_layers) {
   Mlp model = network();
   train(model, DType::f32);

@@ -114,6 +114,43 @@ BOOST_AUTO_TEST_CASE(of_deeper_layers_they_are_the_moments_of_what_reaches_them_
   }
 }
 
+// Over samples and pixels, whichever way the plan lays the channels out in memory.
+BOOST_AUTO_TEST_CASE(of_images_they_are_the_moments_of_each_channel_over_samples_and_pixels) {
+  Sequential model{Conv2d{2, 8, 3}, BatchNorm{8}, relu, Conv2d{8, 3, 2}, BatchNorm{3}};
+  initialize(model, Rng{1}, DType::f32);
+  const Tensor all = random_tensor({12, 2, 6, 5}, 3, 2.0, 0.5);
+  std::vector<Tensor> batches;
+  for (const std::size_t begin : {0, 5, 10}) {
+    const std::int64_t count = begin < 10 ? 5 : 2;
+    const auto part = all.data<float>().subspan(begin * 60, static_cast<std::size_t>(count) * 60);
+    batches.push_back(Tensor::of<float>({count, 2, 6, 5}, std::span<const float>{part}));
+  }
+  population_statistics(model, batches);
+
+  Tape tape{Mode::inference};
+  const Var src = tape.input(all.type());
+  model(src);
+  std::vector<Var> reaching;
+  for (const auto& node : tape.program().nodes) {
+    if (node.op->name() != "batch_norm") continue;
+    const Var channels_last = transpose(tape.var(node.inputs[0]), {0, 2, 3, 1});
+    reaching.push_back(reshape(channels_last, {-1, channels_last.shape()[3]}));
+  }
+  Plan plan{tape, reaching};
+  plan.bind(src, all);
+  plan.run();
+  const auto found = values_of(model);
+  BOOST_REQUIRE(reaching.size() == 2);
+  for (const std::size_t i : {0, 1}) {
+    const std::string layer = i == 0 ? "1" : "4";
+    const auto& mean = found.at(layer + ".running_mean");
+    const auto [expected_mean, expected_variance] = moments(values(plan.output(i)), mean.size());
+    const double bound = 10 * test::summation_error(32);
+    BOOST_TEST(test::within(mean, expected_mean, bound));
+    BOOST_TEST(test::within(found.at(layer + ".running_variance"), expected_variance, bound));
+  }
+}
+
 // In f32 what differs is how the products before a layer are rounded, which depends on the batch's size.
 BOOST_AUTO_TEST_CASE(one_batch_holding_the_whole_set_gives_the_same_numbers) {
   for (const auto dtype : {DType::f64, DType::f32}) {
