@@ -39,8 +39,12 @@ std::vector<Var> Moments::record(std::span<const Var> parameters) {
   for (std::size_t i = 0; i < owners.size(); ++i) tensors_.emplace(owners[i], added[i]);
 
   std::vector<Var> recorded;
-  for (const auto& parameter : parameters)
-    recorded.push_back(parameter.tape().stored(tensors_.at(memory_of(parameter)), std::string{name_}));
+  for (const auto& parameter : parameters) {
+    auto& tape = parameter.tape();
+    const auto& of = tape.program().values[parameter.id()].name;
+    recorded.push_back(tape.stored(tensors_.at(memory_of(parameter)),
+                                   of.empty() ? std::string{name_} : fmt::format("{} of {}", name_, of)));
+  }
   return recorded;
 }
 

@@ -124,7 +124,7 @@ Kernel reorder_kernel(const onednn::Desc& from, Slot& src, const onednn::Desc& t
 // scratch memory as the primitive wants them.
 Kernel with_reordered_weights(onednn::ConvolutionCall convolution, const Shape& weights, Slot& given,
                               const Binding& binding) {
-  auto& [call, wanted] = convolution;
+  auto [call, wanted] = std::move(convolution);
   const auto row_major_weights = onednn::dense(weights);
   if (wanted == row_major_weights) {
     call.argument(DNNL_ARG_WEIGHTS, wanted, given);
@@ -140,7 +140,7 @@ Kernel with_reordered_weights(onednn::ConvolutionCall convolution, const Shape& 
 // The kernel of a convolution that leaves its weights' gradient in `result`, row-major.
 Kernel with_reordered_gradient(onednn::ConvolutionCall convolution, const Shape& weights, Slot& result,
                                const Binding& binding) {
-  auto& [call, left] = convolution;
+  auto [call, left] = std::move(convolution);
   const auto row_major_weights = onednn::dense(weights);
   if (left == row_major_weights) {
     call.argument(DNNL_ARG_DIFF_WEIGHTS, left, result);

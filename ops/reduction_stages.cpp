@@ -30,12 +30,13 @@ std::vector<ReductionStage> reduction_stages(const Shape& src, const Shape& kept
   std::int64_t outer = src.elements();
   std::int64_t inner = 1;
   const auto groups = groups_of(src, kept);
-  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
-    outer /= group->length;
-    if (group->reduced) {
-      stages.push_back({outer, group->length, inner});
+  for (std::size_t left = groups.size(); left > 0; --left) {
+    const auto& group = groups[left - 1];
+    outer /= group.length;
+    if (group.reduced) {
+      stages.push_back({outer, group.length, inner});
     } else {
-      inner *= group->length;
+      inner *= group.length;
     }
   }
   if (stages.empty()) stages.push_back({1, 1, inner});

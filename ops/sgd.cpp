@@ -35,9 +35,9 @@ template <class T>
 Kernel sweep(const SgdUpdateOp& op, const Binding& binding) {
   std::vector<StretchSlots<T, 3>> parameters;
   for (std::size_t i = 0; i < op.accumulated().size(); ++i) {
-    const auto& shape = binding.input_type(op.parameter_input(i)).shape;
+    const auto& shape = binding.input_type(SgdUpdateOp::parameter_input(i)).shape;
     auto& slots = parameters.emplace_back();
-    slots.slots[0] = binding.input<T>(op.parameter_input(i));
+    slots.slots[0] = binding.input<T>(SgdUpdateOp::parameter_input(i));
     slots.slots[1] = binding.input<T>(op.velocity_input(i));
     if (const auto grad = op.grad_input(i)) slots.slots[2] = binding.input<T>(*grad);
     slots.count = shape.elements();

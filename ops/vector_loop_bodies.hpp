@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -161,10 +160,10 @@ template <class T>
     float largest = row[0];
     std::int64_t j = 0;
     if (columns >= lanes) {
-      std::array<float, lanes> partial;
-      std::copy_n(row, lanes, partial.data());
+      float partial[lanes];
+      std::copy_n(row, lanes, partial);
       for (j = lanes; j + lanes <= columns; j += lanes) {
-        for (std::int64_t k = 0; k < lanes; ++k) partial.data()[k] = larger(row[j + k], partial.data()[k]);
+        for (std::int64_t k = 0; k < lanes; ++k) partial[k] = larger(row[j + k], partial[k]);
       }
       for (const float value : partial) largest = larger(value, largest);
     }
