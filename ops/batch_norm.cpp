@@ -114,8 +114,8 @@ Kernel reference_forward(const BatchNormSettings& settings, const Binding& bindi
 // (d variance / dx_i = 2 (x_i - mean) / N). With dxhat = gamma dy:
 //
 //   d variance = sum dxhat (x - mean) * (-1/2) s^-3 = -(gamma / 2 s^2) dgamma
-//   d mean     = -(1/s) sum dxhat = -(gamma / s) dbeta        (what comes by the variance: sum (x - mean) =
-//   0) dx_i       = dxhat_i / s + 2 (x_i - mean) / N d variance + d mean / N
+//   d mean     = -(1/s) sum dxhat = -(gamma / s) dbeta, as what comes by the variance, sum (x - mean), is 0
+//   dx_i       = dxhat_i / s + 2 (x_i - mean) / N d variance + d mean / N
 //              = (gamma / s) (dy_i - dbeta / N - xhat_i dgamma / N).
 //
 // With given statistics only the first term is left: dx = (gamma / s) dy.
