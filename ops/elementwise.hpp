@@ -28,7 +28,7 @@ Var sigmoid(const Var& src, const SourceLocation& where = SourceLocation::curren
 Var tanh(const Var& src, const SourceLocation& where = SourceLocation::current());
 /// src times the normal distribution's cumulative function of it, (1 + erf(src / sqrt 2)) / 2 (Hendrycks and
 /// Gimpel 2016): the exact form, PyTorch's default. NaN at -infinity, as there, and its gradient at either
-/// infinity.
+/// infinity; in f32 oneDNN 3 gives NaN at infinity too.
 Var gelu(const Var& src, const SourceLocation& where = SourceLocation::current());
 
 /// `negate`.

@@ -165,7 +165,7 @@ Kernel LayerNormBackwardOp::bind(const Binding& binding) const {
   auto call = onednn::layer_norm_backward(rows, features, static_cast<float>(epsilon_));
   call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
   call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
-  if (onednn::layer_norm_backward_takes_shift()) call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
+  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
   call.argument(DNNL_ARG_MEAN, statistics, binding.input_slot(3));
   call.argument(DNNL_ARG_VARIANCE, statistics, binding.input_slot(4));
   call.argument(DNNL_ARG_DIFF_DST, data, binding.input_slot(5));

@@ -163,53 +163,6 @@ Call inner_product(const Desc& src, const Desc& weights, const std::optional<Des
 
 namespace {
 
-dnnl::normalization_flags flags_of(const BatchNormOptions& options) {
-  // Scale and shift as separate arguments: the only form that both interfaces know.
-  auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
-  if (options.use_given_statistics) flags = flags | dnnl::normalization_flags::use_global_stats;
-  if (options.fuse_relu) flags = flags | dnnl::normalization_flags::fuse_norm_relu;
-  return flags;
-}
-
-dnnl::batch_normalization_forward::primitive_desc forward_desc(const Desc& data,
-                                                               const BatchNormOptions& options) {
-  const auto kind = options.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-#if DNNL_VERSION_MAJOR >= 3
-  return {engine(), kind, data, data, options.epsilon, flags_of(options), attributes()};
-#else
-  return {{kind, data, options.epsilon, flags_of(options)}, attributes(), engine()};
-#endif
-}
-
-}  // namespace
-
-Call batch_norm_forward(const Desc& data, const BatchNormOptions& options) {
-  return Call{forward_desc(data, options)};
-}
-
-Call batch_norm_backward(const Desc& data, const BatchNormOptions& options) {
-  using Backward = dnnl::batch_normalization_backward;
-  const auto forward = forward_desc(data, options);
-  const auto kind = dnnl::prop_kind::backward;
-#if DNNL_VERSION_MAJOR >= 3
-  return Call{Backward::primitive_desc{engine(), kind, data, data, data, options.epsilon, flags_of(options),
-                                       forward, attributes()}};
-#else
-  return Call{Backward::primitive_desc{
-      {kind, data, data, options.epsilon, flags_of(options)}, attributes(), engine(), forward}};
-#endif
-}
-
-bool batch_norm_backward_takes_shift() {
-  return DNNL_VERSION_MAJOR < 3;
-}
-
-Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options) {
-  return forward_desc(data, options).workspace_desc();
-}
-
-namespace {
-
 dnnl::eltwise_forward::primitive_desc eltwise_desc(const Eltwise& function, const Desc& data) {
   const auto kind = dnnl::prop_kind::forward_training;  // as backward's hint
   const auto& [algorithm, alpha, beta] = function;
@@ -261,88 +214,21 @@ Call concatenate(const Desc& dst, int axis, const std::vector<Desc>& srcs) {
 #endif
 }
 
+Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst) {
 #if DNNL_VERSION_MAJOR >= 3
-
-namespace {
-
-dnnl::softmax_forward::primitive_desc softmax_desc(dnnl::algorithm algorithm, const Desc& data, int axis) {
-  return {engine(), dnnl::prop_kind::forward_training, algorithm, data, data, axis, attributes()};
-}
-
-Call softmax_backward(dnnl::algorithm algorithm, const Desc& data, int axis) {
-  return Call{dnnl::softmax_backward::primitive_desc{engine(), algorithm, data, data, data, axis,
-                                                     softmax_desc(algorithm, data, axis), attributes()}};
-}
-
-}  // namespace
-
-Call softmax_forward(const Desc& data, int axis) {
-  return Call{softmax_desc(dnnl::algorithm::softmax_accurate, data, axis)};
-}
-
-Call softmax_backward(const Desc& data, int axis) {
-  return softmax_backward(dnnl::algorithm::softmax_accurate, data, axis);
-}
-
-Call log_softmax_forward(const Desc& data, int axis) {
-  return Call{softmax_desc(dnnl::algorithm::softmax_log, data, axis)};
-}
-
-Call log_softmax_backward(const Desc& data, int axis) {
-  return softmax_backward(dnnl::algorithm::softmax_log, data, axis);
-}
-
-Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst) {
   return Call{dnnl::binary::primitive_desc{engine(), algorithm, src0, src1, dst, attributes()}};
-}
-
-Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst) {
-  return Call{dnnl::reduction::primitive_desc{engine(), algorithm, src, dst, 0.0F, 0.0F, attributes()}};
-}
-
 #else
-
-namespace {
-
-// Softmax and log-softmax are two primitives of one interface.
-template <class Forward>
-typename Forward::primitive_desc softmax_desc(const Desc& data, int axis) {
-  return {{dnnl::prop_kind::forward_training, data, axis}, attributes(), engine()};
-}
-
-template <class Forward, class Backward>
-Call softmax_backward(const Desc& data, int axis) {
-  return Call{typename Backward::primitive_desc{
-      {data, data, axis}, attributes(), engine(), softmax_desc<Forward>(data, axis)}};
-}
-
-}  // namespace
-
-Call softmax_forward(const Desc& data, int axis) {
-  return Call{softmax_desc<dnnl::softmax_forward>(data, axis)};
-}
-
-Call softmax_backward(const Desc& data, int axis) {
-  return softmax_backward<dnnl::softmax_forward, dnnl::softmax_backward>(data, axis);
-}
-
-Call log_softmax_forward(const Desc& data, int axis) {
-  return Call{softmax_desc<dnnl::logsoftmax_forward>(data, axis)};
-}
-
-Call log_softmax_backward(const Desc& data, int axis) {
-  return softmax_backward<dnnl::logsoftmax_forward, dnnl::logsoftmax_backward>(data, axis);
-}
-
-Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst) {
   return Call{dnnl::binary::primitive_desc{{algorithm, src0, src1, dst}, attributes(), engine()}};
+#endif
 }
 
 Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst) {
+#if DNNL_VERSION_MAJOR >= 3
+  return Call{dnnl::reduction::primitive_desc{engine(), algorithm, src, dst, 0.0F, 0.0F, attributes()}};
+#else
   return Call{dnnl::reduction::primitive_desc{{algorithm, src, dst, 0.0F, 0.0F}, attributes(), engine()}};
-}
-
 #endif
+}
 
 std::string version() {
   const dnnl_version_t* version = dnnl_version();

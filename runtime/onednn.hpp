@@ -136,9 +136,8 @@ Call eltwise_backward(const Eltwise& function, const Desc& data);
 
 /// Layer normalization of `rows` rows of `features` values each; the statistics are one value a row.
 Call layer_norm_forward(std::int64_t rows, std::int64_t features, float epsilon);
+/// Unlike batch normalization's it insists on the shift in 3.x too, which it has no use for.
 Call layer_norm_backward(std::int64_t rows, std::int64_t features, float epsilon);
-/// Whether the backward primitive takes the shift: as for batch normalization.
-bool layer_norm_backward_takes_shift();
 
 Call relu_forward(const Desc& data);
 /// grad_src = grad_dst where dst > 0, else 0.

@@ -38,8 +38,4 @@ Call layer_norm_backward(std::int64_t rows, std::int64_t features, float epsilon
 #endif
 }
 
-bool layer_norm_backward_takes_shift() {
-  return DNNL_VERSION_MAJOR < 3;
-}
-
 }  // namespace keel::onednn
