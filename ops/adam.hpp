@@ -37,8 +37,8 @@ struct AdamArrays {
 ///
 /// Parameters, means, variances (all stored) and gradients correspond one to one; the learning rate and the
 /// number of steps done are stored f64 scalars, the one read, the other counted up at every run. Parameters
-/// that lie side by side in memory are updated in one sweep. When a plan runs and a gradient is not finite,
-/// or its square is not, throws NonFiniteError; the parameters are then lost.
+/// that lie side by side in memory are updated in one sweep. When a plan runs and a gradient, its square
+/// or a parameter is not finite, throws NonFiniteError; the parameters are then lost.
 void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& step,
                  const AdamSettings& settings, const SourceLocation& where = SourceLocation::current());
 

@@ -9,7 +9,8 @@ namespace keel {
 void require_finite_update(bool finite) {
   if (finite) return;
   throw NonFiniteError{
-      "a gradient is not finite: the input was not, or the training diverged; the parameters are lost"};
+      "a gradient or a parameter is not finite: the input was not, or the training diverged; the parameters "
+      "are lost"};
 }
 
 std::vector<std::size_t> input_range(std::size_t begin, std::size_t end) {

@@ -32,7 +32,8 @@ struct SgdSettings {
 ///
 /// parameters, velocities (both stored) and grads correspond one to one; the learning rate is a stored f64
 /// scalar, read at every run. Parameters that lie side by side in memory are updated in one sweep. When a
-/// plan runs and a gradient is not finite, throws NonFiniteError; the parameters are then lost.
+/// plan runs and a gradient or a parameter is not finite, throws NonFiniteError; the parameters are then
+/// lost.
 void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities, std::span<const Var> grads,
                 const Var& learning_rate, const SgdSettings& settings,
                 const SourceLocation& where = SourceLocation::current());

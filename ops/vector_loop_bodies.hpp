@@ -25,6 +25,9 @@ template <class T>
   return (std::bit_cast<Bits>(value) & exponent) != exponent;
 }
 
+// The updates look at the parameter that comes out, not at the velocity: whatever is not finite shows in it,
+// also a parameter that was lost before and whose gradient is 0, since a ReLU took its NaN for negative.
+
 template <class T>
 [[gnu::always_inline]] inline bool momentum_sweep_body(T* __restrict parameter, T* __restrict velocity,
                                                        const T* __restrict grad, std::int64_t count,
@@ -33,7 +36,7 @@ template <class T>
   for (std::int64_t i = 0; i < count; ++i) {
     velocity[i] = momentum * velocity[i] + grad[i];
     parameter[i] -= learning_rate * velocity[i];
-    found |= is_finite(velocity[i]) ? 0U : 1U;
+    found |= is_finite(parameter[i]) ? 0U : 1U;
   }
   return found == 0;
 }
@@ -44,7 +47,7 @@ template <class T>
   unsigned found = 0;
   for (std::int64_t i = 0; i < count; ++i) {
     parameter[i] -= learning_rate * velocity[i];
-    found |= is_finite(velocity[i]) ? 0U : 1U;
+    found |= is_finite(parameter[i]) ? 0U : 1U;
   }
   return found == 0;
 }
@@ -57,7 +60,7 @@ template <class T>
   for (std::int64_t i = 0; i < count; ++i) {
     velocity[i] += weight_decay * parameter[i];
     parameter[i] -= learning_rate * velocity[i];
-    found |= is_finite(velocity[i]) ? 0U : 1U;
+    found |= is_finite(parameter[i]) ? 0U : 1U;
   }
   return found == 0;
 }
@@ -71,7 +74,7 @@ template <bool nesterov, class T>
     const T decayed = grad[i] + step.weight_decay * parameter[i];
     velocity[i] = step.momentum * velocity[i] + decayed;
     parameter[i] -= step.learning_rate * (nesterov ? decayed + step.momentum * velocity[i] : velocity[i]);
-    found |= is_finite(velocity[i]) ? 0U : 1U;
+    found |= is_finite(parameter[i]) ? 0U : 1U;
   }
   return found == 0;
 }
@@ -84,7 +87,8 @@ template <class T>
                        : sgd_sweep_of<false>(parameter, velocity, grad, count, step);
 }
 
-// A gradient that is not finite makes the variance so, which therefore tells of the mean as well.
+// A gradient that is not finite makes the variance so, which therefore tells of the mean as well; one whose
+// square overflows leaves the parameter as it is.
 template <class T>
 [[gnu::always_inline]] inline bool adam_sweep_body(T* __restrict parameter, T* __restrict mean,
                                                    T* __restrict variance, const T* __restrict grad,
@@ -95,7 +99,7 @@ template <class T>
     variance[i] = step.beta2 * variance[i] + step.square_weight * (grad[i] * grad[i]);
     const T denominator = std::sqrt(variance[i]) * step.root_scale + step.epsilon;
     parameter[i] = step.shrinkage * parameter[i] - step.rate * (mean[i] / denominator);
-    found |= is_finite(variance[i]) ? 0U : 1U;
+    found |= (is_finite(variance[i]) ? 0U : 1U) | (is_finite(parameter[i]) ? 0U : 1U);
   }
   return found == 0;
 }

@@ -11,14 +11,14 @@ namespace keel::loops {
 // (vector_loops_generic.cpp). Each element is computed by the same operations everywhere, so the results do
 // not depend on the vectors' width.
 
-/// velocity = momentum * velocity + grad, parameter -= learning_rate * velocity; whether every velocity is
-/// finite.
+/// velocity = momentum * velocity + grad, parameter -= learning_rate * velocity; whether every parameter is
+/// then finite.
 bool momentum_sweep(float* parameter, float* velocity, const float* grad, std::int64_t count,
                     float learning_rate, float momentum);
 bool momentum_sweep(double* parameter, double* velocity, const double* grad, std::int64_t count,
                     double learning_rate, double momentum);
 
-/// parameter -= learning_rate * velocity; whether every velocity is finite.
+/// parameter -= learning_rate * velocity; whether every parameter is then finite.
 bool velocity_sweep(float* parameter, const float* velocity, std::int64_t count, float learning_rate);
 bool velocity_sweep(double* parameter, const double* velocity, std::int64_t count, double learning_rate);
 
@@ -38,7 +38,7 @@ struct SgdStep {
 };
 
 /// g = grad + weight_decay * parameter, velocity = momentum * velocity + g, parameter -= learning_rate *
-/// velocity, or by Nesterov learning_rate * (g + momentum * velocity); whether every velocity is finite.
+/// velocity, or by Nesterov learning_rate * (g + momentum * velocity); whether every parameter is then finite.
 bool sgd_sweep(float* parameter, float* velocity, const float* grad, std::int64_t count, SgdStep<float> step);
 bool sgd_sweep(double* parameter, double* velocity, const double* grad, std::int64_t count,
                SgdStep<double> step);
@@ -58,7 +58,7 @@ struct AdamStep {
 
 /// mean = beta1 * mean + grad_weight * grad, variance = beta2 * variance + square_weight * grad^2,
 /// parameter = shrinkage * parameter - rate * mean / (sqrt(variance) * root_scale + epsilon); whether every
-/// variance is finite.
+/// variance and parameter is then finite.
 bool adam_sweep(float* parameter, float* mean, float* variance, const float* grad, std::int64_t count,
                 AdamStep<float> step);
 bool adam_sweep(double* parameter, double* mean, double* variance, const double* grad, std::int64_t count,
