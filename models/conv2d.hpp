@@ -13,6 +13,8 @@ struct Conv2dLayerOptions {
   Size2d stride = 1;
   Size2d padding = 0;
   bool bias = true;  ///< false where batch norm comes next: its mean takes any bias away again
+  InitializerRule weights = initializers::fan_in();      ///< by what rule the weights start
+  InitializerRule bias_values = initializers::fan_in();  ///< and the bias
 };
 
 /// A convolution with weights and bias of its own: images (N, in_channels, H, W) to

@@ -4,7 +4,10 @@
 
 #include <array>
 #include <cmath>
+#include <locale>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "keel/runtime/error.hpp"
 
@@ -69,6 +72,32 @@ struct Named {
   InitializerRule (*rule)();
 };
 
+// The numbers of "NAME(a, b)", where that is what `text` says.
+std::vector<double> numbers_of(std::string_view text, std::string_view name) {
+  if (!text.starts_with(name) || !text.ends_with(')') || text.substr(name.size()).find('(') != 0) return {};
+  std::istringstream inside{std::string{text.substr(name.size() + 1, text.size() - name.size() - 2)}};
+  inside.imbue(std::locale::classic());
+  std::vector<double> numbers;
+  for (std::string part; std::getline(inside, part, ',');) {
+    std::istringstream stream{part};
+    stream.imbue(std::locale::classic());
+    double number = 0.0;
+    if (!(stream >> number) || !(stream >> std::ws).eof()) return {};
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+// The rule that `text` names with numbers of its own; none if it does not.
+InitializerRule with_numbers(std::string_view text) {
+  if (const auto numbers = numbers_of(text, "normal"); numbers.size() == 2)
+    return normal(numbers[0], numbers[1]);
+  if (const auto numbers = numbers_of(text, "uniform"); numbers.size() == 2)
+    return uniform(numbers[0], numbers[1]);
+  if (const auto numbers = numbers_of(text, "constant"); numbers.size() == 1) return constant(numbers[0]);
+  return nullptr;
+}
+
 constexpr std::array named_rules{
     Named{"fan_in", fan_in},
     Named{"kaiming_normal", kaiming_normal},
@@ -112,12 +141,16 @@ InitializerRule constant(double value) {
 }
 
 InitializerRule by_name(std::string_view name) {
+  if (const auto rule = with_numbers(name)) return rule;
   std::string names;
   for (const auto& [known, rule] : named_rules) {
     if (known == name) return rule();
     names += fmt::format("{}{}", names.empty() ? "" : ", ", known);
   }
-  throw Error{fmt::format("there is no initializer '{}'; there are {}", name, names)};
+  throw Error{
+      fmt::format("there is no initializer '{}'; there are {}, normal(mean, deviation), "
+                  "uniform(low, high) and constant(value)",
+                  name, names)};
 }
 
 }  // namespace initializers

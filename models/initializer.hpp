@@ -63,8 +63,8 @@ InitializerRule normal(double mean, double deviation);
 InitializerRule uniform(double low, double high);
 InitializerRule constant(double value);
 
-/// "fan_in", "kaiming_normal", "kaiming_uniform", "xavier_normal" or "xavier_uniform". Throws Error, listing
-/// these, for any other name.
+/// "fan_in", "kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform" or, with numbers of their
+/// own, "normal(0, 0.01)", "uniform(-1, 1)", "constant(0)". Throws Error, listing these, for anything else.
 InitializerRule by_name(std::string_view name);
 
 }  // namespace initializers

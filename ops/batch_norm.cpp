@@ -162,6 +162,7 @@ Formats formats_like_src(std::span<const ValueType> inputs, std::span<const Memo
 
 std::vector<ValueType> BatchNormOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
+  require_epsilon(settings_.epsilon);
   require_samples(inputs[0]);
   require_features(inputs, 1, std::array{"gamma", "beta"});
   if (settings_.given_statistics) {

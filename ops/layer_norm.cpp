@@ -119,6 +119,7 @@ Kernel reference_backward(double epsilon, const Binding& binding) {
 
 std::vector<ValueType> LayerNormOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
+  require_epsilon(epsilon_);
   require_inputs(inputs[0], inputs[1], inputs[2]);
   const auto statistic = statistic_of(inputs[0]);
   return {inputs[0], statistic, statistic};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -27,6 +29,11 @@ void require_rank(const ValueType& type, std::size_t rank, std::string_view role
 void require_shape(const ValueType& type, const Shape& shape, std::string_view role) {
   if (type.shape == shape) return;
   throw ShapeError{fmt::format("{} must be {}, not {}", role, to_string(shape), to_string(type.shape))};
+}
+
+void require_epsilon(double epsilon) {
+  if (epsilon >= 0.0 && std::isfinite(epsilon)) return;
+  throw ShapeError{fmt::format("epsilon must be 0 or a positive number, not {}", epsilon)};
 }
 
 void require_dtype(const ValueType& type, DType dtype, std::string_view role) {

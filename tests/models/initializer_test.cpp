@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../support/ops_support.hpp"
+#include "keel/models/conv2d.hpp"
 #include "keel/models/initialize.hpp"
 #include "keel/models/linear.hpp"
 #include "keel/runtime/error.hpp"
@@ -83,6 +84,36 @@ BOOST_AUTO_TEST_CASE(rules_with_numbers_of_their_own) {
   const Started uniform{initializers::uniform(2.0, 3.0)};
   BOOST_TEST((std::ranges::min(uniform.weights) >= 2.0 && std::ranges::max(uniform.weights) < 3.0));
   BOOST_TEST((std::ranges::min(uniform.weights) < 2.01 && std::ranges::max(uniform.weights) > 2.99));
+}
+
+BOOST_AUTO_TEST_CASE(rules_with_numbers_have_names_too) {
+  for (const auto& [name, rule] : {std::pair{"normal(5, 0.5)", initializers::normal(5.0, 0.5)},
+                                   std::pair{"uniform(-1e-3,2)", initializers::uniform(-1e-3, 2.0)},
+                                   std::pair{"constant( 0.25 )", initializers::constant(0.25)}}) {
+    BOOST_TEST((Started{initializers::by_name(name)}.weights == Started{rule}.weights), name);
+  }
+  for (const auto* name : {"normal", "normal()", "normal(1)", "normal(1, 2, 3)", "normal(1, x)",
+                           "constant(1) ", "constant(1", "constant(0x)", "uniform(1 2)", ""}) {
+    BOOST_TEST(throws_with<Error>([&] { (void)initializers::by_name(name); },
+                                  {"no initializer", "normal(mean, deviation)"}),
+               name);
+  }
+  BOOST_TEST(throws_with<Error>(
+      [] { (void)Linear(2, 2, {.weights = initializers::by_name("normal(0, -1)")}); }, {"not 0 and -1"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_convolution_starts_by_the_rule_that_it_is_given) {
+  Conv2d layer{
+      3, 64, {5, 4}, {.weights = initializers::kaiming_normal(), .bias_values = initializers::constant(2)}};
+  initialize(layer, Rng{3}, DType::f64);
+  const auto all = parameters(layer);
+  const auto weights = all[0].parameter->value().data<double>();
+  check_moments({weights.begin(), weights.end()}, 2.0 / (3 * 5 * 4), 3.0, "conv2d");
+  BOOST_TEST((std::ranges::count(all[1].parameter->value().data<double>(), 2.0)) == 64);
+  Conv2d glorot{3, 64, {5, 4}, {.weights = initializers::xavier_uniform()}};
+  initialize(glorot, Rng{3}, DType::f64);
+  const auto even = parameters(glorot)[0].parameter->value().data<double>();
+  check_moments({even.begin(), even.end()}, 2.0 / ((3 + 64) * 5 * 4), 1.8, "conv2d");
 }
 
 BOOST_AUTO_TEST_CASE(the_default_is_pytorch_s_bit_for_bit) {

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(of_images_they_are_the_moments_of_each_channel_over_samples
   initialize(model, Rng{1}, DType::f32);
   const Tensor all = random_tensor({12, 2, 6, 5}, 3, 2.0, 0.5);
   std::vector<Tensor> batches;
-  for (const std::size_t begin : {0, 5, 10}) {
+  for (const std::size_t begin : {0U, 5U, 10U}) {
     const std::int64_t count = begin < 10 ? 5 : 2;
     const auto part = all.data<float>().subspan(begin * 60, static_cast<std::size_t>(count) * 60);
     batches.push_back(Tensor::of<float>({count, 2, 6, 5}, std::span<const float>{part}));
@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(of_images_they_are_the_moments_of_each_channel_over_samples
   plan.run();
   const auto found = values_of(model);
   BOOST_REQUIRE(reaching.size() == 2);
-  for (const std::size_t i : {0, 1}) {
+  for (const std::size_t i : {0U, 1U}) {
     const std::string layer = i == 0 ? "1" : "4";
     const auto& mean = found.at(layer + ".running_mean");
     const auto [expected_mean, expected_variance] = moments(values(plan.output(i)), mean.size());

@@ -187,8 +187,7 @@ Tensor labels_below(int classes, std::int64_t count) {
   return labels;
 }
 
-// Trains on one batch until it is known, after one on a batch of another size, and holds replayed steps to
-// recorded ones: the same losses, bit for bit.
+// Trains on one batch until it is known, twice over: the same losses, bit for bit.
 template <class Model, class Loss>
 void train(const Loss& loss, double final_share, const auto&... batch) {
   std::vector<std::vector<double>> losses(2);

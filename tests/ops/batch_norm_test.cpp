@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -111,6 +112,12 @@ BOOST_AUTO_TEST_CASE(shapes_and_types_that_do_not_fit_are_named) {
   const auto call = [&] { batch_norm_training(src, three, four); };
   BOOST_TEST(throws_with<ShapeError>(call, {"batch_norm(", "gamma must be (4), not (3)", line}));
   BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_training(src, four, three); }, {"beta must be (4)"}));
+  for (const double epsilon : {-1e-5, std::numeric_limits<double>::infinity()}) {
+    BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_training(src, four, four, epsilon); },
+                                       {"epsilon must be 0 or a positive number"}));
+    BOOST_TEST(throws_with<ShapeError>([&] { batch_norm_inference(src, four, four, four, four, epsilon); },
+                                       {"epsilon must be 0 or a positive number"}));
+  }
   BOOST_TEST(
       throws_with<ShapeError>([&] { batch_norm_training(sequence, four, four); },
                               {"src must have 2 axes (N, C) or 4 (N, C, H, W), not 3 as in (2, 4, 3)"}));

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "../support/ops_support.hpp"
+#include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradients.hpp"
+#include "keel/ops/arithmetic.hpp"
 #include "keel/ops/vector_loop_bodies.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -231,6 +233,18 @@ BOOST_AUTO_TEST_CASE(one_stream_applied_twice_draws_two_masks_and_has_a_gradient
     BOOST_TEST(values(plan.output(1))[i] == 4.0 * first[i] * second[i]);
     BOOST_TEST(values(plan.output(2))[i] == 4.0 * first[i] * second[i]);
   }
+}
+
+// The mask is part of the program: gradcheck puts the stream back before each of its runs.
+BOOST_AUTO_TEST_CASE(its_derivative_agrees_with_central_differences) {
+  const Tensor stream = stream_of({5, 6, 0, 0});
+  const auto report = gradcheck(
+      [&](auto v) {
+        return dropout(v[0], 0.3, v[0].tape().stored(stream)) *
+               dropout(v[0], 0.5, v[0].tape().stored(stream));
+      },
+      {{9, 7}});
+  BOOST_TEST(report.ok, report.text);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_finite_is_not_hidden) {

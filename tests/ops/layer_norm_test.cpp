@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -214,6 +215,9 @@ BOOST_AUTO_TEST_CASE(shapes_and_types_that_do_not_fit_are_named_with_the_caller_
   const auto call = [&] { layer_norm(src, five, four); };
   BOOST_TEST(throws_with<ShapeError>(call, {"layer_norm(", "gamma must be (4), not (5)", line}));
   BOOST_TEST(throws_with<ShapeError>([&] { layer_norm(src, four, five); }, {"beta must be (4), not (5)"}));
+  for (const double epsilon : {-1e-5, std::numeric_limits<double>::quiet_NaN()})
+    BOOST_TEST(
+        throws_with<ShapeError>([&] { layer_norm(src, four, four, epsilon); }, {"epsilon must be 0 or"}));
   BOOST_TEST(throws_with<ShapeError>([&] { layer_norm(four, four, four); },
                                      {"src must have 2 axes or more, the last one of features, not be (4)"}));
   BOOST_TEST(throws_with<ShapeError>([&] { layer_norm(src, tape.input(Shape{4}, DType::f64), four); },

@@ -49,7 +49,8 @@ BOOST_AUTO_TEST_CASE(draws_made_of_bits_never_change) {
     BOOST_TEST(uniform.uniform() == expected);
   }
   Rng below_ten{1};
-  for (const std::uint64_t expected : {7, 0, 1, 8, 6, 6, 9, 6, 7, 1, 8, 7}) {
+  for (const std::uint64_t expected :
+       std::initializer_list<std::uint64_t>{7, 0, 1, 8, 6, 6, 9, 6, 7, 1, 8, 7}) {
     BOOST_TEST(below_ten.below(10) == expected);
   }
   std::array<int, 8> order{0, 1, 2, 3, 4, 5, 6, 7};
@@ -89,7 +90,7 @@ BOOST_AUTO_TEST_CASE(streams_differ_by_seed_purpose_index_and_path) {
     firsts.insert(rng.bits());
     ++streams;
   };
-  for (const std::uint64_t seed : {0, 1, 2}) {
+  for (const std::uint64_t seed : {0U, 1U, 2U}) {
     const Rng rng{seed};
     insert(rng);
     for (const auto* purpose : {"", "a", "b", "ab", "ba", "a.b"}) {
