@@ -11,6 +11,7 @@
 
 #include "keel/graph/plan.hpp"
 #include "keel/graph/tape.hpp"
+#include "keel/models/statistics_guard.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/fusion_rules.hpp"
 #include "keel/runtime/error.hpp"
@@ -184,33 +185,11 @@ class Pass {
   Moments moments_;
 };
 
-// Puts the statistics back at the end of the scope, unless they are to be kept.
-class Rollback {
- public:
-  explicit Rollback(std::span<const NamedParameter> parameters) {
-    for (const auto& [path, parameter] : parameters) {
-      if (parameter->kind() == Parameter::Kind::statistic)
-        before_.emplace_back(parameter->value(), parameter->value().clone());
-    }
-  }
-  ~Rollback() {
-    for (const auto& [value, copy] : before_)
-      if (value.defined()) std::copy_n(copy.bytes(), copy.type().bytes(), value.bytes());
-  }
-  Rollback(const Rollback&) = delete;
-  Rollback& operator=(const Rollback&) = delete;
-
-  void keep() { before_.clear(); }
-
- private:
-  std::vector<std::pair<Tensor, Tensor>> before_;
-};
-
 }  // namespace
 
 void population_statistics(const std::function<Var(const Var&)>& model,
                            std::span<const NamedParameter> parameters, const BatchSource& batches) {
-  Rollback rollback{parameters};
+  StatisticsGuard before{parameters};
   std::size_t layers = 1;
   std::int64_t samples = 0;
   for (std::size_t layer = 0; layer < layers; ++layer) {
@@ -226,7 +205,7 @@ void population_statistics(const std::function<Var(const Var&)>& model,
     layers = pass.layers();
     pass.write();
   }
-  rollback.keep();
+  before.keep();
 }
 
 }  // namespace keel
