@@ -36,6 +36,12 @@ Split split(std::int64_t count, std::int64_t limit, const Rng& rng) {
   return result;
 }
 
+std::vector<std::int32_t> all_of(const ImageSet& set) {
+  std::vector<std::int32_t> indices(static_cast<std::size_t>(set.size()));
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
 BatchGatherer::BatchGatherer(const ImageSet& set, std::int64_t batch_size)
     : set_(set),
       image_buffer_(std::make_shared<Buffer>(static_cast<std::size_t>(batch_size * set.height * set.width) *

@@ -29,6 +29,9 @@ SplitSizes split_sizes(std::int64_t count, std::int64_t limit);
 /// Splits `count` images at random into parts of these sizes.
 Split split(std::int64_t count, std::int64_t limit, const Rng& rng);
 
+/// The numbers of all images of a set.
+std::vector<std::int32_t> all_of(const ImageSet& set);
+
 /// Gathers images from bytes into batches for a network. A pixel becomes (x / 255 - 0.5) / 0.5, in [-1, 1].
 class BatchGatherer {
  public:

@@ -8,25 +8,25 @@
 #include "keel/tools/compare_table.hpp"
 #include "keel/tools/data_set.hpp"
 #include "keel/tools/output_folder.hpp"
-#include "keel/tools/progress.hpp"
 #include "keel/tools/results.hpp"
-#include "keel/tools/worker_pool.hpp"
+#include "keel/tools/run_queue.hpp"
+#include "keel/tools/training_run.hpp"
 
 namespace keel::tools {
 namespace {
 
 // Both arms of a seed stand side by side, so that an interrupted command has whole pairs.
-std::vector<RunSettings> settings_of(const CommonOptions& options) {
-  std::vector<RunSettings> runs;
+std::vector<Job> jobs_of(const CommonOptions& options) {
+  std::vector<Job> jobs;
   for (int i = 0; i < options.seeds; ++i) {
     for (const char* model : {"plain", "bn"}) {
       RunSettings run = options.run;
       run.model = model;
       run.seed = options.seed + static_cast<std::uint64_t>(i);
-      runs.push_back(run);
+      jobs.push_back({.settings = run, .run = train});
     }
   }
-  return runs;
+  return jobs;
 }
 
 void require_trainable(const CommonOptions& options, const DataSet& data) {
@@ -45,25 +45,6 @@ void require_trainable(const CommonOptions& options, const DataSet& data) {
   }
 }
 
-std::vector<RunResult> run_all(std::span<const RunSettings> settings, const DataSet& data,
-                               const CommonOptions& options, const std::stop_token& stop) {
-  Progress progress{static_cast<int>(settings.size()) * options.run.epochs, options.quiet};
-  std::vector<std::optional<RunResult>> results(settings.size());
-  std::vector<std::function<void()>> jobs;
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    jobs.emplace_back([&, i] {
-      const auto report = [&](const EpochResult& epoch) { progress.epoch_done(settings[i], epoch); };
-      results[i] = train(settings[i], data, report, stop);
-    });
-  }
-  run_jobs(jobs, options.threads, stop);
-  std::vector<RunResult> finished;
-  for (auto& result : results) {
-    if (result) finished.push_back(std::move(*result));
-  }
-  return finished;
-}
-
 Json summary_json(std::span<const SeedPair> pairs) {
   Json json = Json::object();
   for (const auto& measure : compared_measures()) {
@@ -80,6 +61,7 @@ Json summary_json(std::span<const SeedPair> pairs) {
 ExitStatus report_end(std::span<const RunResult> finished, bool interrupted, std::size_t asked) {
   ExitStatus status = ExitStatus::done;
   for (const auto& run : finished) {
+    if (!run.error.empty()) throw Error{run.error};
     if (!run.diverged) continue;
     fmt::print(stderr, "keel: the {} run with seed {} diverged: {}; try a lower --learning-rate\n",
                run.settings.model, run.settings.seed, run.divergence);
@@ -100,9 +82,10 @@ ExitStatus compare(const CommonOptions& options, const std::vector<std::string>&
       options.force};
   const DataSet data = load_data_set(options.data);
   require_trainable(options, data);
-  const auto settings = settings_of(options);
-  const auto finished = run_all(settings, data, options, interrupt.token());
-  const bool interrupted = finished.size() < settings.size();
+  const auto jobs = jobs_of(options);
+  const auto finished =
+      run_all(jobs, data, {.threads = options.threads, .quiet = options.quiet}, interrupt.token());
+  const bool interrupted = finished.size() < jobs.size();
   if (!finished.empty()) {
     const auto pairs = pair_by_seed(finished);
     const auto sizes = split_sizes(data.train.size(), options.run.limit);
@@ -111,7 +94,7 @@ ExitStatus compare(const CommonOptions& options, const std::vector<std::string>&
                                    results_json(record, data, sizes, finished, summary_json(pairs)).dump(1));
     fmt::print("\nresults: {}\n", path.string());
   }
-  return report_end(finished, interrupted, settings.size());
+  return report_end(finished, interrupted, jobs.size());
 }
 
 }  // namespace keel::tools

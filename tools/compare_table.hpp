@@ -6,7 +6,7 @@
 
 #include "keel/tools/image_set.hpp"
 #include "keel/tools/options.hpp"
-#include "keel/tools/training_run.hpp"
+#include "keel/tools/run.hpp"
 
 namespace keel::tools {
 

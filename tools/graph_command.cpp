@@ -1,12 +1,8 @@
 #include "keel/tools/graph_command.hpp"
 
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <optional>
+#include <array>
 #include <set>
 #include <vector>
 
@@ -18,6 +14,7 @@
 #include "keel/ops/fusion_rules.hpp"
 #include "keel/tools/bench/cases.hpp"
 #include "keel/tools/output_folder.hpp"
+#include "keel/tools/outside_program.hpp"
 
 namespace keel::tools {
 namespace {
@@ -37,23 +34,6 @@ Var record(Mlp& model, Sgd& sgd, Tape& tape, const MlpOptions& network, std::int
   Var loss = cross_entropy(logits, tape.input(Shape{batch_size}, DType::s32, "labels"));
   sgd.update(trained, gradients(loss, trained));
   return loss;
-}
-
-// Runs a program and returns its exit status; none when there is no such program.
-std::optional<int> run_program(std::vector<std::string> arguments) {
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  pid_t child = 0;
-  const int error = ::posix_spawnp(&child, argv[0], nullptr, nullptr, argv.data(), environ);
-  if (error == ENOENT) return std::nullopt;
-  if (error != 0) {
-    throw Error{
-        fmt::format("'{}' can't be started: {}", arguments[0], std::generic_category().message(error))};
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 // Writes NAME.dot and, where Graphviz is installed, NAME.svg; returns whether it is.

@@ -13,7 +13,9 @@
 #include "keel/tools/data_command.hpp"
 #include "keel/tools/graph_command.hpp"
 #include "keel/tools/image_set.hpp"
+#include "keel/tools/report/report_command.hpp"
 #include "keel/tools/results.hpp"
+#include "keel/tools/studies/study_options.hpp"
 
 namespace {
 
@@ -52,8 +54,19 @@ ExitStatus run(CLI::App& app, int argc, char** argv) {
   CommonOptions compare_options;
   auto* compare_command = app.add_subcommand(
       "compare", "train the same network without and with batch normalization, and compare them");
-  add_common_options(*compare_command, compare_options);
+  add_run_options(*compare_command, compare_options);
+  add_training_options(*compare_command, compare_options.run);
   compare_command->callback([&] { status = compare(compare_options, arguments, interrupt); });
+
+  const Invocation invocation{arguments, interrupt};
+  BatchStudyOptions batch_study_options;
+  add_batch_study_command(app, batch_study_options, invocation, status);
+
+  StudyOptions study_options;
+  add_study_command(app, study_options, invocation, status);
+
+  ReportOptions report_options;
+  add_report_command(app, report_options, status);
 
   DataOptions data_options;
   add_data_command(app, data_options, interrupt.token(), status);

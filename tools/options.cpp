@@ -23,6 +23,8 @@ CLI::Validator seed_number() {
           ""};
 }
 
+}  // namespace
+
 CLI::Validator number_between(double low, double high) {
   return {[=](const std::string& text) -> std::string {
             double value = std::nan("");
@@ -31,8 +33,6 @@ CLI::Validator number_between(double low, double high) {
           },
           ""};
 }
-
-}  // namespace
 
 void add_data_option(CLI::App& command, std::string& name) {
   command
@@ -47,7 +47,7 @@ void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& 
   command.add_option("--seed", seed, meaning)->type_name("S")->check(seed_number())->capture_default_str();
 }
 
-void add_common_options(CLI::App& command, CommonOptions& options) {
+void add_run_options(CLI::App& command, CommonOptions& options) {
   constexpr auto most = std::numeric_limits<std::int32_t>::max();
   options.threads = available_processors();
   add_data_option(command, options.data);
@@ -55,22 +55,6 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
   command.add_option("--seeds", options.seeds, "number of seeds: S, S + 1, ...")
       ->type_name("K")
       ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command.add_option("--epochs", options.run.epochs, "passes over the training images")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--batch-size", options.run.batch_size, "images a step")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--learning-rate", options.run.learning_rate, "of SGD, per step")
-      ->type_name("RATE")
-      ->check(number_between(0.0, 1e6))
-      ->capture_default_str();
-  command.add_option("--momentum", options.run.momentum, "of SGD, at least 0 and below 1")
-      ->type_name("M")
-      ->check(number_between(0.0, 0.999999))
       ->capture_default_str();
   command
       .add_option("--limit", options.run.limit,
@@ -87,6 +71,25 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
       ->type_name("DIR");
   command.add_flag("--force", options.force, "write into a folder that is not empty");
   command.add_flag("--quiet", options.quiet, "print results only, no progress");
+}
+
+void add_training_options(CLI::App& command, RunSettings& run) {
+  command.add_option("--epochs", run.epochs, "passes over the training images")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command.add_option("--batch-size", run.batch_size, "images a step")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command.add_option("--learning-rate", run.learning_rate, "of SGD, per step")
+      ->type_name("RATE")
+      ->check(number_between(0.0, 1e6))
+      ->capture_default_str();
+  command.add_option("--momentum", run.momentum, "of SGD, at least 0 and below 1")
+      ->type_name("M")
+      ->check(number_between(0.0, 0.999999))
+      ->capture_default_str();
 }
 
 }  // namespace keel::tools

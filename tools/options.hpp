@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "keel/tools/training_run.hpp"
+#include "keel/tools/run.hpp"
 
 namespace keel::tools {
 
@@ -26,7 +26,14 @@ void add_data_option(CLI::App& command, std::string& name);
 /// Adds `--seed` to a command, checked strictly: neither -1 nor a number that does not fit passes.
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning);
 
-/// Adds these options to a command, with their checks, units and defaults. `options` must outlive `command`.
-void add_common_options(CLI::App& command, CommonOptions& options);
+/// Adds the options that say on what is run and where results go, with their checks, units and defaults: data,
+/// seeds, limit, threads, out, force, quiet. `options` must outlive `command`.
+void add_run_options(CLI::App& command, CommonOptions& options);
+
+/// Adds those of a single training: epochs, batch size, learning rate, momentum.
+void add_training_options(CLI::App& command, RunSettings& run);
+
+/// A number from `low` to `high`; not NaN.
+CLI::Validator number_between(double low, double high);
 
 }  // namespace keel::tools

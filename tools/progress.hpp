@@ -2,32 +2,39 @@
 
 #include <chrono>
 #include <mutex>
-#include <string_view>
+#include <string>
 
-#include "keel/tools/training_run.hpp"
+#include "keel/tools/run.hpp"
 
 namespace keel::tools {
 
-/// Says on standard error how far the work is: on a terminal, one line that is rewritten, with rate and time
-/// left; piped, a line an epoch. Any thread may report.
+/// Says on standard error how far the work is: on a terminal, one line that is rewritten, with the runs done,
+/// their rate, the time left and a run that is under way; piped, a line an epoch. Any thread may report.
 class Progress {
  public:
-  Progress(int epochs_in_all, bool quiet);
+  /// `cost` of all runs together, in the unit of the others.
+  Progress(std::size_t runs, double cost, bool quiet);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void epoch_done(const RunSettings& run, const EpochResult& epoch);
+  void run_begun(const RunSettings& run);
+  void epoch_done(const RunSettings& run, const EpochResult& epoch, double cost);
+  /// `cost` of the whole run; what its epochs had of it is counted already.
+  void run_done(const RunResult& run, double cost);
 
  private:
   void draw_bar();
 
-  const int epochs_in_all_;
+  const std::size_t runs_;
+  const double cost_;
   const bool quiet_;
   const bool terminal_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::mutex mutex_;
-  int epochs_done_ = 0;
+  std::size_t runs_done_ = 0;
+  double cost_of_runs_done_ = 0.0;
+  std::map<std::string, double> under_way_;  // a run's part that is done, by its description
 };
 
 }  // namespace keel::tools

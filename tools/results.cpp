@@ -2,49 +2,12 @@
 
 #include <fmt/chrono.h>
 
-#include <cmath>
 #include <fstream>
 
 #include "keel/runtime/onednn.hpp"
+#include "keel/tools/run_json.hpp"
 
 namespace keel::tools {
-namespace {
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-Json number(const std::optional<double>& value) {
-  return value ? number(*value) : Json(nullptr);
-}
-
-Json to_json(const EpochResult& epoch) {
-  return {{"epoch", epoch.epoch},
-          {"steps", epoch.steps},
-          {"seconds", epoch.seconds},
-          {"train_loss", number(epoch.train_loss)},
-          {"validation_loss", number(epoch.validation.loss)},
-          {"validation_accuracy", number(epoch.validation.accuracy)}};
-}
-
-}  // namespace
-
-Json to_json(const RunResult& run) {
-  Json epochs = Json::array();
-  for (const auto& epoch : run.epochs) epochs.push_back(to_json(epoch));
-  Json json{{"model", run.settings.model},
-            {"batch_size", run.settings.batch_size},
-            {"learning_rate", run.settings.learning_rate},
-            {"momentum", run.settings.momentum},
-            {"seed", run.settings.seed},
-            {"parameters", run.parameters},
-            {"diverged", run.diverged},
-            {"epochs", std::move(epochs)},
-            {"test_loss", run.test ? number(run.test->loss) : Json(nullptr)},
-            {"test_accuracy", run.test ? number(run.test->accuracy) : Json(nullptr)}};
-  if (run.diverged) json["divergence"] = run.divergence;
-  return json;
-}
-
 Json to_json(const Summary& summary) {
   return {{"mean", number(summary.mean)}, {"sd", number(summary.sd)}};
 }

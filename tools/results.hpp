@@ -1,20 +1,17 @@
 #pragma once
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "keel/tools/batches.hpp"
 #include "keel/tools/image_set.hpp"
+#include "keel/tools/json.hpp"
+#include "keel/tools/run.hpp"
 #include "keel/tools/statistics.hpp"
-#include "keel/tools/training_run.hpp"
 
 namespace keel::tools {
-
-/// JSON whose keys keep the order in which they are written.
-using Json = nlohmann::ordered_json;
 
 /// What every results.json says of the command that made it, besides its runs and their summary.
 struct CommandRecord {
@@ -27,7 +24,6 @@ struct CommandRecord {
 Json results_json(const CommandRecord& command, const DataSet& data, const SplitSizes& sizes,
                   std::span<const RunResult> runs, Json summary);
 
-Json to_json(const RunResult& run);
 /// {mean, sd}; sd null where there is none.
 Json to_json(const Summary& summary);
 /// {mean, low, high, p}; null where there are none.

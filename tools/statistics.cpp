@@ -71,20 +71,24 @@ Summary summarize(std::span<const double> values) {
   return {.mean = mean, .sd = std::sqrt(squares / (n - 1))};
 }
 
+Interval mean_interval(std::span<const double> values) {
+  const auto [mean, sd] = summarize(values);
+  if (!sd) return {.mean = mean, .low = {}, .high = {}};
+  const auto n = static_cast<double>(values.size());
+  const boost::math::students_t student{n - 1};
+  const double margin = quantile(complement(student, 0.025)) * *sd / std::sqrt(n);
+  return {.mean = mean, .low = mean - margin, .high = mean + margin};
+}
+
 PairedDifference paired_difference(std::span<const double> a, std::span<const double> b) {
   if (a.size() != b.size()) throw Error(fmt::format("{} and {} values don't make pairs", a.size(), b.size()));
   std::vector<double> differences(a.size());
   for (std::size_t i = 0; i < a.size(); ++i) differences[i] = b[i] - a[i];
 
-  const auto [mean, sd] = summarize(differences);
-  if (!sd) return {.mean = mean, .low = {}, .high = {}, .p = {}};
-  const auto n = static_cast<double>(a.size());
-  const boost::math::students_t student{n - 1};
-  const double margin = quantile(complement(student, 0.025)) * *sd / std::sqrt(n);
-  return {.mean = mean,
-          .low = mean - margin,
-          .high = mean + margin,
-          .p = sign_flip_p(differences, rounding_bound(a, b))};
+  const auto [mean, low, high] = mean_interval(differences);
+  PairedDifference result{.mean = mean, .low = low, .high = high, .p = {}};
+  if (low) result.p = sign_flip_p(differences, rounding_bound(a, b));
+  return result;
 }
 
 }  // namespace keel::tools

@@ -25,12 +25,6 @@ struct Arguments {
   }
 };
 
-inline std::vector<std::int32_t> all_of(const tools::ImageSet& set) {
-  std::vector<std::int32_t> indices(static_cast<std::size_t>(set.size()));
-  std::iota(indices.begin(), indices.end(), 0);
-  return indices;
-}
-
 /// Hands the images named by `indices` to `use`, batch by batch.
 void for_each_batch(const tools::ImageSet& set, std::span<const std::int32_t> indices,
                     std::int64_t batch_size, auto&& use) {
@@ -48,7 +42,7 @@ double accuracy(Model& model, const tools::ImageSet& set) {
   const auto most_likely = [&](const Var& images) { return argmax(model(images), -1); };
   Inference predict{most_likely};
   std::int64_t correct = 0;
-  for_each_batch(set, all_of(set), 1000, [&](const Tensor& images, const Tensor& labels) {
+  for_each_batch(set, tools::all_of(set), 1000, [&](const Tensor& images, const Tensor& labels) {
     const Tensor& classes = predict(images);
     const auto predicted = classes.data<std::int32_t>();
     const auto expected = labels.data<std::int32_t>();
@@ -68,7 +62,7 @@ void train(Model& model, Optimizer& optimizer, const Arguments& arguments, std::
   TrainingStep step{model, optimizer, cross_entropy};
   for (int epoch = 1; epoch <= arguments.epochs; ++epoch) {
     optimizer.set_learning_rate(schedule_by_epoch(epoch - 1));
-    auto order = all_of(data.train);
+    auto order = tools::all_of(data.train);
     rng.stream("order", static_cast<std::uint64_t>(epoch)).shuffle(std::span{order});
     double sum = 0.0;
     for_each_batch(data.train, order, batch_size, [&](const Tensor& images, const Tensor& labels) {

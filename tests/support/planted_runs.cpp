@@ -1,0 +1,215 @@
+#include "planted_runs.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+
+#include "keel/runtime/error.hpp"
+#include "study_support.hpp"
+
+namespace keel::test {
+namespace {
+
+using namespace keel::tools;
+
+// What seeds differ by, evenly to either side: far less than a planted effect, and not nothing.
+double jitter(const RunSettings& settings) {
+  return settings.seed % 2 == 0 ? 1e-4 : -1e-4;
+}
+
+bool is_bn(const RunSettings& settings) {
+  return settings.model == "bn";
+}
+
+template <class T>
+T factor(const RunSettings& settings, const char* name) {
+  return settings.factors.at(name).get<T>();
+}
+
+RunResult finished(const RunSettings& settings, double accuracy) {
+  RunResult run{.settings = settings, .parameters = 1000};
+  for (int epoch = 1; epoch <= settings.epochs; ++epoch) {
+    run.epochs.push_back({.epoch = epoch,
+                          .steps = 5,
+                          .seconds = 0.1,
+                          .train_loss = 1.0 / epoch,
+                          .validation = {1.2 / epoch, accuracy}});
+  }
+  run.test = Evaluation{0.3, accuracy};
+  return run;
+}
+
+RunResult convergence(const RunSettings& settings, double effect) {
+  auto run = finished(settings, 0.98);
+  const double steps = is_bn(settings) ? 400.0 * std::pow(2.0, -effect) * (1.0 + jitter(settings)) : 400.0;
+  run.measures = {{"steps_to_95", {steps}},  {"steps_to_97", {1.5 * steps}},
+                  {"to_95_seconds", {0.1}},  {"to_97_seconds", {0.2}},
+                  {"most_steps", {1000.0}},  {"steps", {100.0, 2.0 * steps}},
+                  {"accuracy", {0.5, 0.98}}, {"loss", {1.0, 0.1}}};
+  return run;
+}
+
+// Rates up to 0.1 do well, with batch norm up to ten times as much; the highest diverge.
+RunResult learning_rate(const RunSettings& settings, double effect) {
+  const double highest = is_bn(settings) ? 0.1 * std::pow(10.0, effect) : 0.1;
+  auto run = finished(settings, settings.learning_rate < 1.01 * highest ? 0.95 + jitter(settings) : 0.6);
+  if (settings.learning_rate > 30.0 * highest) {
+    run.diverged = true;
+    run.divergence = "the loss was nan";
+    run.epochs.back() = {.epoch = 1, .train_loss = std::nan(""), .validation = {std::nan(""), 0.2}};
+    run.test.reset();
+  }
+  return run;
+}
+
+RunResult initialization(const RunSettings& settings, double effect) {
+  const double worst = is_bn(settings) ? 0.5 + 0.3 * effect + jitter(settings) : 0.5;
+  return finished(settings, factor<std::string>(settings, "start") == "1" ? worst : 0.9);
+}
+
+RunResult depth(const RunSettings& settings, double effect) {
+  const bool deep = factor<int>(settings, "depth") >= 20;
+  auto run = finished(settings, deep && is_bn(settings) ? 0.5 + 0.3 * effect + jitter(settings) : 0.5);
+  const double decades = is_bn(settings) ? 4.0 - 3.0 * effect + jitter(settings) : 4.0;
+  const auto hidden = static_cast<double>(settings.hidden.size());
+  for (const int step : {0, 1, 10}) {
+    auto& norms = run.measures[fmt::format("gradient_norms_after_{}", step)];
+    for (double layer = 0.0; layer <= hidden; layer += 1.0)
+      norms.push_back(std::pow(10.0, -decades * (layer - 1.0) / (hidden - 2.0 + 1e-9)));
+    norms.front() = norms.back() = 1.0;
+  }
+  return run;
+}
+
+RunResult activations(const RunSettings& settings, double effect) {
+  const bool noisy = settings.model == "noisy-bn";
+  auto run = finished(settings, noisy ? 0.9 - 0.05 * effect + jitter(settings) : 0.9);
+  const double stability = is_bn(settings) ? std::pow(2.0, effect) * (1.0 + jitter(settings)) : 1.0;
+  run.measures = {{"drift", {0.4 / stability}},
+                  {"drift_before_norm", {0.4}},
+                  {"gradient_shift", {0.2 / stability, 0.4 / stability}},
+                  {"steps", {1.0, 3.0}}};
+  for (const char* place : {"before_norm", "before_activation"})
+    for (const int percentile : {15, 50, 85})
+      run.measures[fmt::format("{}_p{}", place, percentile)] = {percentile / 100.0, percentile / 50.0};
+  return run;
+}
+
+RunResult regularization(const RunSettings& settings, double effect) {
+  auto run = finished(settings, is_bn(settings) ? 0.9 + 0.05 * effect + jitter(settings) : 0.9);
+  const double gain = is_bn(settings) ? 0.1 * effect + jitter(settings) : 0.0;
+  run.measures = {{"train_loss", {1.0, 0.4, 0.2, 0.05}},
+                  {"test_loss", {1.0, 0.6 - gain, 0.5 - gain, 0.45 - gain}}};
+  return run;
+}
+
+RunResult small_batch(const RunSettings& settings, double effect) {
+  const bool suffers = is_bn(settings) && settings.batch_size == 2;
+  const double accuracy = suffers ? 0.9 - 0.1 * effect + jitter(settings) : 0.9;
+  auto run = finished(settings, accuracy);
+  if (is_bn(settings)) {
+    run.measures = {{"batch_statistics_accuracy", {accuracy - 0.1 * effect + jitter(settings)}},
+                    {"batch_statistics_loss", {0.5}}};
+  }
+  return run;
+}
+
+RunResult statistics(const RunSettings& settings, double effect) {
+  auto run = finished(settings, 0.9);
+  run.measures = {{"moving_loss", std::vector(3, 0.5 + 0.2 * effect + jitter(settings))},
+                  {"population_loss", std::vector(3, 0.5)},
+                  {"batch_loss", std::vector(3, 0.5 + 0.1 * effect + jitter(settings))}};
+  return run;
+}
+
+RunResult inference(const RunSettings& settings, double effect) {
+  auto run = finished(settings, 0.9);
+  const double ratio = std::pow(1.5, effect) * (1.0 + jitter(settings));
+  for (const char* arm : {"plain", "bn", "folded"})
+    run.measures[fmt::format("{}_seconds", arm)] = {1e-5, 2e-5, 3e-5};
+  for (const char* name : {"bn_over_plain", "bn_over_folded", "folded_over_plain"})
+    run.measures[fmt::format("{}_seconds", name)] = std::vector(3, ratio);
+  run.measures["folded_largest_difference"] = {1e-6};
+  run.measures["folded_changed_predictions"] = {0.0};
+  return run;
+}
+
+RunResult recurrent(const RunSettings& settings, double effect) {
+  return finished(settings, settings.model == "bn-shared" ? 0.9 - 0.1 * effect + jitter(settings) : 0.9);
+}
+
+RunResult cost(const RunSettings& settings, double effect) {
+  RunResult run{.settings = settings, .parameters = 1000};
+  for (const char* arm : {"plain", "bn"})
+    for (const char* what :
+         {"parameters", "running_statistics", "kernels", "bytes_touched", "arena_bytes", "seconds"})
+      run.measures[fmt::format("{}_{}", arm, what)] = {100.0};
+  run.measures["bn_over_plain_seconds"] = {std::pow(1.5, effect) * (1.0 + jitter(settings))};
+  return run;
+}
+
+RunResult batch_study(const RunSettings& settings, double effect) {
+  auto run = finished(settings, is_bn(settings) ? 0.9 + 0.05 * effect + jitter(settings) : 0.9);
+  run.measures = {{"steps", {1.0, 2.0}},     {"accuracy", {0.5, 0.9}}, {"loss", {1.0, 0.1}},
+                  {"steps_to_95", {20.0}},   {"to_95_seconds", {0.1}}, {"steps_per_epoch", {5.0}},
+                  {"last_losses_sd", {0.02}}};
+  return run;
+}
+
+}  // namespace
+
+RunResult planted_run(const RunSettings& settings, double effect) {
+  using Plant = RunResult (*)(const RunSettings&, double);
+  static const std::map<std::string, Plant> plants{{"activations", activations},
+                                                   {"batch-study", batch_study},
+                                                   {"convergence", convergence},
+                                                   {"cost", cost},
+                                                   {"depth", depth},
+                                                   {"inference", inference},
+                                                   {"initialization", initialization},
+                                                   {"learning-rate", learning_rate},
+                                                   {"recurrent", recurrent},
+                                                   {"regularization", regularization},
+                                                   {"small-batch", small_batch},
+                                                   {"statistics", statistics}};
+  return plants.at(settings.study)(settings, effect);
+}
+
+std::vector<RunResult> planted_runs(const Study& study, double effect, int seeds) {
+  std::vector<RunResult> runs;
+  for (const auto& job : study.jobs({.data = tiny_data(), .seeds = seeds}))
+    runs.push_back(planted_run(job.settings, effect));
+  return runs;
+}
+
+RunResult failed_run(const RunSettings& settings) {
+  RunResult run;
+  run.settings = settings;
+  run.error = "the machine ran out of memory";
+  return run;
+}
+
+bool counts_for_verdict(const RunSettings& settings) {
+  const auto& [study, model] = std::pair{settings.study, settings.model};
+  if (study == "depth") return factor<int>(settings, "depth") >= 20;
+  if (study == "activations" || study == "regularization") return model == "plain" || model == "bn";
+  if (study == "small-batch")
+    return model != "plain" && (settings.batch_size == 2 || settings.batch_size == 64);
+  if (study == "cost") return factor<std::string>(settings, "network") == "784-128-10";
+  if (study == "batch-study") return factor<std::string>(settings, "view") == "the same rate and epochs";
+  return true;
+}
+
+std::vector<const Study*> every_study() {
+  std::vector<const Study*> all;
+  for (const auto& study : studies()) all.push_back(study.get());
+  all.push_back(find_study("batch-study"));
+  return all;
+}
+
+std::string verdict_of(const Study& study, std::span<const RunResult> runs) {
+  return std::string{name_of(study.judge(runs).front().verdict)};
+}
+
+}  // namespace keel::test

@@ -1,0 +1,443 @@
+// The report: its numbers, its pictures, and what it makes of results that are not what they should be.
+
+#include <fmt/format.h>
+
+#include <boost/property_tree/xml_parser.hpp>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "../support/process.hpp"
+#include "keel/tools/image_set.hpp"
+#include "keel/tools/report/gnuplot.hpp"
+#include "keel/tools/report/html_text.hpp"
+#include "keel/tools/report/number_text.hpp"
+#include "keel/tools/report/report.hpp"
+#include "keel/tools/report/svg_text.hpp"
+#include "keel/tools/run_json.hpp"
+#include "keel/tools/studies/study.hpp"
+
+namespace keel::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace keel::tools;  // NOLINT(google-build-using-namespace)
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr auto markup = R"(<script>alert("1")</script> & 'x')";
+
+// A study that shows what its runs hold.
+class MadeUpStudy : public Study {
+ public:
+  [[nodiscard]] std::string name() const override { return "made-up"; }
+  [[nodiscard]] std::string claim() const override { return "Made up."; }
+  [[nodiscard]] std::string experiment() const override { return "None."; }
+  [[nodiscard]] std::string caveat() const override { return "All of it."; }
+  [[nodiscard]] std::vector<Job> jobs(const StudyScale&) const override { return {}; }
+  [[nodiscard]] std::vector<Finding> judge(std::span<const RunResult>) const override { return {}; }
+  [[nodiscard]] std::vector<Figure> figures(std::span<const RunResult> runs) const override {
+    Figure figure{fmt::format("Loss {}", markup), {"epoch"}, {"loss (nats)"}};
+    for (const auto& run : runs) {
+      Series series{run.settings.model, run.settings.model + markup};
+      for (const auto& epoch : run.epochs) {
+        series.points.push_back({static_cast<double>(epoch.epoch), epoch.train_loss, 0.9 * epoch.train_loss,
+                                 1.1 * epoch.train_loss});
+      }
+      figure.series.push_back(series);
+    }
+    figure.levels = {{1.0, "a level 'of' `date` \\n"}};
+    return {figure};
+  }
+  [[nodiscard]] std::vector<Table> tables(std::span<const RunResult> runs) const override {
+    return {{"Models",
+             {"model", "parameters"},
+             {{runs.front().settings.factors.at("word").get<std::string>(), "1"}}}};
+  }
+};
+
+const Study* find(std::string_view name) {
+  static const MadeUpStudy study;
+  return name == study.name() ? &study : nullptr;
+}
+
+Finding finding(Endpoint::Scale scale, std::vector<double> values) {
+  auto result = judge({.name = fmt::format("effect {}", markup),
+                       .claim = "It works.",
+                       .unit = scale == Endpoint::Scale::ratio ? "times" : "points",
+                       .scale = scale,
+                       .least = 1.2},
+                      values, markup);
+  std::vector<Finding*> all{&result};
+  correct_by_holm(all);
+  return result;
+}
+
+Json made_up_results() {
+  Json runs = Json::array();
+  for (const char* model : {"plain", "bn"}) {
+    RunResult run{.settings = {.study = "made-up", .model = model}, .parameters = 10};
+    run.settings.factors["word"] = markup;
+    for (int epoch = 1; epoch <= 3; ++epoch) run.epochs.push_back({epoch, 10, 0.1, 1.0 / epoch, {0.5, 0.9}});
+    run.epochs[1].train_loss = model == std::string_view{"bn"} ? 0.4 : std::nan("");
+    run.test = Evaluation{0.5, 0.9};
+    runs.push_back(tools::to_json(run));
+  }
+  runs[0]["diverged"] = true;
+  runs[0]["divergence"] = markup;
+  runs[1]["error"] = markup;
+  const Json findings{tools::to_json(finding(Endpoint::Scale::ratio, {1.4, 1.5, 1.6})),
+                      tools::to_json(finding(Endpoint::Scale::difference, {-3.0, -3.1, -3.3})),
+                      tools::to_json(finding(Endpoint::Scale::difference, {5.0}))};
+  return {{"schema", 1},
+          {"command", {"build/tools/keel", "study", "all", "--data", "my data", "--out", "x", "--quick"}},
+          {"keel", "0.1.0"},
+          {"onednn", "2.6.3"},
+          {"cpu", markup},
+          {"threads", 2},
+          {"started", "2026-11-25T22:06:16Z"},
+          {"seconds", 75.2},
+          {"dataset",
+           {{"name", markup},
+            {"digest", std::string(64, 'a')},
+            {"train", 48000},
+            {"validation", 12000},
+            {"test", 10000},
+            {"shape", {28, 28}},
+            {"classes", 10}}},
+          {"runs", runs},
+          {"summary", Json::object()},
+          {"studies",
+           {{{"name", "made-up"},
+             {"claim", markup},
+             {"experiment", markup},
+             {"caveat", markup},
+             {"findings", findings}}}}};
+}
+
+std::string report_of(const Json& results) {
+  const TemporaryFolder folder;
+  write_report(folder.path(), results, find);
+  return read_file(folder.path() / "report.html");
+}
+
+// Throws where tags are not balanced or text is not escaped. Of what HTML allows beyond XML the report has
+// only its first line and two tags without an end.
+boost::property_tree::ptree parsed(const std::string& html) {
+  auto text = std::regex_replace(html, std::regex{"<(meta [^>]*|br)>"}, "<$1/>");
+  text = std::regex_replace(text, std::regex{"<style>[^<]*</style>"}, "");
+  std::istringstream stream{text.substr(text.find("<html"))};
+  boost::property_tree::ptree tree;
+  boost::property_tree::read_xml(stream, tree);
+  return tree;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+Figure simple_figure() {
+  return {
+      "A figure", {"x"}, {"y"}, {{"plain", "plain", {{1, 2, 1.5, 2.5}, {2, 3, 2.5, 3.5}, {3, 1, 0.5, 1.5}}}}};
+}
+
+BOOST_AUTO_TEST_SUITE(report)
+
+BOOST_AUTO_TEST_CASE(numbers_have_the_digits_that_can_be_known) {
+  const Effect effect{.mean = 0.77812345, .low = 0.3612, .high = 1.1949};
+  BOOST_TEST(effect_text(effect, "points", true).mean == "+0.78\u00A0points");
+  BOOST_TEST(effect_text(effect, "points", true).interval == "[+0.36, +1.19]");
+  const Effect ratio{.mean = 1.5701, .low = 1.4888, .high = 1.6599};
+  BOOST_TEST(effect_text(ratio, "times", false).mean == "1.57\u00A0times");
+  BOOST_TEST(effect_text(ratio, "times", false).interval == "[1.49, 1.66]");
+  const Effect negative{.mean = -1234.4, .low = -1300.2, .high = -1168.6};
+  BOOST_TEST(effect_text(negative, "", true).mean == "\u22121,234");
+  BOOST_TEST(effect_text({.mean = 2.0 / 3.0}, "nats", true).mean == "+0.667\u00A0nats");
+  BOOST_TEST(effect_text({.mean = 0.0, .low = 0.0, .high = 0.0}, "", true).interval == "[0, 0]");
+  BOOST_TEST(effect_text({.mean = std::nan("")}, "", true).mean == "\u2013");
+  BOOST_TEST(effect_text({.mean = 1e300, .low = -infinite, .high = infinite}, "", true).interval ==
+             "[\u2013, \u2013]");
+}
+
+BOOST_AUTO_TEST_CASE(p_values_counts_and_times) {
+  BOOST_TEST(p_text(std::nullopt) == "\u2013");
+  BOOST_TEST(p_text(0.00195) == "0.002");
+  BOOST_TEST(p_text(0.0004) == "<\u00A00.001");
+  BOOST_TEST(p_text(0.25) == "0.25");
+  BOOST_TEST(p_text(1.0) == "1");
+  BOOST_TEST(count_text(48000) == "48,000");
+  BOOST_TEST(count_text(-1234567) == "\u22121,234,567");
+  BOOST_TEST(count_text(999) == "999");
+  BOOST_TEST(short_text(0.01) == "0.01");
+  BOOST_TEST(short_text(1234.0) == "1,234");
+  BOOST_TEST(short_text(1.2e-9) == "1.2\u00A0\u00D7\u00A010\u207B\u2079");
+  BOOST_TEST(seconds_text(0.84) == "0.8\u00A0s");
+  BOOST_TEST(seconds_text(253.2) == "4\u00A0min 13\u00A0s");
+  BOOST_TEST(seconds_text(infinite) == "\u2013");
+}
+
+BOOST_AUTO_TEST_CASE(text_is_escaped) {
+  BOOST_TEST(escaped("<a href=\"x\">'&'</a>") == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+  BOOST_TEST(escaped(std::string_view{"a\0b\n\x1B", 5}) == "a b  ");
+  BOOST_TEST(escaped("\u00B5s") == "\u00B5s");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_finite_is_not_drawn) {
+  auto figure = simple_figure();
+  const auto whole = draw(std::span{&figure, 1}).at(0);
+  auto& points = figure.series[0].points;
+  points.push_back({infinite, 1.0});
+  points.push_back({4.0, std::nan(""), 0.0, 1.0});
+  points.push_back({5.0, 1e300});
+  const auto drawn = draw(std::span{&figure, 1}).at(0);
+  BOOST_TEST(!contains(drawn, "nan"));
+  BOOST_TEST(!contains(drawn, "inf"));
+  BOOST_TEST(drawn == whole);
+  // A curve is interrupted where a value is missing.
+  figure = simple_figure();
+  figure.series[0].points[1].y = std::nan("");
+  BOOST_TEST(!contains(draw(std::span{&figure, 1}).at(0), "NaN"));
+}
+
+BOOST_AUTO_TEST_CASE(figures_without_anything_to_draw) {
+  const std::vector<Figure> figures{
+      {},
+      {"no series", {"x"}, {"y"}},
+      {"not finite", {"x"}, {"y"}, {{"bn", "bn", {{1, infinite}}}}},
+      {"negative on a logarithmic axis", {"x", true}, {"y", true}, {{"bn", "bn", {{-1, -1}}}}},
+      {"one point", {"x", true}, {"y", true}, {{"bn", "bn", {{1, 1, -1, 2}}}}},
+      {"constant", {"x"}, {"y"}, {{"bn", "bn", {{1, 0}, {2, 0}}}}},
+      {"ends the wrong way", {"x"}, {.name = "y", .low = 9, .high = 3}, {{"bn", "bn", {{1, 5}}}}},
+      {"far apart", {"x", true}, {"y"}, {{"bn", "bn", {{1e-20, -1e20}, {1e20, 1e20}}}}},
+      {"places", {.name = "x", .categories = {"a", "b"}}, {"y"}, {{"bn", "bn", {{0, 1}, {7, 2}}}}},
+  };
+  const auto drawn = draw(figures);
+  BOOST_REQUIRE(drawn.size() == figures.size());
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    BOOST_TEST_CONTEXT(figures[i].title) {
+      BOOST_CHECK_NO_THROW(parsed("<html>" + drawn[i] + "</html>"));
+      BOOST_TEST(contains(drawn[i], "no finite values") == (i < 4));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(arms_keep_their_style) {
+  Figure figure = simple_figure();
+  figure.series = {{"bn", "one"}, {"plain", "two"}, {"bn", "three"}, {"somebody", "four"}, {"else", "five"}};
+  const auto styles = line_styles(figure);
+  BOOST_TEST(styles[0].colour == styles[2].colour);
+  BOOST_TEST((styles[0].marker != styles[2].marker && styles[0].dash != styles[2].dash));
+  BOOST_TEST(styles[1].colour == line_styles(simple_figure())[0].colour);
+  for (const std::size_t i : {0U, 1U, 4U}) BOOST_TEST(styles[3].colour != styles[i].colour);
+}
+
+BOOST_AUTO_TEST_CASE(without_gnuplot_says_what_to_do) {
+  const std::string before = std::getenv("PATH");
+  const TemporaryFolder empty;
+  ::setenv("PATH", empty.path().c_str(), 1);
+  const auto figure = simple_figure();
+  const bool available = gnuplot_available();
+  std::string text;
+  try {
+    draw(std::span{&figure, 1});
+  } catch (const Error& error) {
+    text = error.what();
+  }
+  std::ofstream{empty.path() / "gnuplot"} << "#!/bin/sh\necho 'line 3: no such thing' >&2\nexit 7\n";
+  fs::permissions(empty.path() / "gnuplot", fs::perms::owner_all);
+  std::string failure;
+  try {
+    draw(std::span{&figure, 1});
+  } catch (const Error& error) {
+    failure = error.what();
+  }
+  ::setenv("PATH", before.c_str(), 1);
+  BOOST_TEST(!available);
+  BOOST_TEST(
+      text ==
+      "gnuplot is not installed, so the report has no pictures yet; results.json is complete: `keel report "
+      "DIR` draws it later");
+  BOOST_TEST(contains(failure, "gnuplot ended with status 7 (line 3: no such thing)"), failure);
+  BOOST_TEST(gnuplot_available());
+}
+
+BOOST_AUTO_TEST_CASE(the_page_is_one_file_and_well_formed) {
+  const auto html = report_of(made_up_results());
+  BOOST_CHECK_NO_THROW(parsed(html));
+  BOOST_TEST(!contains(html, "http"));
+  BOOST_TEST(!contains(html, "<script"));
+  BOOST_TEST(!contains(html, "url("));
+  const std::regex reference{R"re(\s(src|href|data|action)\s*=\s*["']([^"']*))re"};
+  std::size_t references = 0;
+  for (std::sregex_iterator each{html.begin(), html.end(), reference}, end; each != end;
+       ++each, ++references) {
+    const auto target = (*each)[2].str();
+    BOOST_REQUIRE(target.starts_with('#'));
+    BOOST_TEST(contains(html, fmt::format("id=\"{}\"", target.substr(1))), target);
+  }
+  BOOST_TEST(references > 4U);
+}
+
+BOOST_AUTO_TEST_CASE(ids_are_unique) {
+  const auto html = report_of(made_up_results());
+  std::set<std::string> ids;
+  const std::regex id{R"re(\sid=["']([^"']*))re"};
+  for (std::sregex_iterator each{html.begin(), html.end(), id}, end; each != end; ++each)
+    BOOST_TEST(ids.insert((*each)[1]).second, (*each)[1]);
+}
+
+BOOST_AUTO_TEST_CASE(the_page_says_everything) {
+  const auto html = report_of(made_up_results());
+  for (const auto* arm : {"plain", "bn"})
+    BOOST_TEST(contains(html, fmt::format("</svg>{}{}</li>", arm, escaped(markup))), arm);
+  for (const auto* part :
+       {"48,000 training, 12,000 validation and 10,000 test images", "75\u00A0s", "2026-11-25, 22:06 UTC",
+        "keel 0.1.0, oneDNN 2.6.3", "keel study made-up --data &#39;my data&#39; --quick</code>",
+        "Of 2 runs, 1 diverged and 1 failed.", "3 findings", "\u2713", "\u2717", "\u25CB", "supported",
+        "contradicted", "not shown", "at least 1.2", "Caveat."})
+    BOOST_TEST(contains(html, part), part);
+}
+
+BOOST_AUTO_TEST_CASE(the_same_results_make_the_same_bytes) {
+  const TemporaryFolder one;
+  const TemporaryFolder two;
+  for (const auto* folder : {&one, &two}) write_report(folder->path(), made_up_results(), find);
+  for (const auto* name : {"report.html", "figures/made-up-1.svg"}) {
+    BOOST_TEST(read_file(one.path() / name) == read_file(two.path() / name));
+    BOOST_TEST(read_file(one.path() / name) != "");
+  }
+  const auto svg = read_file(one.path() / "figures/made-up-1.svg");
+  BOOST_TEST(contains(svg, escaped(fmt::format("bn{}", markup))));
+  std::istringstream stream{svg};
+  boost::property_tree::ptree tree;
+  BOOST_CHECK_NO_THROW(boost::property_tree::read_xml(stream, tree));
+}
+
+BOOST_AUTO_TEST_CASE(results_of_compare) {
+  const TemporaryFolder folder;
+  const auto compared =
+      run_keel("compare --limit 640 --epochs 2 --seeds 3 --quiet --out results", folder.path());
+  BOOST_REQUIRE_MESSAGE(compared.status == 0, compared.err);
+  const auto finished = run_keel("report results", folder.path());
+  BOOST_TEST(finished.status == 0, finished.err);
+  BOOST_TEST(finished.out == "results/report.html\n");
+  const auto html = read_file(folder.path() / "results/report.html");
+  BOOST_CHECK_NO_THROW(parsed(html));
+  for (const auto* part :
+       {"With and without batch normalization", "batch norm, validation", "validation accuracy (%)",
+        "test loss (nats)", "keel compare --limit 640 --epochs 2 --seeds 3</code>"})
+    BOOST_TEST(contains(html, part), part);
+  BOOST_TEST(fs::exists(folder.path() / "results/figures/compare-2.svg"));
+}
+
+struct Fault {
+  const char* name;
+  std::function<void(Json&)> make;
+  const char* says;
+};
+
+const std::vector<Fault>& faults() {
+  static const std::vector<Fault> all{
+      {"a list", [](Json& json) { json = Json::array(); }, "not an object"},
+      {"another schema", [](Json& json) { json["schema"] = 2; }, "schema 2"},
+      {"a word as schema", [](Json& json) { json["schema"] = "1"; }, "schema is not a whole number"},
+      {"no command", [](Json& json) { json.erase("command"); }, "command"},
+      {"numbers as command",
+       [](Json& json) {
+         json["command"] = {1, 2};
+       },
+       "must be string"},
+      {"a fraction of images", [](Json& json) { json["dataset"]["train"] = 1e300; }, "train"},
+      {"three sides",
+       [](Json& json) {
+         json["dataset"]["shape"] = {0.5, 1, 2};
+       },
+       "shape"},
+      {"runs that are one", [](Json& json) { json["runs"] = 5; }, "runs is not a list"},
+      {"a run that is a word", [](Json& json) { json["runs"][1] = "x"; }, "run 2"},
+      {"a run without model", [](Json& json) { json["runs"][0].erase("model"); }, "model"},
+      {"an epoch beyond all", [](Json& json) { json["runs"][0]["epochs"][0]["epoch"] = 99999999999; },
+       "epoch"},
+      {"factors of another kind", [](Json& json) { json["runs"][0]["factors"] = 3; }, "run 1"},
+      {"factors the study does not know", [](Json& json) { json["runs"][0].erase("factors"); },
+       "can't be shown"},
+      {"measures of words",
+       [](Json& json) {
+         json["runs"][0]["measures"] = {{"a", {"b"}}};
+       },
+       "run 1"},
+      {"an unknown study", [](Json& json) { json["studies"][0]["name"] = "other"; }, "no study 'other'"},
+      {"the same study twice", [](Json& json) { json["studies"].push_back(json["studies"][0]); }, "twice"},
+      {"studies as a number", [](Json& json) { json["studies"] = 1; }, "studies is not a list"},
+      {"findings as a word", [](Json& json) { json["studies"][0]["findings"] = "x"; }, "findings"},
+      {"a finding without effect", [](Json& json) { json["studies"][0]["findings"][0].erase("effect"); },
+       "effect"},
+  };
+  return all;
+}
+
+BOOST_AUTO_TEST_CASE(results_that_are_not_right_are_refused) {
+  for (const auto& fault : faults()) {
+    BOOST_TEST_CONTEXT(fault.name) {
+      auto results = made_up_results();
+      fault.make(results);
+      const TemporaryFolder folder;
+      BOOST_CHECK_EXCEPTION(write_report(folder.path(), results, find), DataError,
+                            [&](const DataError& error) {
+                              const std::string text = error.what();
+                              BOOST_TEST(contains(text, fault.says), text);
+                              return contains(text, (folder.path() / "results.json").string()) &&
+                                     !contains(text, "json.exception");
+                            });
+      BOOST_TEST(fs::is_empty(folder.path()));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(strange_numbers_do_no_harm) {
+  auto results = made_up_results();
+  for (auto& found : results["studies"][0]["findings"]) {
+    found["least"] = 1e308;
+    found["effect"]["mean"] = -1e308;
+    found["effect"]["low"] = 1e-320;
+    found["effect"]["p"] = -5;
+  }
+  results["seconds"] = -1e308;
+  results["threads"] = -4;
+  results["dataset"]["digest"] = "";
+  results["started"] = "";
+  BOOST_CHECK_NO_THROW(parsed(report_of(results)));
+  results["studies"][0]["findings"] = Json::array();
+  results["command"] = Json::array();
+  BOOST_CHECK_NO_THROW(parsed(report_of(results)));
+}
+
+BOOST_AUTO_TEST_CASE(folders_and_files_that_are_not_right_are_told) {
+  const TemporaryFolder folder;
+  const auto told = [&](const std::string& content, const char* says) {
+    std::ofstream{folder.path() / "results.json"} << content;
+    const auto finished = run_keel("report .", folder.path());
+    BOOST_TEST(finished.status == 3, content.substr(0, 20));
+    BOOST_TEST(contains(finished.err, says), finished.err);
+    BOOST_TEST(std::ranges::count(finished.err, '\n') == 1);
+  };
+  BOOST_TEST(run_keel("report nowhere", folder.path()).status == 3);
+  BOOST_TEST(contains(run_keel("report .", folder.path()).err, "has no results.json"));
+  told("", "is empty");
+  told(R"({"schema": 1, "runs": [)", "is not JSON");
+  told("{\"schema\": \"\xFF\"}", "is not JSON");
+  told("[1e999]", "is not JSON");
+  told(std::string(1'000'000, '['), "nested too deeply");
+  told(R"({"cases": []})", "is not what keel writes");
+  BOOST_TEST(run_keel("report", folder.path()).status == 2);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace keel::test

@@ -1,0 +1,174 @@
+#include "keel/tools/report/report_data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "keel/tools/refuse.hpp"
+#include "keel/tools/report/compare_section.hpp"
+#include "keel/tools/run_json.hpp"
+#include "keel/tools/studies/study.hpp"
+
+namespace keel::tools {
+namespace {
+
+// What does not fit into a results.json.
+class Unfit : public Error {
+ public:
+  using Error::Error;
+};
+
+// Json's own conversions take fractions and numbers beyond the range of the type.
+std::int64_t whole_number(const Json& json, const char* key) {
+  const auto& value = json.at(key);
+  if (!value.is_number_integer()) throw Unfit{fmt::format("{} is not a whole number", key)};
+  return value.get<std::int64_t>();
+}
+
+RunResult checked_run(const Json& json) {
+  for (const auto* key : {"batch_size", "seed", "parameters"}) whole_number(json, key);
+  const auto& epochs = json.at("epochs");
+  if (!epochs.is_array()) throw Unfit{"epochs is not a list"};
+  for (const auto& epoch : epochs) {
+    whole_number(epoch, "steps");
+    const auto number = whole_number(epoch, "epoch");
+    if (number < 1 || number > 1'000'000'000) throw Unfit{fmt::format("there is an epoch {}", number)};
+  }
+  auto run = run_of(json);
+  if (!run.settings.factors.is_object()) throw Unfit{"factors is not an object"};
+  return run;
+}
+
+std::vector<RunResult> runs_in(const Json& json) {
+  if (!json.is_array()) throw Unfit{"runs is not a list"};
+  std::vector<RunResult> runs;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    try {
+      runs.push_back(checked_run(json[i]));
+    } catch (const std::exception& error) {
+      throw Unfit{fmt::format("run {}: {}", i + 1, error.what())};
+    }
+  }
+  return runs;
+}
+
+Section study_section(const Json& json, const ReportData& data, const StudyFinder& find) {
+  Section section{.name = json.at("name").get<std::string>(),
+                  .claim = json.at("claim").get<std::string>(),
+                  .experiment = json.at("experiment").get<std::string>(),
+                  .caveat = json.at("caveat").get<std::string>()};
+  const auto* study = find(section.name);
+  if (study == nullptr) throw Unfit{fmt::format("keel has no study '{}'", section.name)};
+  const auto& findings = json.at("findings");
+  if (!findings.is_array()) throw Unfit{fmt::format("findings of '{}' is not a list", section.name)};
+  for (const auto& finding : findings) section.findings.push_back(finding_of(finding));
+  std::vector<RunResult> own;
+  std::ranges::copy_if(data.runs, std::back_inserter(own),
+                       [&](const RunResult& run) { return run.settings.study == section.name; });
+  try {
+    section.figures = study->figures(own);
+    section.tables = study->tables(own);
+  } catch (const std::exception& error) {
+    throw Unfit{fmt::format("the runs of '{}' can't be shown: {}", section.name, error.what())};
+  }
+  section.command = command_for(data.command, section.name);
+  return section;
+}
+
+void read_data_set(ReportData& data, const Json& json) {
+  data.data_name = json.at("name").get<std::string>();
+  data.digest = json.at("digest").get<std::string>();
+  data.train = whole_number(json, "train");
+  data.validation = whole_number(json, "validation");
+  data.test = whole_number(json, "test");
+  data.classes = whole_number(json, "classes");
+  const auto shape = json.at("shape").get<std::array<double, 2>>();
+  for (const double side : shape)
+    if (!(side >= 1.0 && side <= 1e9)) throw Unfit{"the shape of the images is not one"};
+  data.height = static_cast<std::int64_t>(shape[0]);
+  data.width = static_cast<std::int64_t>(shape[1]);
+}
+
+ReportData read(const Json& results, const StudyFinder& find) {
+  ReportData data;
+  if (!results.is_object()) throw Unfit{"it is not an object"};
+  if (const auto schema = whole_number(results, "schema"); schema != 1)
+    throw Unfit{fmt::format("it has schema {}; this keel reads schema 1", schema)};
+  data.command = results.at("command").get<std::vector<std::string>>();
+  data.keel = results.at("keel").get<std::string>();
+  data.onednn = results.at("onednn").get<std::string>();
+  data.cpu = results.at("cpu").get<std::string>();
+  data.started = results.at("started").get<std::string>();
+  data.threads = whole_number(results, "threads");
+  data.seconds = results.at("seconds").get<double>();
+  read_data_set(data, results.at("dataset"));
+  data.runs = runs_in(results.at("runs"));
+  if (!results.contains("studies")) {
+    data.sections.push_back(compare_section(data.runs, results.at("summary"), data.command));
+    return data;
+  }
+  const auto& studies = results.at("studies");
+  if (!studies.is_array()) throw Unfit{"studies is not a list"};
+  std::set<std::string> names;
+  for (const auto& study : studies) {
+    data.sections.push_back(study_section(study, data, find));
+    if (!names.insert(data.sections.back().name).second)
+      throw Unfit{fmt::format("study '{}' is there twice", data.sections.back().name)};
+  }
+  return data;
+}
+
+// Json's errors begin with "[json.exception.type_error.302] ".
+std::string without_number(std::string text) {
+  const auto begin = text.find("[json.exception");
+  const auto end = text.find("] ", begin);
+  if (begin != std::string::npos && end != std::string::npos) text.erase(begin, end + 2 - begin);
+  return text;
+}
+
+// A word such that a shell reads it back.
+std::string shell_word(const std::string& word) {
+  constexpr auto harmless = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+,./:@%";
+  if (!word.empty() && word.find_first_not_of(harmless) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char letter : word) quoted += letter == '\'' ? std::string{"'\\''"} : std::string{letter};
+  return quoted + "'";
+}
+
+}  // namespace
+
+ReportData report_data(const Json& results, const std::filesystem::path& path, const StudyFinder& find) {
+  try {
+    return read(results, find);
+  } catch (const std::exception& error) {
+    refuse(path, "is not what keel writes: {}", without_number(error.what()));
+  }
+}
+
+std::string command_for(const std::vector<std::string>& command, const std::string& study) {
+  constexpr std::array dropped{"--force", "--quiet", "--resume"};
+  constexpr std::array dropped_with_value{"--out", "--threads"};
+  constexpr std::array flags{"--quick"};
+  const std::string name = command.size() > 1 ? command[1] : "";
+  std::vector<std::string> line{"keel"};
+  if (!name.empty()) line.push_back(shell_word(name));
+  if (name == "study") line.push_back(shell_word(study));
+  for (std::size_t i = 2; i < command.size(); ++i) {
+    const auto& word = command[i];
+    const auto option = word.substr(0, word.find('='));
+    if (!word.starts_with("--")) continue;  // the study's name
+    const bool has_value = option == word && i + 1 < command.size() &&
+                           std::ranges::find(flags, option) == flags.end() &&
+                           std::ranges::find(dropped, option) == dropped.end();
+    const bool keep = std::ranges::find(dropped, option) == dropped.end() &&
+                      std::ranges::find(dropped_with_value, option) == dropped_with_value.end();
+    if (keep) line.push_back(shell_word(word));
+    if (keep && has_value) line.push_back(shell_word(command[i + 1]));
+    if (has_value) ++i;
+  }
+  return fmt::format("{}", fmt::join(line, " "));
+}
+
+}  // namespace keel::tools

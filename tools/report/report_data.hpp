@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keel/tools/json.hpp"
+#include "keel/tools/run.hpp"
+#include "keel/tools/studies/figure.hpp"
+#include "keel/tools/studies/finding.hpp"
+
+namespace keel::tools {
+
+class Study;
+
+/// A part of the report: a claim with everything that was found about it.
+struct Section {
+  std::string name;  ///< "learning-rate"; empty for `keel compare`
+  std::string claim;
+  std::string experiment;
+  std::string caveat;
+  std::vector<Finding> findings;  ///< the first is what the claim is judged by; none where nothing is judged
+  std::vector<Figure> figures;
+  std::vector<Table> tables;
+  std::string command;  ///< that does this part again
+};
+
+/// What a results.json says, ready to be written down.
+struct ReportData {
+  std::vector<std::string> command;
+  std::string keel, onednn, cpu, started;
+  std::int64_t threads = 1;
+  double seconds = 0.0;
+  std::string data_name, digest;
+  std::int64_t train = 0, validation = 0, test = 0, height = 0, width = 0, classes = 0;
+  std::vector<RunResult> runs;
+  std::vector<Section> sections;
+};
+
+/// Finds a study by its name; null if there is none.
+using StudyFinder = std::function<const Study*(std::string_view)>;
+
+/// Reads the results of `keel compare`, `keel batch-study` or `keel study`. Throws DataError, naming `path`,
+/// when they are not that.
+ReportData report_data(const Json& results, const std::filesystem::path& path, const StudyFinder& find);
+
+/// The command line that did a study alone, with the options of one that may have done others besides.
+std::string command_for(const std::vector<std::string>& command, const std::string& study);
+
+}  // namespace keel::tools

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "keel/tools/run.hpp"
+#include "keel/tools/run_store.hpp"
+
+namespace keel::tools {
+
+/// A run to be done.
+struct Job {
+  RunSettings settings;
+  /// How long it takes, roughly and relative to others: long runs are begun first, so that no worker is left
+  /// without work while another has much to do.
+  double cost = 1.0;
+  /// It measures time, so nothing else may run beside it: it waits until all others are done.
+  bool alone = false;
+  std::function<std::optional<RunResult>(const RunSettings& settings, const RunContext& context)> run;
+};
+
+struct QueueOptions {
+  int threads = 1;                  ///< runs side by side, one thread each
+  bool quiet = false;               ///< no progress
+  const RunStore* store = nullptr;  ///< where finished runs are looked for and kept; null: nowhere
+};
+
+/// Does all `jobs` but those that the store has already, saves each before its worker begins another, and
+/// returns the finished ones in the order of `jobs`: fewer than there are jobs only if `stop` was requested.
+/// A run that throws is recorded as one that did, and the others go on. Throws Error when a result can't be
+/// saved or two jobs have the same settings.
+std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, const QueueOptions& options,
+                               const std::stop_token& stop);
+
+}  // namespace keel::tools

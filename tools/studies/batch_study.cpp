@@ -1,0 +1,155 @@
+#include "keel/tools/studies/batch_study.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "keel/models/mlp.hpp"
+#include "keel/tools/statistics.hpp"
+#include "keel/tools/studies/arms.hpp"
+#include "keel/tools/studies/batch_tables.hpp"
+#include "keel/tools/studies/batch_views.hpp"
+#include "keel/tools/studies/design.hpp"
+#include "keel/tools/studies/targets.hpp"
+
+namespace keel::tools {
+namespace {
+
+constexpr int looks_an_epoch = 5;
+constexpr std::size_t last_losses = 100;
+
+std::optional<RunResult> run(std::int64_t steps, const RunSettings& settings, const RunContext& context) {
+  const auto& data = context.data;
+  Mlp model{{.inputs = data.train.height * data.train.width,
+             .hidden = settings.hidden,
+             .classes = data.classes,
+             .batch_norm = settings.model == "bn"}};
+  TrainingLoop loop{model, settings, context};
+  TargetWatch watch{loop, looks_an_epoch};
+  std::vector<double> losses;
+  loop.train([&](std::int64_t step, double loss) {
+    losses.push_back(loss);
+    watch.after_step(step);
+    return step < steps;
+  });
+  watch.record();
+  loop.measures()["steps_per_epoch"] = {static_cast<double>(loop.steps_per_epoch())};
+  const auto last = std::span{losses}.last(std::min(losses.size(), last_losses));
+  if (!last.empty()) loop.measures()["last_losses_sd"] = {summarize(last).sd.value_or(std::nan(""))};
+  return loop.finish();
+}
+
+class BatchStudy final : public Study {
+ public:
+  explicit BatchStudy(BatchStudySettings settings) : settings_(std::move(settings)) {}
+
+  [[nodiscard]] std::string name() const override { return "batch-study"; }
+  [[nodiscard]] std::string claim() const override {
+    return "Batch size trades convergence speed, stability and generalization, and batch norm gains at each.";
+  }
+  [[nodiscard]] std::string experiment() const override {
+    return "784-128-10 with ReLU, plain and with batch norm, trained by SGD with momentum at each batch "
+           "size, "
+           "in three views: (a) the same learning rate and number of epochs; (b) the same epochs with a rate "
+           "that grows with the batch; (c) the same rate and number of steps. The batch size that all views "
+           "share is trained once. Validation accuracy is looked at five times an epoch until it has reached "
+           "97 %; stability is the standard deviation of the last 100 batch losses, and of the final "
+           "validation loss over the seeds.";
+  }
+  [[nodiscard]] std::string caveat() const override {
+    return "In view (a) a larger batch makes fewer steps of the same size, so it is not the batch that is "
+           "judged but batch and number of steps together; the linear rule of view (b) (Goyal et al. 2017) "
+           "is "
+           "for rates that are small to begin with; in view (c) a larger batch sees more images. Batch "
+           "losses "
+           "vary less with larger batches simply because they are means over more images. Seconds are "
+           "training time on one thread of this machine, other runs beside.";
+  }
+
+  [[nodiscard]] std::vector<Job> jobs(const StudyScale& scale) const override {
+    std::vector<Job> jobs;
+    for (const auto batch : settings_.batch_sizes) {
+      for (const auto view : batch_views) {
+        if (batch == settings_.base.batch_size && view != BatchView::same_rate) continue;
+        for (const auto seed : seeds_of(scale))
+          for (const char* model : {"plain", "bn"}) jobs.push_back(job(scale, view, batch, model, seed));
+      }
+    }
+    return jobs;
+  }
+
+  [[nodiscard]] std::vector<Finding> judge(std::span<const RunResult> runs) const override {
+    const BatchRuns batch_runs{runs};
+    std::vector<Finding> findings;
+    for (const auto view : batch_views) {
+      findings.push_back(tools::judge(
+          {.name = fmt::format("validation accuracy, batch norm - plain, mean over batch sizes, {}",
+                               name_of(view)),
+           .claim = fmt::format("With {}, batch norm ends with a higher accuracy.", name_of(view)),
+           .unit = "points"},
+          pairwise(batch_runs.mean_accuracy(view, "bn"), batch_runs.mean_accuracy(view, "plain"),
+                   [](double bn, double plain) { return 100.0 * (bn - plain); })));
+    }
+    const auto sizes = batch_runs.sizes();
+    if (sizes.size() < 2) return findings;
+    for (const auto view : batch_views) {
+      for (const char* model : {"plain", "bn"}) {
+        findings.push_back(tools::judge(
+            {.name = fmt::format("validation accuracy, batch {} - batch {}, {}, {}", sizes.front(),
+                                 sizes.back(), label_of(model), name_of(view)),
+             .claim = fmt::format(
+                 "With {}, {} ends with a higher accuracy at batch {} than at {}.", name_of(view),
+                 std::string{model} == "bn" ? "batch norm" : "a plain network", sizes.front(), sizes.back()),
+             .unit = "points"},
+            pairwise(batch_runs.by_seed(view, model, sizes.front(), final_accuracy),
+                     batch_runs.by_seed(view, model, sizes.back(), final_accuracy),
+                     [](double small, double large) { return 100.0 * (small - large); })));
+      }
+    }
+    return findings;
+  }
+
+  [[nodiscard]] std::vector<Figure> figures(std::span<const RunResult> runs) const override {
+    return batch_figures(BatchRuns{runs});
+  }
+  [[nodiscard]] std::vector<Table> tables(std::span<const RunResult> runs) const override {
+    return batch_tables(BatchRuns{runs});
+  }
+  [[nodiscard]] Json summary(std::span<const RunResult> runs) const override {
+    return batch_summary(BatchRuns{runs});
+  }
+
+ private:
+  [[nodiscard]] Job job(const StudyScale& scale, BatchView view, std::int64_t batch, const char* model,
+                        std::uint64_t seed) const {
+    auto settings = settings_for(*this, scale, model, seed);
+    settings.factors["view"] = name_of(batch == settings_.base.batch_size ? BatchView::same_rate : view);
+    settings.momentum = settings_.base.momentum;
+    settings.learning_rate = settings_.base.learning_rate;
+    settings.batch_size = settings_.base.batch_size;
+    const auto base_steps = steps_per_epoch(scale, settings) * settings_.base.epochs;
+    settings.batch_size = batch;
+    const auto an_epoch = steps_per_epoch(scale, settings);
+    settings.epochs = settings_.base.epochs;
+    auto steps = an_epoch * settings.epochs;
+    if (view == BatchView::scaled_rate)
+      settings.learning_rate *= static_cast<double>(batch) / static_cast<double>(settings_.base.batch_size);
+    if (view == BatchView::same_steps) {
+      steps = base_steps;
+      settings.epochs = static_cast<int>((steps + an_epoch - 1) / an_epoch);
+    }
+    return job_for(scale, settings,
+                   [steps](const RunSettings& s, const RunContext& c) { return run(steps, s, c); });
+  }
+
+  BatchStudySettings settings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Study> batch_study(const BatchStudySettings& settings) {
+  return std::make_unique<BatchStudy>(settings);
+}
+
+}  // namespace keel::tools
