@@ -91,7 +91,7 @@ class BatchStudy final : public Study {
           pairwise(batch_runs.mean_accuracy(view, "bn"), batch_runs.mean_accuracy(view, "plain"),
                    [](double bn, double plain) { return 100.0 * (bn - plain); })));
     }
-    const auto sizes = batch_runs.sizes();
+    const auto& sizes = batch_runs.sizes();
     if (sizes.size() < 2) return findings;
     for (const auto view : batch_views) {
       for (const char* model : {"plain", "bn"}) {

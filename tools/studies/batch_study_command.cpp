@@ -11,7 +11,7 @@ namespace {
 ExitStatus run(const BatchStudyOptions& options, const Invocation& invocation) {
   auto sizes = options.batch_sizes;
   std::ranges::sort(sizes);
-  sizes.erase(std::ranges::unique(sizes).begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
   const auto& common = options.common;
   const auto study = batch_study({.batch_sizes = sizes, .base = common.run});
   Assignment assignment{.command = "batch-study",

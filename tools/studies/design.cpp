@@ -31,7 +31,7 @@ double estimated_seconds(const StudyScale& scale, const RunSettings& settings) {
   constexpr double products_a_second = 4e10;  // of multiplications and additions, in training
   constexpr double seconds_a_layer = 1e-5;    // of a step, besides its products
   double weights = 0.0;
-  double inputs = static_cast<double>(scale.data.train.height * scale.data.train.width);
+  auto inputs = static_cast<double>(scale.data.train.height * scale.data.train.width);
   for (const auto width : settings.hidden) {
     weights += inputs * static_cast<double>(width);
     inputs = static_cast<double>(width);
