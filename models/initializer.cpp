@@ -141,7 +141,7 @@ InitializerRule constant(double value) {
 }
 
 InitializerRule by_name(std::string_view name) {
-  if (const auto rule = with_numbers(name)) return rule;
+  if (auto rule = with_numbers(name)) return rule;
   std::string names;
   for (const auto& [known, rule] : named_rules) {
     if (known == name) return rule();

@@ -83,13 +83,12 @@ class LearningRateStudy final : public Study {
 
   [[nodiscard]] std::vector<Job> jobs(const StudyScale& scale) const override {
     std::vector<Job> jobs;
-    const double spacing = scale.quick ? 1.0 : 0.5;
-    for (double exponent = -2.0; exponent <= 1.0; exponent += spacing) {
+    for (int half_decades = -4; half_decades <= 2; half_decades += scale.quick ? 2 : 1) {
       for (const auto seed : seeds_of(scale)) {
         for (const char* model : {"plain", "bn"}) {
           auto settings = settings_for(*this, scale, model, seed);
           settings.hidden = {128, 128, 128, 128};
-          settings.learning_rate = std::pow(10.0, exponent);
+          settings.learning_rate = std::pow(10.0, 0.5 * half_decades);
           settings.momentum = 0.0;
           settings.epochs = scale.quick ? 1 : 2;
           jobs.push_back(job_for(scale, settings, run));

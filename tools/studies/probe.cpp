@@ -35,7 +35,7 @@ std::vector<std::span<const float>> Probe::weight_gradients(const Tensor& images
   const Plan& plan = gradients_(std::array{images, labels});
   std::vector<std::span<const float>> result;
   for (std::size_t i = 0; i < plan.output_values().size(); ++i)
-    result.push_back(plan.output(i).data<float>());
+    result.emplace_back(plan.output(i).data<float>());
   return result;
 }
 
