@@ -8,6 +8,10 @@
 #include <sstream>
 
 #include "../support/process.hpp"
+#include "keel/tools/report/number_text.hpp"
+#include "keel/tools/report/report.hpp"
+#include "keel/tools/run_json.hpp"
+#include "keel/tools/studies/judgement.hpp"
 
 namespace keel::test {
 namespace {
@@ -93,6 +97,51 @@ BOOST_AUTO_TEST_CASE(its_program_learns) {
     return at == std::string::npos ? 1.0 : std::stod(finished.out.substr(at + step.size()));
   };
   BOOST_TEST(loss("step 500: loss ") < 0.5 * loss("step 100: loss "), finished.out);
+}
+
+// Every row of its table of verdicts is what the results beside its pictures say.
+BOOST_AUTO_TEST_CASE(its_verdicts_are_those_of_its_results) {
+  const auto readme = read_file(source_root() / "README.md");
+  const auto results = tools::read_results(source_root() / "tools/results");
+  BOOST_TEST(results.at("dataset").at("name") == "mnist");
+  BOOST_REQUIRE(results.at("studies").size() == tools::studies().size());
+  for (const auto& study : results.at("studies")) {
+    const auto finding = tools::finding_of(study.at("findings").at(0));
+    const auto effect = tools::effect_text(finding);
+    const auto row = fmt::format("| `{}` | {} | {} {} | {} |\n", study.at("name").get<std::string>(),
+                                 study.at("claim").get<std::string>(), effect.mean, effect.interval,
+                                 tools::name_of(finding.verdict));
+    BOOST_TEST(readme.find(row) != std::string::npos, "README.md lacks: " << row);
+  }
+  for (const auto* picture : {"learning-rate-1.svg", "depth-6.svg"}) {
+    BOOST_TEST(std::filesystem::exists(source_root() / "tools/results" / picture));
+    BOOST_TEST(readme.find(picture) != std::string::npos);
+  }
+}
+
+// The rules that its results were judged by are those of the code, and its runs still come to the same.
+BOOST_AUTO_TEST_CASE(its_results_are_judged_by_the_present_rules) {
+  const auto results = tools::read_results(source_root() / "tools/results");
+  std::vector<tools::RunResult> runs;
+  for (const auto& run : results.at("runs")) runs.push_back(tools::run_of(run));
+  std::vector<const tools::Study*> all;
+  for (const auto& study : tools::studies()) all.push_back(study.get());
+  const auto judged = tools::studies_json(tools::judge_all(all, runs));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& now = judged.at("studies").at(i);
+    const auto& then = results.at("studies").at(i);
+    for (const char* key : {"name", "claim", "experiment", "caveat", "rule"})
+      BOOST_TEST(now.at(key) == then.at(key));
+    BOOST_REQUIRE(now.at("findings").size() == then.at("findings").size());
+    for (std::size_t k = 0; k < now.at("findings").size(); ++k) {
+      const auto a = tools::finding_of(now.at("findings").at(k));
+      const auto b = tools::finding_of(then.at("findings").at(k));
+      BOOST_TEST(tools::rule_of(a.endpoint) == tools::rule_of(b.endpoint));
+      BOOST_TEST(tools::name_of(a.verdict) == tools::name_of(b.verdict));
+      BOOST_TEST(tools::effect_text(a).interval == tools::effect_text(b).interval);
+      BOOST_TEST(a.note == b.note);
+    }
+  }
 }
 
 // A stranger's project, with keel's sources where the README says.
