@@ -1,16 +1,18 @@
 #include "keel/tools/training_run.hpp"
 
-#include "keel/models/mlp.hpp"
 #include "keel/tools/training_loop.hpp"
 
 namespace keel::tools {
 
+MlpOptions mlp_for(const DataSet& data, const RunSettings& settings) {
+  return {.inputs = data.train.height * data.train.width,
+          .hidden = settings.hidden,
+          .classes = data.classes,
+          .batch_norm = settings.model == "bn"};
+}
+
 std::optional<RunResult> train(const RunSettings& settings, const RunContext& context) {
-  const auto& data = context.data;
-  Mlp model{{.inputs = data.train.height * data.train.width,
-             .hidden = settings.hidden,
-             .classes = data.classes,
-             .batch_norm = settings.model == "bn"}};
+  Mlp model{mlp_for(context.data, settings)};
   TrainingLoop loop{model, settings, context};
   loop.train();
   return loop.finish();

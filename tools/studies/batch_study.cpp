@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "keel/models/mlp.hpp"
 #include "keel/tools/statistics.hpp"
 #include "keel/tools/studies/arms.hpp"
 #include "keel/tools/studies/batch_tables.hpp"
 #include "keel/tools/studies/batch_views.hpp"
 #include "keel/tools/studies/design.hpp"
 #include "keel/tools/studies/targets.hpp"
+#include "keel/tools/training_run.hpp"
 
 namespace keel::tools {
 namespace {
@@ -20,11 +20,7 @@ constexpr int looks_an_epoch = 5;
 constexpr std::size_t last_losses = 100;
 
 std::optional<RunResult> run(std::int64_t steps, const RunSettings& settings, const RunContext& context) {
-  const auto& data = context.data;
-  Mlp model{{.inputs = data.train.height * data.train.width,
-             .hidden = settings.hidden,
-             .classes = data.classes,
-             .batch_norm = settings.model == "bn"}};
+  Mlp model{mlp_for(context.data, settings)};
   TrainingLoop loop{model, settings, context};
   TargetWatch watch{loop, looks_an_epoch};
   std::vector<double> losses;

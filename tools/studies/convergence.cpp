@@ -98,7 +98,6 @@ class ConvergenceStudy final : public Study {
   [[nodiscard]] std::vector<Finding> judge(std::span<const RunResult> runs) const override {
     std::vector<Finding> single;
     std::map<std::uint64_t, std::pair<double, int>> pooled;  // by seed, the sum of logarithms and their count
-    std::string all_notes;
     for (const auto& network : levels_of(runs, "network")) {
       for (const double target : accuracy_targets) {
         const auto arm = [&](const char* model) {
