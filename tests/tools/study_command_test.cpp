@@ -187,7 +187,14 @@ BOOST_AUTO_TEST_CASE(quick_has_three_seeds) {
 
 BOOST_AUTO_TEST_CASE(a_learning_rate_that_diverges_is_a_result) {
   BOOST_REQUIRE(keel("study learning-rate --quick --seeds 2 --limit 64 --out results").status == 0);
-  for (const auto& run : results_in(*this / "results").at("runs")) BOOST_TEST(!run.contains("error"));
+  const auto results = results_in(*this / "results");
+  BOOST_REQUIRE(results.at("runs").size() == 16U);
+  std::size_t diverged = 0;
+  for (const auto& run : results.at("runs")) {
+    BOOST_TEST(!run.contains("error"));
+    if (run.at("diverged").get<bool>()) ++diverged;
+  }
+  BOOST_TEST(diverged > 0U);
 }
 
 BOOST_AUTO_TEST_CASE(results_go_to_a_folder_named_after_command_and_time) {
