@@ -29,6 +29,7 @@ Json results_json(const CommandRecord& command, const DataSet& data, const Split
           {"command", command.arguments},
           {"keel", keel_version()},
           {"onednn", onednn::version()},
+          {"instruction_set", onednn::instruction_set()},
           {"cpu", processor_name()},
           {"threads", command.threads},
           {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(started))},

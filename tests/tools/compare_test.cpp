@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(writes_every_field_of_the_contract) {
   const auto json = results(folder.path() / "results");
   BOOST_TEST(json.at("schema") == 1);
   BOOST_TEST(json.at("command").at(1) == "compare");
-  for (const auto* key : {"keel", "onednn", "cpu", "started"})
+  for (const auto* key : {"keel", "onednn", "instruction_set", "cpu", "started"})
     BOOST_TEST(json.at(key).get<std::string>() != "");
   BOOST_TEST(json.at("seconds").get<double>() > 0.0);
   const auto& data = json.at("dataset");

@@ -91,6 +91,7 @@ Json made_up_results() {
           {"command", {"build/tools/keel", "study", "all", "--data", "my data", "--out", "x", "--quick"}},
           {"keel", "0.1.0"},
           {"onednn", "2.6.3"},
+          {"instruction_set", markup},
           {"cpu", markup},
           {"threads", 2},
           {"started", "2026-11-25T22:06:16Z"},

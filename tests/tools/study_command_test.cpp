@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_study_writes_every_field_of_the_contract) {
   const auto json = results_in(*this / "results");
   BOOST_TEST(json.at("schema") == 1);
   BOOST_TEST(json.at("command").at(1) == "study");
-  for (const char* key : {"keel", "onednn", "cpu", "started"})
+  for (const char* key : {"keel", "onednn", "instruction_set", "cpu", "started"})
     BOOST_TEST(json.at(key).get<std::string>() != "");
   BOOST_TEST(json.at("threads").get<int>() >= 1);
   BOOST_TEST(json.at("seconds").get<double>() > 0.0);

@@ -76,7 +76,9 @@ std::string html_facts(const ReportData& data) {
       fmt::format("{}; took {} with {}", escaped(time_text(data.started)), seconds_text(data.seconds),
                   plural(static_cast<std::size_t>(std::max<std::int64_t>(data.threads, 0)), "thread")));
   add("made with",
-      fmt::format("keel {}, oneDNN {}; {}", escaped(data.keel), escaped(data.onednn), escaped(data.cpu)));
+      fmt::format("keel {}, oneDNN {}{}; {}", escaped(data.keel), escaped(data.onednn),
+                  data.instruction_set.empty() ? "" : fmt::format(" ({})", escaped(data.instruction_set)),
+                  escaped(data.cpu)));
   return fmt::format("<dl class=\"facts\">\n{}</dl>\n", list);
 }
 

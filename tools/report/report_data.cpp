@@ -99,6 +99,7 @@ ReportData read(const Json& results, const StudyFinder& find) {
   data.command = results.at("command").get<std::vector<std::string>>();
   data.keel = results.at("keel").get<std::string>();
   data.onednn = results.at("onednn").get<std::string>();
+  data.instruction_set = results.value("instruction_set", "");
   data.cpu = results.at("cpu").get<std::string>();
   data.started = results.at("started").get<std::string>();
   data.threads = whole_number(results, "threads");

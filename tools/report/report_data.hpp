@@ -32,6 +32,7 @@ struct Section {
 struct ReportData {
   std::vector<std::string> command;
   std::string keel, onednn, cpu, started;
+  std::string instruction_set;  ///< that oneDNN used, on which the last bits depend; empty if not known
   std::int64_t threads = 1;
   double seconds = 0.0;
   std::string data_name, digest;
