@@ -15,7 +15,7 @@ constexpr const char* axis_colour = "#808080";
 constexpr const char* grid_colour = "#B0808080";  // with its transparency in front
 
 // In gnuplot nothing but the quote itself is special between single quotes; what can't be seen is left out.
-std::string quoted(std::string_view text) {
+std::string string_literal(std::string_view text) {
   std::string result = "'";
   for (const char letter : text) {
     if (letter == '\n') {
@@ -32,12 +32,13 @@ std::string quoted(std::string_view text) {
 std::string ticks(const Scale& scale) {
   std::vector<std::string> parts;
   for (const auto& tick : scale.ticks)
-    parts.push_back(fmt::format("{} {:.17g} {}", quoted(tick.label), tick.at, tick.label.empty() ? 1 : 0));
+    parts.push_back(
+        fmt::format("{} {:.17g} {}", string_literal(tick.label), tick.at, tick.label.empty() ? 1 : 0));
   return fmt::format("({})", fmt::join(parts, ", "));
 }
 
 std::string label(const PlotLayout& layout, const PlacedText& text, std::string_view alignment) {
-  return fmt::format("set label {} at screen {:.5f},{:.5f} {} front\n", quoted(text.text),
+  return fmt::format("set label {} at screen {:.5f},{:.5f} {} front\n", string_literal(text.text),
                      text.x / layout.width, 1.0 - (text.y - 4.3) / layout.height, alignment);
 }
 
@@ -134,7 +135,7 @@ std::string gnuplot_script(const Figure& figure, const PlotLayout& layout, std::
       "reset\nset terminal svg size {:.0f},{:.0f} dynamic noenhanced font 'sans-serif,13' linewidth 1\n"
       "set output {}\nset key off\nset border 3 lc rgb '{}'\nset tics nomirror out scale 0.45,0.25 textcolor "
       "rgb 'black'\nset clip two\n",
-      layout.width, layout.height, quoted(output), axis_colour);
+      layout.width, layout.height, string_literal(output), axis_colour);
   script += axes(figure, layout);
   const auto styles = line_styles(figure);
   Layers layers;
