@@ -63,6 +63,7 @@ struct RunContext {
   const DataSet& data;
   std::stop_token stop;                                   ///< once requested, the run ends without a result
   std::function<void(const EpochResult&)> after_epoch{};  ///< hears of each epoch
+  std::function<void(RunResult)> hand_in{};               ///< takes the results of `Job::prefixes`
 };
 
 }  // namespace keel::tools

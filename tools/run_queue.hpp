@@ -14,6 +14,8 @@ namespace keel::tools {
 /// A run to be done.
 struct Job {
   RunSettings settings;
+  /// Shorter runs that are this one's beginning. While it runs, it hands in their results, in this order.
+  std::vector<RunSettings> prefixes{};
   /// How long it takes, roughly and relative to others: long runs are begun first, so that no worker is left
   /// without work while another has much to do.
   double cost = 1.0;
@@ -28,10 +30,13 @@ struct QueueOptions {
   const RunStore* store = nullptr;  ///< where finished runs are looked for and kept; null: nowhere
 };
 
+/// The runs that `jobs` make, prefixes included.
+std::size_t count_runs(std::span<const Job> jobs);
+
 /// Does all `jobs` but those that the store has already, saves each before its worker begins another, and
-/// returns the finished ones in the order of `jobs`: fewer than there are jobs only if `stop` was requested.
-/// A run that throws is recorded as one that did, and the others go on. Throws Error when a result can't be
-/// saved or two jobs have the same settings.
+/// returns the finished runs in the order of `jobs`, each before its prefixes: fewer than `count_runs` only if
+/// `stop` was requested. A run that throws is recorded as one that did, and the others go on. Throws Error when
+/// a result can't be saved or two runs have the same settings.
 std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, const QueueOptions& options,
                                const std::stop_token& stop);
 

@@ -22,6 +22,11 @@ void leave_out_a_last_one(std::vector<std::int32_t>& training, std::int64_t batc
   if (training.size() > 1 && training.size() % size == 1) training.pop_back();
 }
 
+void diverge(RunResult& run, std::string reason) {
+  run.diverged = true;
+  run.divergence = std::move(reason);
+}
+
 }  // namespace
 
 TrainingLoop::TrainingLoop(const RunSettings& settings, const RunContext& context,
@@ -45,73 +50,89 @@ std::int64_t TrainingLoop::steps_per_epoch() const {
   return (std::ssize(split_.training) + size - 1) / size;
 }
 
+Evaluation TrainingLoop::look() {
+  if (!looked_ || looked_->first != steps_) looked_ = {steps_, validate()};
+  return looked_->second;
+}
+
 void TrainingLoop::train(const AfterStep& after_step) {
-  for (int epoch = 1; epoch <= result_.settings.epochs && !ended(); ++epoch) {
-    EpochResult result{.epoch = epoch};
-    train_epoch(result, after_step);
+  for (int number = 1; number <= result_.settings.epochs && !ended(); ++number) {
+    epoch_ = EpochResult{.epoch = number};
+    train_epoch(after_step);
     if (stop_.stop_requested()) return;
-    result.validation = validate();
-    result_.epochs.push_back(result);
-    if (after_epoch_) after_epoch_(result);
+    epoch_->validation = look();
+    result_.epochs.push_back(*epoch_);
+    epoch_.reset();
+    if (after_epoch_) after_epoch_(result_.epochs.back());
   }
 }
 
-void TrainingLoop::train_epoch(EpochResult& result, const AfterStep& after_step) {
+void TrainingLoop::train_epoch(const AfterStep& after_step) {
   using Clock = std::chrono::steady_clock;
   auto order = split_.training;
-  rng_.stream("order", static_cast<std::uint64_t>(result.epoch)).shuffle(std::span{order});
+  rng_.stream("order", static_cast<std::uint64_t>(epoch_->epoch)).shuffle(std::span{order});
   const auto size = static_cast<std::size_t>(result_.settings.batch_size);
   double sum = 0.0;
   std::size_t seen = 0;
   auto resumed = Clock::now();
   const auto pause = [&] {
     const double seconds = std::chrono::duration<double>(Clock::now() - resumed).count();
-    result.seconds += seconds;
+    epoch_->seconds += seconds;
     training_seconds_ += seconds;
   };
-  for (; seen < order.size() && !ended(); seen = std::min(seen + size, order.size())) {
+  while (seen < order.size() && !ended()) {
     const auto part = std::span{order}.subspan(seen, std::min(size, order.size() - seen));
     batch_.gather(part);
-    ++result.steps;
+    ++epoch_->steps;
     ++steps_;
-    const double loss = try_step(result);
+    const double loss = try_step();
     sum += loss * static_cast<double>(part.size());
+    seen += part.size();
+    epoch_->train_loss = sum / static_cast<double>(seen);
     if (!after_step || result_.diverged) continue;
     pause();
     enough_ = !after_step(steps_, loss);
     resumed = Clock::now();
   }
   pause();
-  result.train_loss = sum / static_cast<double>(seen);
 }
 
-double TrainingLoop::try_step(const EpochResult& at) {
-  const auto place = [&] { return fmt::format("in epoch {}, step {}", at.epoch, at.steps); };
+double TrainingLoop::try_step() {
+  const auto place = [&] { return fmt::format("in epoch {}, step {}", epoch_->epoch, epoch_->steps); };
   try {
     const double loss = step_(batch_.images(), batch_.labels());
-    if (!std::isfinite(loss)) diverge(fmt::format("the loss was {} {}", loss, place()));
+    if (!std::isfinite(loss)) diverge(result_, fmt::format("the loss was {} {}", loss, place()));
     return loss;
   } catch (const NonFiniteError& error) {
-    diverge(fmt::format("{}: {}", place(), error.what()));
+    diverge(result_, fmt::format("{}: {}", place(), error.what()));
     return std::nan("");
   }
 }
 
-void TrainingLoop::diverge(std::string reason) {
-  result_.diverged = true;
-  result_.divergence = std::move(reason);
+void TrainingLoop::conclude(RunResult& result) {
+  if (result.diverged) return;
+  result.test = test();
+  const double guessing = std::log(data_.classes);
+  const double loss = result.epochs.empty() ? guessing : result.epochs.back().train_loss;
+  if (!(loss < guessing))
+    diverge(result,
+            fmt::format("the final loss {:.4f} is not below that of guessing, {:.4f}", loss, guessing));
 }
 
 std::optional<RunResult> TrainingLoop::finish() {
   if (stop_.stop_requested()) return std::nullopt;
-  if (!result_.diverged) {
-    result_.test = test();
-    const double guessing = std::log(data_.classes);
-    const double loss = result_.epochs.empty() ? guessing : result_.epochs.back().train_loss;
-    if (!(loss < guessing))
-      diverge(fmt::format("the final loss {:.4f} is not below that of guessing, {:.4f}", loss, guessing));
-  }
+  conclude(result_);
   return std::move(result_);
+}
+
+RunResult TrainingLoop::result_so_far() {
+  auto result = result_;
+  if (epoch_) {
+    result.epochs.push_back(*epoch_);
+    result.epochs.back().validation = look();
+  }
+  conclude(result);
+  return result;
 }
 
 }  // namespace keel::tools

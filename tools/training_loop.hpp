@@ -35,9 +35,14 @@ class TrainingLoop {
 
   /// Tests the model and gives the result; nothing if a stop was requested. To be called once.
   std::optional<RunResult> finish();
+  /// What the result would be if the run had ended with the last step: an epoch that is under way counts.
+  RunResult result_so_far();
 
   /// Loss and accuracy in inference mode on the validation images.
   Evaluation validate() { return evaluate_(data_.train, split_.validation); }
+  /// The same as of the last step, for a model that nothing but its training changes: asked for again, it costs
+  /// nothing.
+  Evaluation look();
   /// The same on the training images of this run.
   Evaluation evaluate_training() { return evaluate_(data_.train, split_.training); }
   /// The same on the test images.
@@ -74,9 +79,9 @@ class TrainingLoop {
                const Tensor& images, const Tensor& labels) { return compiled->step(images, labels); };
   }
 
-  void train_epoch(EpochResult& result, const AfterStep& after_step);
-  double try_step(const EpochResult& at);
-  void diverge(std::string reason);
+  void train_epoch(const AfterStep& after_step);
+  double try_step();
+  void conclude(RunResult& result);
   [[nodiscard]] bool ended() const { return result_.diverged || enough_ || stop_.stop_requested(); }
 
   const DataSet& data_;
@@ -88,7 +93,9 @@ class TrainingLoop {
   Evaluator evaluate_;
   BatchGatherer batch_;
   RunResult result_;
+  std::optional<EpochResult> epoch_;  // under way
   std::int64_t steps_ = 0;
+  std::optional<std::pair<std::int64_t, Evaluation>> looked_;  // after which step
   double training_seconds_ = 0.0;
   bool enough_ = false;
 };

@@ -178,8 +178,10 @@ RunResult planted_run(const RunSettings& settings, double effect) {
 
 std::vector<RunResult> planted_runs(const Study& study, double effect, int seeds) {
   std::vector<RunResult> runs;
-  for (const auto& job : study.jobs({.data = tiny_data(), .seeds = seeds}))
+  for (const auto& job : study.jobs({.data = tiny_data(), .seeds = seeds})) {
     runs.push_back(planted_run(job.settings, effect));
+    for (const auto& prefix : job.prefixes) runs.push_back(planted_run(prefix, effect));
+  }
   return runs;
 }
 

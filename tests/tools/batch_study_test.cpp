@@ -74,6 +74,47 @@ BOOST_AUTO_TEST_CASE(each_view_holds_something_else_fixed) {
   BOOST_TEST((count == expected));
 }
 
+// Views (a) and (c) share a training, of which the shorter run is the beginning: what `keel compare` gives for it.
+BOOST_AUTO_TEST_CASE(runs_that_share_a_training_are_those_of_trainings_of_their_own) {
+  const auto json = study("--batch-sizes 32,128 --epochs 2 --seeds 2");
+  for (const auto& [batch, view, epochs] :
+       {std::tuple{32, same_rate, 2}, {32, same_steps, 1}, {128, same_rate, 2}, {128, same_steps, 4}}) {
+    // 10 steps of 32 are an epoch of 320 images, and of 128 three and a third.
+    const auto name = fmt::format("{}-{}", batch, epochs);
+    const auto finished =
+        keel(fmt::format("compare --batch-size {} --epochs {} --seeds 2 --out {}", batch, epochs, name));
+    BOOST_REQUIRE_MESSAGE(finished.status == 0, finished.err);
+    const auto compared = results_in(*this / name);
+    int found = 0;
+    for (const auto& run : json.at("runs")) {
+      if (run.at("batch_size") != batch || run.at("factors").at("view") != view) continue;
+      ++found;
+      const auto other = std::ranges::find_if(compared.at("runs"), [&](const Json& candidate) {
+        return candidate.at("model") == run.at("model") && candidate.at("seed") == run.at("seed");
+      });
+      const std::size_t whole = epochs == 4 ? 3 : static_cast<std::size_t>(epochs);
+      for (std::size_t epoch = 0; epoch < whole; ++epoch)
+        for (const char* number : {"steps", "train_loss", "validation_loss", "validation_accuracy"})
+          BOOST_TEST(run.at("epochs").at(epoch).at(number) == other->at("epochs").at(epoch).at(number));
+      if (epochs != 4) BOOST_TEST(run.at("test_loss") == other->at("test_loss"));
+      BOOST_TEST(run.at("epochs").size() == static_cast<std::size_t>(epochs));
+    }
+    BOOST_TEST(found == 4);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_training_that_diverges_early_is_the_same_to_all_its_views) {
+  const auto json = study("--batch-sizes 16,64 --epochs 2 --learning-rate 1000000");
+  int found = 0;
+  for (const auto& run : json.at("runs")) {
+    if (run.at("batch_size") != 16 || run.at("model") != "plain") continue;
+    ++found;
+    BOOST_TEST(run.at("diverged") == true);
+    BOOST_TEST(steps_of(run) < 10);
+  }
+  BOOST_TEST(found == 3);
+}
+
 BOOST_AUTO_TEST_CASE(the_number_of_steps_is_the_same_though_the_last_epoch_is_partial) {
   // 15 steps; batches of 48 make 7 an epoch, of 200 make 2.
   check_same_steps(study("--batch-sizes 48,64,200 --epochs 3 --limit 320"), 15);

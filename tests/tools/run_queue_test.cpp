@@ -74,6 +74,16 @@ Job job_of(std::uint64_t seed, const std::function<std::optional<RunResult>(cons
           .run = [run](const RunSettings& s, const RunContext&) { return run(s); }};
 }
 
+Job job_with_prefixes(std::uint64_t seed, const std::vector<std::uint64_t>& prefixes) {
+  Job job{.settings = settings_of(seed)};
+  for (const auto prefix : prefixes) job.prefixes.push_back(settings_of(prefix));
+  job.run = [all = job.prefixes](const RunSettings& settings, const RunContext& context) {
+    for (const auto& prefix : all) context.hand_in(result_of(prefix));
+    return std::optional{result_of(settings)};
+  };
+  return job;
+}
+
 std::vector<std::uint64_t> seeds_of(std::span<const RunResult> runs) {
   std::vector<std::uint64_t> seeds;
   for (const auto& run : runs) seeds.push_back(run.settings.seed);
@@ -157,6 +167,51 @@ BOOST_AUTO_TEST_CASE(a_run_that_throws_is_recorded_and_the_others_go_on) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_job_hands_in_runs_that_are_its_beginning) {
+  const auto store = this->store();
+  const std::vector jobs{job_with_prefixes(1, {11, 12}), job_of(2, result_of), job_with_prefixes(3, {13})};
+  BOOST_TEST(count_runs(jobs) == 6U);
+  const std::vector<std::uint64_t> order{1, 11, 12, 2, 3, 13};
+  for (const int threads : {1, 3})
+    BOOST_TEST(seeds_of(run_quietly(jobs, threads, &store)) == order, boost::test_tools::per_element());
+  for (const auto seed : order) BOOST_TEST(store.find(settings_of(seed)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_job_is_done_again_if_one_of_its_runs_is_missing) {
+  int times = 0;
+  auto job = job_with_prefixes(1, {11});
+  job.run = [&times, run = job.run](const RunSettings& settings, const RunContext& context) {
+    ++times;
+    return run(settings, context);
+  };
+  const auto store = this->store();
+  store.save(result_of(settings_of(1)));
+  BOOST_TEST(run_quietly(std::span{&job, 1}, 1, &store).size() == 2U);
+  BOOST_TEST(times == 1);
+  BOOST_TEST(run_quietly(std::span{&job, 1}, 1, &store).size() == 2U);
+  BOOST_TEST(times == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_job_handed_in_before_it_threw_is_kept) {
+  auto job = job_with_prefixes(1, {11, 12});
+  job.run = [](const RunSettings&, const RunContext& context) -> std::optional<RunResult> {
+    context.hand_in(result_of(settings_of(11)));
+    throw Error{"no memory"};
+  };
+  const auto runs = run_quietly(std::span{&job, 1}, 1);
+  BOOST_TEST(seeds_of(runs) == (std::vector<std::uint64_t>{1, 11, 12}), boost::test_tools::per_element());
+  BOOST_TEST(runs.at(0).error == "no memory");
+  BOOST_TEST(runs.at(1).error == "");
+  BOOST_TEST(runs.at(2).error == "no memory");
+}
+
+BOOST_AUTO_TEST_CASE(a_job_that_keeps_a_prefix_back_has_failed) {
+  auto job = job_with_prefixes(1, {11});
+  job.run = [](const RunSettings& settings, const RunContext&) { return std::optional{result_of(settings)}; };
+  for (const auto& run : run_quietly(std::span{&job, 1}, 1))
+    BOOST_TEST(run.error.find("handed in 0 of its 1 prefixes") != std::string::npos, run.error);
+}
+
 BOOST_AUTO_TEST_CASE(a_stop_keeps_what_is_finished) {
   std::stop_source source;
   std::vector<Job> jobs;
@@ -196,10 +251,12 @@ BOOST_AUTO_TEST_CASE(each_run_is_kept_before_its_worker_begins_another) {
 }
 
 BOOST_AUTO_TEST_CASE(two_runs_with_the_same_settings_are_refused) {
-  const std::vector jobs{job_of(1, result_of), job_of(2, result_of), job_of(1, result_of)};
-  BOOST_CHECK_EXCEPTION(run_quietly(jobs, 1), Error, [](const Error& error) {
-    return std::string_view{error.what()}.find("seed 1") != std::string_view::npos;
-  });
+  for (const auto& jobs : {std::vector{job_of(1, result_of), job_of(2, result_of), job_of(1, result_of)},
+                           std::vector{job_of(1, result_of), job_with_prefixes(2, {1})}}) {
+    BOOST_CHECK_EXCEPTION(run_quietly(jobs, 1), Error, [](const Error& error) {
+      return std::string_view{error.what()}.find("seed 1") != std::string_view::npos;
+    });
+  }
 }
 
 BOOST_AUTO_TEST_CASE(no_jobs_have_no_results) {

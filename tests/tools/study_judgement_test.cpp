@@ -76,12 +76,14 @@ BOOST_AUTO_TEST_CASE(every_arm_of_every_seed_is_run_once) {
       std::map<std::uint64_t, std::set<std::string>> by_seed;
       for (const auto& job :
            study->jobs({.data = tiny_data(), .first_seed = 7, .seeds = 3, .quick = quick})) {
-        BOOST_TEST(job.settings.study == study->name());
         BOOST_TEST(job.cost > 0.0);
-        auto settings = job.settings;
-        settings.seed = 0;
-        BOOST_TEST(by_seed[job.settings.seed].insert(to_json(settings).dump()).second,
-                   describe(job.settings));
+        auto all = job.prefixes;
+        all.push_back(job.settings);
+        for (auto& settings : all) {
+          BOOST_TEST(settings.study == study->name());
+          const auto seed = std::exchange(settings.seed, 0);
+          BOOST_TEST(by_seed[seed].insert(to_json(settings).dump()).second, describe(settings));
+        }
       }
       BOOST_REQUIRE(by_seed.size() == 3U);
       BOOST_TEST(by_seed.contains(7));
@@ -100,7 +102,8 @@ BOOST_AUTO_TEST_CASE(planted_runs_measure_what_real_ones_do) {
       if (!models.insert(job.settings.model).second) continue;
       auto settings = job.settings;
       settings.epochs = std::max(settings.epochs, 3);  // more than ten steps, some of which are looked at
-      const auto run = job.run(settings, {.data = tiny_data(), .stop = {}});
+      const auto run =
+          job.run(settings, {.data = tiny_data(), .stop = {}, .hand_in = [](const RunResult&) {}});
       BOOST_REQUIRE(run.has_value());
       const auto planted = planted_run(settings, 1.0);
       BOOST_TEST((names_of(*run) == names_of(planted)), study->name() << " " << settings.model);

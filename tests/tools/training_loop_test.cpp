@@ -118,6 +118,39 @@ BOOST_AUTO_TEST_CASE(a_short_last_batch_is_a_step) {
   BOOST_TEST(trained.loop.finish()->epochs.front().steps == 3);
 }
 
+BOOST_AUTO_TEST_CASE(the_result_so_far_is_that_of_a_run_that_ends_there) {
+  for (const char* model : {"plain", "bn"}) {
+    for (const std::int64_t end : {1, 10, 15, 30}) {  // of ten steps an epoch
+      std::string so_far;
+      Trained whole{settings_of(model)};
+      whole.loop.train([&](std::int64_t step, double) {
+        if (step == end) so_far = numbers_of(whole.loop.result_so_far());
+        return true;
+      });
+      Trained ended{settings_of(model)};
+      ended.loop.train([&](std::int64_t step, double) { return step < end; });
+      BOOST_TEST(so_far == numbers_of(ended.loop.finish().value()), model << " after step " << end);
+      BOOST_TEST(numbers_of(whole.loop.finish().value()) == numbers_of(run(settings_of(model))));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_look_sees_what_validation_does) {
+  Trained trained{settings_of("bn", 1)};
+  std::vector<double> losses;
+  trained.loop.train([&](std::int64_t, double) {
+    const auto look = trained.loop.look();
+    BOOST_TEST(look.loss == trained.loop.validate().loss);
+    BOOST_TEST(look.accuracy == trained.loop.validate().accuracy);
+    BOOST_TEST(look.loss == trained.loop.look().loss);
+    losses.push_back(look.loss);
+    return true;
+  });
+  BOOST_TEST(losses.size() == 10U);
+  BOOST_TEST(losses.front() != losses.back());
+  BOOST_TEST(trained.loop.finish()->epochs.at(0).validation.loss == losses.back());
+}
+
 BOOST_AUTO_TEST_CASE(steps_are_counted_over_the_whole_run) {
   Trained trained{settings_of("bn")};
   std::vector<std::int64_t> steps;

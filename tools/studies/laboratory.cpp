@@ -135,7 +135,8 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
     for (auto& job : study->jobs(scale)) jobs.push_back(std::move(job));
   const auto runs = run_all(jobs, data, {.threads = common.threads, .quiet = common.quiet, .store = &store},
                             invocation.interrupt.token());
-  if (runs.size() < jobs.size()) return say_interrupted(workspace, runs.size(), jobs.size());
+  if (const auto all = count_runs(jobs); runs.size() < all)
+    return say_interrupted(workspace, runs.size(), all);
 
   const auto judgements = judge_all(assignment.studies, runs);
   const auto sizes = split_sizes(data.train.size(), common.run.limit);

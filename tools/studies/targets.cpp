@@ -26,7 +26,7 @@ TargetWatch::TargetWatch(TrainingLoop& loop, int looks_an_epoch)
 
 bool TargetWatch::after_step(std::int64_t step) {
   if (reached_ || step % interval_ != 0) return reached_;
-  const auto evaluation = loop_.validate();
+  const auto evaluation = loop_.look();
   steps_.push_back(static_cast<double>(step));
   seconds_.push_back(loop_.training_seconds());
   accuracies_.push_back(evaluation.accuracy);
