@@ -1,6 +1,7 @@
 // The numbers of the report, as text.
 
-#include "keel/tools/report/number_text.hpp"
+#include "keel/tools/number_text.hpp"
+#include "keel/tools/studies/effect_text.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>

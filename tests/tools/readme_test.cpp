@@ -8,9 +8,9 @@
 #include <sstream>
 
 #include "../support/process.hpp"
-#include "keel/tools/report/number_text.hpp"
 #include "keel/tools/report/report.hpp"
 #include "keel/tools/run_json.hpp"
+#include "keel/tools/studies/effect_text.hpp"
 #include "keel/tools/studies/judgement.hpp"
 
 namespace keel::test {

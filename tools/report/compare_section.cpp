@@ -7,8 +7,9 @@
 #include <cmath>
 #include <map>
 
-#include "keel/tools/report/number_text.hpp"
+#include "keel/tools/number_text.hpp"
 #include "keel/tools/statistics.hpp"
+#include "keel/tools/studies/effect_text.hpp"
 
 namespace keel::tools {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "keel/tools/report/html_text.hpp"
-#include "keel/tools/report/number_text.hpp"
+#include "keel/tools/studies/effect_text.hpp"
 
 namespace keel::tools {
 namespace {

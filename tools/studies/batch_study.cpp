@@ -7,7 +7,9 @@
 
 #include "keel/tools/statistics.hpp"
 #include "keel/tools/studies/arms.hpp"
+#include "keel/tools/studies/batch_figures.hpp"
 #include "keel/tools/studies/batch_tables.hpp"
+#include "keel/tools/studies/batch_trade_offs.hpp"
 #include "keel/tools/studies/batch_views.hpp"
 #include "keel/tools/studies/design.hpp"
 #include "keel/tools/studies/targets.hpp"
@@ -92,7 +94,7 @@ class BatchStudy final : public Study {
     std::vector<Job> jobs;
     for (const auto batch : settings_.batch_sizes) {
       for (const auto seed : seeds_of(scale)) {
-        for (const char* model : {"plain", "bn"}) {
+        for (const char* model : batch_models) {
           const auto in_view = [&](BatchView view) { return view_run(scale, view, batch, model, seed); };
           const auto same_rate = in_view(BatchView::same_rate);
           if (batch == settings_.base.batch_size) {
@@ -124,7 +126,7 @@ class BatchStudy final : public Study {
     const auto& sizes = batch_runs.sizes();
     if (sizes.size() < 2) return findings;
     for (const auto view : batch_views) {
-      for (const char* model : {"plain", "bn"}) {
+      for (const char* model : batch_models) {
         findings.push_back(tools::judge(
             {.name = fmt::format("validation accuracy, batch {} - batch {}, {}, {}", sizes.front(),
                                  sizes.back(), label_of(model), name_of(view)),
@@ -144,7 +146,10 @@ class BatchStudy final : public Study {
     return batch_figures(BatchRuns{runs});
   }
   [[nodiscard]] std::vector<Table> tables(std::span<const RunResult> runs) const override {
-    return batch_tables(BatchRuns{runs});
+    const BatchRuns batch_runs{runs};
+    auto tables = batch_tables(batch_runs);
+    if (batch_runs.sizes().size() > 1) tables.push_back(batch_trade_offs(batch_runs));
+    return tables;
   }
   [[nodiscard]] Json summary(std::span<const RunResult> runs) const override {
     return batch_summary(BatchRuns{runs});

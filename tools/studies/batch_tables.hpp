@@ -6,11 +6,7 @@
 
 namespace keel::tools {
 
-/// What a batch study shows: curves of loss by view and model, then final accuracy and steps to 95 % by batch
-/// size.
-std::vector<Figure> batch_figures(const BatchRuns& runs);
-
-/// A table of numbers for each view, and one of the trade-offs in words.
+/// Two tables of numbers for each view: where training ends, and how fast it gets there.
 std::vector<Table> batch_tables(const BatchRuns& runs);
 
 /// `batch_sizes` of the summary: by view, model and batch size, mean and standard deviation of the final

@@ -14,6 +14,9 @@ inline constexpr std::array batch_views{BatchView::same_rate, BatchView::scaled_
 /// "the same rate and epochs", "a rate scaled with the batch", "the same number of steps".
 std::string name_of(BatchView view);
 
+/// The networks that each view trains.
+inline constexpr std::array batch_models{"plain", "bn"};
+
 /// The runs of a batch study by view, model and batch size. A batch size that was trained in one view alone
 /// is the same in all.
 class BatchRuns {

@@ -8,11 +8,12 @@
 #include "keel/tools/batches.hpp"
 #include "keel/tools/csv.hpp"
 #include "keel/tools/data_set.hpp"
+#include "keel/tools/number_text.hpp"
 #include "keel/tools/report/gnuplot.hpp"
-#include "keel/tools/report/number_text.hpp"
 #include "keel/tools/report/report.hpp"
 #include "keel/tools/results.hpp"
 #include "keel/tools/run_queue.hpp"
+#include "keel/tools/studies/effect_text.hpp"
 #include "keel/tools/studies/judgement.hpp"
 #include "keel/tools/studies/workspace.hpp"
 

@@ -5,13 +5,14 @@
 #include <string>
 #include <string_view>
 
-#include "keel/tools/studies/finding.hpp"
-
 namespace keel::tools {
 
 /// So many decimals, a true minus sign, commas between thousands: "12,345.7". Very large and small numbers as
 /// "1.2 × 10⁻⁷"; "–" for one that is not finite.
 std::string fixed_text(double value, int decimals);
+
+/// The decimals that show three significant digits of `value`.
+int decimals_of(double value);
 
 /// Three significant digits, without zeros at the end.
 std::string short_text(double value);
@@ -27,15 +28,6 @@ std::string seconds_text(double seconds);
 
 /// The decimals that an interval of this half width supports: its first digit, or two if that is below 5.
 int decimals_for(double half_width);
-
-/// A mean and its interval with the digits that the interval supports, and more where an end would be rounded
-/// to no effect. Differences have a sign, and the unit stands behind the mean: "+0.78 points", "[+0.36, +1.19]".
-struct EffectText {
-  std::string mean;
-  std::string interval;  ///< empty with one seed
-};
-EffectText effect_text(const Effect& effect, std::string_view unit, bool has_sign);
-EffectText effect_text(const Finding& finding);
 
 /// A decimal exponent in raised digits: "10⁻³".
 std::string power_of_ten(int exponent);

@@ -1,4 +1,4 @@
-#include "keel/tools/report/number_text.hpp"
+#include "keel/tools/number_text.hpp"
 
 #include <fmt/format.h>
 
@@ -40,23 +40,6 @@ std::string scientific(double size) {
                      fixed_space, power_of_ten(exponent));
 }
 
-std::string signed_text(double value, int decimals, bool has_sign) {
-  const auto text = fixed_text(value, decimals);
-  const bool is_zero = text.find_first_of("123456789") == std::string::npos;
-  return has_sign && value > 0.0 && !is_zero ? "+" + text : text;
-}
-
-// "0.8 %", "3 times": a unit is set apart, and stays with its number.
-std::string with_unit(std::string number, std::string_view unit) {
-  return unit.empty() ? number : fmt::format("{}{}{}", number, fixed_space, unit);
-}
-
-int decimals_for_mean(double mean) {
-  const double size = std::abs(mean);
-  if (!std::isfinite(size) || size == 0.0) return 0;
-  return std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 6);
-}
-
 }  // namespace
 
 std::string power_of_ten(int exponent) {
@@ -78,8 +61,14 @@ std::string fixed_text(double value, int decimals) {
   return value < 0.0 && !is_zero ? minus + digits : digits;
 }
 
+int decimals_of(double mean) {
+  const double size = std::abs(mean);
+  if (!std::isfinite(size) || size == 0.0) return 0;
+  return std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 6);
+}
+
 std::string short_text(double value) {
-  return without_end_zeros(fixed_text(value, decimals_for_mean(value)));
+  return without_end_zeros(fixed_text(value, decimals_of(value)));
 }
 
 std::string count_text(std::int64_t value) {
@@ -110,27 +99,6 @@ int decimals_for(double half_width) {
   const int place = static_cast<int>(std::floor(std::log10(half_width)));
   const double first_digit = half_width / std::pow(10.0, place);
   return std::clamp((first_digit < 5.0 ? 1 : 0) - place, 0, 6);
-}
-
-EffectText effect_text(const Effect& effect, std::string_view unit, bool has_sign) {
-  if (!effect.low || !effect.high) {
-    return {with_unit(signed_text(effect.mean, decimals_for_mean(effect.mean), has_sign), unit), ""};
-  }
-  const double half_width = (*effect.high - *effect.low) / 2.0;
-  int decimals = half_width > 0.0 ? decimals_for(half_width) : decimals_for_mean(effect.mean);
-  const double none = has_sign ? 0.0 : 1.0;
-  const auto hidden = [&](double end) {
-    return end != none && std::abs(end - none) < 0.5 * std::pow(10.0, -decimals);
-  };
-  for (int more = 0; more < 2 && (hidden(*effect.low) || hidden(*effect.high)); ++more) ++decimals;
-  return {with_unit(signed_text(effect.mean, decimals, has_sign), unit),
-          fmt::format("[{}, {}]", signed_text(*effect.low, decimals, has_sign),
-                      signed_text(*effect.high, decimals, has_sign))};
-}
-
-EffectText effect_text(const Finding& finding) {
-  return effect_text(finding.effect, finding.endpoint.unit,
-                     finding.endpoint.scale == Endpoint::Scale::difference);
 }
 
 }  // namespace keel::tools
