@@ -61,8 +61,8 @@ std::string fixed_text(double value, int decimals) {
   return value < 0.0 && !is_zero ? minus + digits : digits;
 }
 
-int decimals_of(double mean) {
-  const double size = std::abs(mean);
+int decimals_of(double value) {
+  const double size = std::abs(value);
   if (!std::isfinite(size) || size == 0.0) return 0;
   return std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 6);
 }
