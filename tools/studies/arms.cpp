@@ -74,13 +74,13 @@ std::vector<Point> by_epoch(std::span<const RunResult> runs, const RunFilter& fi
   return points;
 }
 
-double measure(const RunResult& run, const std::string& name) {
+double measure(const RunResult& run, std::string_view name) {
   const auto values = series(run, name);
   return values.empty() ? none : values.front();
 }
 
-std::span<const double> series(const RunResult& run, const std::string& name) {
-  const auto found = run.measures.find(name);
+std::span<const double> series(const RunResult& run, std::string_view name) {
+  const auto found = run.measures.find(std::string{name});
   return found == run.measures.end() ? std::span<const double>{} : found->second;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "keel/tools/run.hpp"
@@ -46,9 +47,9 @@ std::vector<Point> by_epoch(std::span<const RunResult> runs, const RunFilter& fi
 double lesser(double a, double b);
 
 /// A measure that is one number; NaN if the run has none of that name.
-double measure(const RunResult& run, const std::string& name);
+double measure(const RunResult& run, std::string_view name);
 /// A measure that is a series; empty if the run has none of that name.
-std::span<const double> series(const RunResult& run, const std::string& name);
+std::span<const double> series(const RunResult& run, std::string_view name);
 /// Of a series, its mean; NaN for an empty one.
 double mean_of(std::span<const double> values);
 
