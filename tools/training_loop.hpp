@@ -56,6 +56,8 @@ class TrainingLoop {
   /// The batch of the last step.
   [[nodiscard]] const BatchGatherer& batch() const { return batch_; }
   [[nodiscard]] std::int64_t steps_per_epoch() const;
+  /// Done so far.
+  [[nodiscard]] std::int64_t steps() const { return steps_; }
   /// Spent so far in training steps, `after_step` and evaluation left out.
   [[nodiscard]] double training_seconds() const { return training_seconds_; }
   [[nodiscard]] bool diverged() const { return result_.diverged; }

@@ -104,7 +104,11 @@ BOOST_AUTO_TEST_CASE(runs_that_share_a_training_are_those_of_trainings_of_their_
 }
 
 BOOST_AUTO_TEST_CASE(a_training_that_diverges_early_is_the_same_to_all_its_views) {
-  const auto json = study("--batch-sizes 16,64 --epochs 2 --learning-rate 1000000");
+  const auto finished =
+      keel("batch-study --batch-sizes 16,64 --epochs 2 --learning-rate 1000000 --out results");
+  BOOST_TEST(finished.status == 1, finished.err);
+  BOOST_TEST(finished.err.find("keel: all 8 runs diverged") != std::string::npos, finished.err);
+  const auto json = results_in(*this / "results");
   int found = 0;
   for (const auto& run : json.at("runs")) {
     if (run.at("batch_size") != 16 || run.at("model") != "plain") continue;
@@ -113,6 +117,16 @@ BOOST_AUTO_TEST_CASE(a_training_that_diverges_early_is_the_same_to_all_its_views
     BOOST_TEST(steps_of(run) < 10);
   }
   BOOST_TEST(found == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_has_not_reached_all_targets_is_looked_at_to_its_end) {
+  const auto json = study("--batch-sizes 48,64,200 --epochs 3 --learning-rate 0.001");
+  for (const auto& run : json.at("runs")) {
+    const auto& measures = run.at("measures");
+    if (measures.contains("steps_to_97")) continue;
+    BOOST_TEST(measures.at("steps").back() == static_cast<double>(steps_of(run)));
+    BOOST_TEST(measures.at("accuracy").back() == run.at("epochs").back().at("validation_accuracy"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_number_of_steps_is_the_same_though_the_last_epoch_is_partial) {

@@ -132,6 +132,19 @@ BOOST_FIXTURE_TEST_CASE(a_watch_looks_until_all_targets_are_reached, Watched) {
   BOOST_TEST(measures.at("to_97_seconds")[0] > 0.0);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_watch_looks_at_the_last_step, Watched) {
+  TargetWatch watch{loop, 4};
+  loop.train([&](std::int64_t step, double) {
+    watch.after_step(step);
+    if (step == 3) watch.record();  // which leaves no trace in what is seen later
+    return step < 6;
+  });
+  BOOST_TEST(loop.measures().at("steps") == std::vector{3.0}, boost::test_tools::per_element());
+  watch.record();
+  BOOST_TEST(loop.measures().at("steps") == (std::vector{4.0, 6.0}), boost::test_tools::per_element());
+  BOOST_TEST(loop.measures().at("accuracy").back() == loop.validate().accuracy);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_watch_that_has_seen_nothing_records_no_targets, Watched) {
   TargetWatch watch{loop, 4};
   watch.record();

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "../support/study_support.hpp"
+#include "keel/tools/studies/workspace.hpp"
 
 namespace keel::test {
 namespace {
@@ -58,6 +59,25 @@ BOOST_AUTO_TEST_CASE(a_killed_study_goes_on_to_the_same_numbers) {
   const auto killed = stopped_keel(fmt::format("{} --out results", command), "results", "KILL");
   BOOST_TEST(killed.status == 128 + 9, killed.err);
   check_gone_on_with(*this / "results", "--out results");
+}
+
+// They would be taken for the new command's, should it be interrupted.
+BOOST_AUTO_TEST_CASE(results_of_an_earlier_command_do_not_stay_where_another_is_forced_in) {
+  for (const bool of_a_command : {true, false}) {
+    const auto folder = *this / (of_a_command ? "earlier" : "other");
+    fs::create_directories(folder);
+    if (of_a_command) std::ofstream{folder / "command.json"} << R"({"command": "study"})";
+    for (const char* name : {"results.json", "report.html", "runs.csv", "notes.txt"})
+      std::ofstream{folder / name} << name;
+    const tools::Workspace workspace{{.command = "study",
+                                      .settings = {{"command", "study"}, {"seed", 2}},
+                                      .out = folder.string(),
+                                      .force = true,
+                                      .resume = false}};
+    for (const char* name : {"results.json", "report.html", "runs.csv"})
+      BOOST_TEST(fs::exists(folder / name) == !of_a_command, name);
+    BOOST_TEST(fs::exists(folder / "notes.txt"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_study_says_how_to_go_on_and_does) {

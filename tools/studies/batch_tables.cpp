@@ -11,12 +11,12 @@
 namespace keel::tools {
 namespace {
 
-// Mean and standard deviation of what is finite, and how many were not.
-std::string spread_text(const BySeed& by_seed, double scale, int decimals) {
+// Mean and standard deviation of what is finite, and of how many that is; `none` if nothing is.
+std::string spread_text(const BySeed& by_seed, double scale, int decimals, const char* none) {
   std::vector<double> finite;
   for (const auto& [seed, value] : by_seed)
     if (std::isfinite(value)) finite.push_back(scale * value);
-  if (finite.empty()) return "never";
+  if (finite.empty()) return none;
   const auto [mean, sd] = summarize(finite);
   auto text = fixed_text(mean, decimals);
   if (sd) text += fmt::format(" \u00b1 {}", fixed_text(*sd, decimals));
@@ -29,6 +29,7 @@ struct Column {
   RunValue value;
   double scale = 1.0;
   int decimals = 2;
+  const char* none = "\u2013";
 };
 
 std::vector<Column> columns_of_the_end() {
@@ -40,6 +41,7 @@ std::vector<Column> columns_of_the_end() {
 }
 
 std::vector<Column> columns_of_the_way() {
+  constexpr const char* never = "never";
   std::vector<Column> columns;
   for (const double target : accuracy_targets) {
     const auto percent = target_name(target);
@@ -47,25 +49,27 @@ std::vector<Column> columns_of_the_way() {
       return [name](const RunResult& run) { return measure(run, name); };
     };
     columns.push_back({fmt::format("epochs to {} %", percent),
-                       [target](const RunResult& run) { return epochs_to(run, target); }, 1.0, 2});
-    columns.push_back({fmt::format("steps to {} %", percent), one_measure("steps_to_" + percent), 1.0, 0});
+                       [target](const RunResult& run) { return epochs_to(run, target); }, 1.0, 2, never});
     columns.push_back(
-        {fmt::format("s to {} %", percent), one_measure(fmt::format("to_{}_seconds", percent)), 1.0, 2});
+        {fmt::format("steps to {} %", percent), one_measure("steps_to_" + percent), 1.0, 0, never});
+    columns.push_back({fmt::format("s to {} %", percent), one_measure(fmt::format("to_{}_seconds", percent)),
+                       1.0, 2, never});
   }
   return columns;
 }
 
-Table numbers(const BatchRuns& runs, BatchView view, const char* what, const std::vector<Column>& columns) {
-  Table table{.title = fmt::format("With {}: {} (means \u00b1 standard deviations over the seeds)",
-                                   name_of(view), what),
+Table numbers(const BatchRuns& runs, BatchView view, const char* what, const char* over,
+              const std::vector<Column>& columns) {
+  Table table{.title = fmt::format("With {}: {} (means \u00b1 standard deviations over the {})",
+                                   name_of(view), what, over),
               .header = {"network, batch"}};
   for (const auto& column : columns) table.header.push_back(column.name);
   for (const char* model : batch_models) {
     for (const auto batch : runs.sizes()) {
       std::vector<std::string> row{fmt::format("{}, {}", label_of(model), batch)};
       for (const auto& column : columns)
-        row.push_back(
-            spread_text(runs.by_seed(view, model, batch, column.value), column.scale, column.decimals));
+        row.push_back(spread_text(runs.by_seed(view, model, batch, column.value), column.scale,
+                                  column.decimals, column.none));
       table.rows.push_back(std::move(row));
     }
   }
@@ -77,8 +81,8 @@ Table numbers(const BatchRuns& runs, BatchView view, const char* what, const std
 std::vector<Table> batch_tables(const BatchRuns& runs) {
   std::vector<Table> tables;
   for (const auto view : batch_views) {
-    tables.push_back(numbers(runs, view, "where training ends", columns_of_the_end()));
-    tables.push_back(numbers(runs, view, "how fast it gets there", columns_of_the_way()));
+    tables.push_back(numbers(runs, view, "where training ends", "seeds", columns_of_the_end()));
+    tables.push_back(numbers(runs, view, "how fast it gets there", "seeds that do", columns_of_the_way()));
   }
   return tables;
 }

@@ -39,8 +39,8 @@ std::vector<Quantity> ends() {
       {"a lower final accuracy, in %", "a higher final accuracy, in %", "final accuracy, in %",
        final_accuracy, 2, 100.0},
       {"a lower validation loss", "a higher validation loss", "validation loss", final_validation_loss, 4},
-      {"a narrower gap from training to validation loss", "a wider gap from training to validation loss",
-       "gap from training to validation loss", loss_gap, 4}};
+      {"a lower excess of validation over training loss", "a higher excess of validation over training loss",
+       "excess of validation over training loss", loss_gap, 4}};
 }
 
 using Values = std::vector<double>;
@@ -83,7 +83,9 @@ class Contrast {
   [[nodiscard]] std::string sentence() const {
     auto text = fmt::format("{}", fmt::join(clear_, ", "));
     if (!unclear_.empty()) {
-      text += fmt::format("{}no clear difference in {}", text.empty() ? "" : "; ", fmt::join(unclear_, ", "));
+      text += fmt::format("{}{} {}", text.empty() ? "" : "; ",
+                          several_seeds() ? "no clear difference in" : "of one seed, not told from chance:",
+                          fmt::join(unclear_, ", "));
     }
     const auto [small, large] = values_of({.name = "", .value = final_validation_loss, .decimals = 4});
     const auto sd = [](const Values& values) { return summarize(values).sd; };
@@ -96,6 +98,10 @@ class Contrast {
   }
 
  private:
+  [[nodiscard]] bool several_seeds() const {
+    return runs_.by_seed(view_, model_, runs_.sizes().front(), loss_gap).size() > 1;
+  }
+
   // Of the smallest and the largest batch size, for the seeds that both have.
   [[nodiscard]] std::pair<Values, Values> values_of(const Quantity& quantity) const {
     const auto of = [&](std::int64_t batch) { return runs_.by_seed(view_, model_, batch, quantity.value); };
@@ -118,7 +124,7 @@ Table batch_trade_offs(const BatchRuns& runs) {
   Table table{.title = "The trade-offs, in words",
               .header = {"view, network",
                          "what the numbers say (a difference is told where its 95 % interval "
-                         "leaves out zero)"},
+                         "leaves out zero; the intervals are not corrected for their number)"},
               .words = true};
   for (const auto view : batch_views) {
     for (const char* model : batch_models) {

@@ -88,7 +88,7 @@ void print_verdicts(std::span<const Judgement> judgements, std::span<const RunRe
       fmt::print("  {:<12}  {}\n", name_of(finding.verdict), finding.endpoint.claim);
       fmt::print("  {:<12}    {}: {}{}{}\n", "", finding.endpoint.name, text.mean,
                  text.interval.empty() ? "" : " " + text.interval,
-                 finding.effect.p ? fmt::format(", p = {}", p_text(finding.effect.p)) : "");
+                 finding.effect.p ? fmt::format(", p (Holm) = {}", p_text(finding.effect.p)) : "");
       if (!finding.note.empty()) fmt::print("  {:<12}    {}\n", "", finding.note);
     }
     for (const auto& table : judgement.study->tables(runs_of(runs, *judgement.study))) print_table(table);
@@ -104,6 +104,11 @@ ExitStatus report_troubles(std::span<const RunResult> runs) {
   if (const auto diverged = count_ill(runs, false); diverged > 0)
     fmt::print("\n{} of {} runs diverged and count as the studies say\n", diverged, runs.size());
   const auto failed = count_ill(runs, true);
+  if (!runs.empty() && count_ill(runs, false) == runs.size()) {
+    fmt::print(stderr, "keel: all {} runs diverged, the first ({}) since {}\n", runs.size(),
+               describe(runs.front().settings), runs.front().divergence);
+    return ExitStatus::failed;
+  }
   if (failed == 0) return ExitStatus::done;
   const auto first = std::ranges::find_if(runs, [](const RunResult& run) { return !run.error.empty(); });
   fmt::print(stderr, "keel: {} of {} runs failed, the first ({}) since {}\n", failed, runs.size(),

@@ -24,30 +24,38 @@ std::optional<double> first_reached(double target, std::span<const double> at,
 TargetWatch::TargetWatch(TrainingLoop& loop, int looks_an_epoch)
     : loop_(loop), interval_(std::max<std::int64_t>(1, loop.steps_per_epoch() / looks_an_epoch)) {}
 
+void TargetWatch::look(Looks& looks) {
+  const auto evaluation = loop_.look();
+  looks.steps.push_back(static_cast<double>(loop_.steps()));
+  looks.seconds.push_back(loop_.training_seconds());
+  looks.accuracies.push_back(evaluation.accuracy);
+  looks.losses.push_back(evaluation.loss);
+}
+
 bool TargetWatch::after_step(std::int64_t step) {
   if (reached_ || step % interval_ != 0) return reached_;
-  const auto evaluation = loop_.look();
-  steps_.push_back(static_cast<double>(step));
-  seconds_.push_back(loop_.training_seconds());
-  accuracies_.push_back(evaluation.accuracy);
-  losses_.push_back(evaluation.loss);
+  look(looks_);
   reached_ = std::ranges::all_of(accuracy_targets, [&](double target) {
-    return std::ranges::any_of(accuracies_, [&](double accuracy) { return accuracy >= target; });
+    return std::ranges::any_of(looks_.accuracies, [&](double accuracy) { return accuracy >= target; });
   });
   return reached_;
 }
 
 void TargetWatch::record() {
+  auto looks = looks_;
+  const auto steps = static_cast<double>(loop_.steps());
+  const bool seen = steps == 0.0 || (!looks.steps.empty() && looks.steps.back() == steps);
+  if (!reached_ && !seen && !loop_.diverged()) look(looks);
   auto& measures = loop_.measures();
   for (const double target : accuracy_targets) {
-    if (const auto steps = first_reached(target, steps_, accuracies_))
-      measures["steps_to_" + target_name(target)] = {*steps};
-    if (const auto seconds = first_reached(target, seconds_, accuracies_))
-      measures["to_" + target_name(target) + "_seconds"] = {*seconds};
+    if (const auto at = first_reached(target, looks.steps, looks.accuracies))
+      measures["steps_to_" + target_name(target)] = {*at};
+    if (const auto at = first_reached(target, looks.seconds, looks.accuracies))
+      measures["to_" + target_name(target) + "_seconds"] = {*at};
   }
-  measures["steps"] = steps_;
-  measures["accuracy"] = accuracies_;
-  measures["loss"] = losses_;
+  measures["steps"] = looks.steps;
+  measures["accuracy"] = looks.accuracies;
+  measures["loss"] = looks.losses;
 }
 
 }  // namespace keel::tools

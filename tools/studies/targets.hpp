@@ -28,17 +28,19 @@ class TargetWatch {
   /// To be told of every step. Validates at some, until all targets are reached, and returns whether they are.
   bool after_step(std::int64_t step);
 
-  /// Writes the run's measures: "steps", "accuracy", "loss" by look and, for each target that was reached,
-  /// "steps_to_95" and "to_95_seconds".
+  /// Writes the run's measures as of now: "steps", "accuracy", "loss" by look, the last step's among them, and,
+  /// for each target that was reached, "steps_to_95" and "to_95_seconds".
   void record();
 
  private:
+  struct Looks {
+    std::vector<double> steps, seconds, accuracies, losses;
+  };
+  void look(Looks& looks);
+
   TrainingLoop& loop_;
   std::int64_t interval_;
-  std::vector<double> steps_;
-  std::vector<double> seconds_;
-  std::vector<double> accuracies_;
-  std::vector<double> losses_;
+  Looks looks_;
   bool reached_ = false;
 };
 

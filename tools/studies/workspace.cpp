@@ -54,10 +54,18 @@ fs::path choose(const Workspace::Request& request) {
   return request.out;
 }
 
+// Of an earlier command: beside this one's settings they would be taken for its own.
+void remove_results(const fs::path& folder) {
+  std::error_code error;
+  for (const char* name : {"results.json", "report.html", "runs.csv", "epochs.csv", "measures.csv"})
+    fs::remove(folder / name, error);
+}
+
 }  // namespace
 
 Workspace::Workspace(const Request& request)
     : path_(choose(request)), folder_(path_, request.force || request.resume) {
+  if (request.force && !request.resume && !settings_in(path_).is_null()) remove_results(path_);
   folder_.write(command_file, request.settings.dump(1) + "\n");
 }
 
