@@ -27,7 +27,8 @@ ExitStatus run(const BatchStudyOptions& options, const Invocation& invocation) {
                                      {"momentum", common.run.momentum},
                                      {"limit", common.run.limit}},
                         .common = common,
-                        .resume = options.resume};
+                        .resume = options.resume,
+                        .must_train = true};
   return carry_out(assignment, invocation);
 }
 

@@ -100,11 +100,11 @@ std::size_t count_ill(std::span<const RunResult> runs, bool errors) {
       runs, [&](const RunResult& run) { return errors ? !run.error.empty() : run.diverged; }));
 }
 
-ExitStatus report_troubles(std::span<const RunResult> runs) {
+ExitStatus report_troubles(std::span<const RunResult> runs, bool must_train) {
   if (const auto diverged = count_ill(runs, false); diverged > 0)
     fmt::print("\n{} of {} runs diverged and count as the studies say\n", diverged, runs.size());
   const auto failed = count_ill(runs, true);
-  if (!runs.empty() && count_ill(runs, false) == runs.size()) {
+  if (must_train && count_ill(runs, false) == runs.size()) {
     fmt::print(stderr, "keel: all {} runs diverged, the first ({}) since {}\n", runs.size(),
                describe(runs.front().settings), runs.front().divergence);
     return ExitStatus::failed;
@@ -153,7 +153,7 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
   workspace.write("epochs.csv", epochs_csv(runs));
   workspace.write("measures.csv", measures_csv(runs));
   print_verdicts(judgements, runs, data, sizes, common.seeds);
-  const auto status = report_troubles(runs);
+  const auto status = report_troubles(runs, assignment.must_train);
   fmt::print("\nresults: {}\n", path.string());
   if (!gnuplot_available()) return status;
   write_report(workspace.path(), results);

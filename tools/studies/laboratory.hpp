@@ -16,6 +16,8 @@ struct Assignment {
   CommonOptions common;
   bool quick = false;
   bool resume = false;
+  /// Whether it has failed if all its runs diverged. Of a claim's experiment that is a result like any other.
+  bool must_train = false;
 };
 
 /// Runs all runs of the studies, judges them, writes results.json, CSV files and the report, and prints the
