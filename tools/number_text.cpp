@@ -61,14 +61,14 @@ std::string fixed_text(double value, int decimals) {
   return value < 0.0 && !is_zero ? minus + digits : digits;
 }
 
-int decimals_of(double value) {
+int decimals_for_three_digits(double value) {
   const double size = std::abs(value);
   if (!std::isfinite(size) || size == 0.0) return 0;
   return std::clamp(2 - static_cast<int>(std::floor(std::log10(size))), 0, 6);
 }
 
 std::string short_text(double value) {
-  return without_end_zeros(fixed_text(value, decimals_of(value)));
+  return without_end_zeros(fixed_text(value, decimals_for_three_digits(value)));
 }
 
 std::string count_text(std::int64_t value) {

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace keel::tools {
 
@@ -12,7 +11,7 @@ namespace keel::tools {
 std::string fixed_text(double value, int decimals);
 
 /// The decimals that show three significant digits of `value`.
-int decimals_of(double value);
+int decimals_for_three_digits(double value);
 
 /// Three significant digits, without zeros at the end.
 std::string short_text(double value);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "keel/tools/progress.hpp"
 #include "keel/tools/worker_pool.hpp"
@@ -106,8 +107,8 @@ std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, c
       if (!results[index]) return;
       for (const auto& run : *results[index])
         if (options.store != nullptr) options.store->save(run);
-      for (const auto& run : *results[index])
-        progress.run_done(run, &run == &results[index]->front() ? job.cost : 0.0);
+      double unsaid = job.cost;  // prefixes cost nothing more
+      for (const auto& run : *results[index]) progress.run_done(run, std::exchange(unsaid, 0.0));
     });
   }
   run_jobs(together, options.threads, stop);

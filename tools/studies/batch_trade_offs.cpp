@@ -55,14 +55,14 @@ class Contrast {
       : runs_(runs), view_(view), model_(model) {}
 
   void say(const Quantity& quantity) {
-    const auto [small, large] = values_of(quantity);
+    const auto [small, large] = values_of(quantity.value, quantity.scale);
     if (small.empty() || count_finite(small) < small.size() || count_finite(large) < large.size()) return;
     const auto numbers = fmt::format("({} against {})", fixed_text(summarize(small).mean, quantity.decimals),
                                      fixed_text(summarize(large).mean, quantity.decimals));
-    const auto larger_less_smaller = paired_difference(small, large);
-    if (larger_less_smaller.low.value_or(0.0) > 0.0)
+    const auto difference = paired_difference(small, large);  // of large - small
+    if (difference.low.value_or(0.0) > 0.0)
       clear_.push_back(fmt::format("{} {}", quantity.less, numbers));
-    else if (larger_less_smaller.high.value_or(0.0) < 0.0)
+    else if (difference.high.value_or(0.0) < 0.0)
       clear_.push_back(fmt::format("{} {}", quantity.more, numbers));
     else
       unclear_.push_back(fmt::format("{} {}", quantity.name, numbers));
@@ -71,7 +71,7 @@ class Contrast {
   // A run that never gets to 95 % is not left out: then it is counted who does.
   void say_speed() {
     const auto quantities = speeds();
-    const auto [small, large] = values_of(quantities.front());
+    const auto [small, large] = values_of(quantities.front().value);
     if (count_finite(small) == small.size() && count_finite(large) == large.size()) {
       for (const auto& quantity : quantities) say(quantity);
       return;
@@ -81,34 +81,31 @@ class Contrast {
   }
 
   [[nodiscard]] std::string sentence() const {
+    const auto [small, large] = values_of(final_validation_loss);
+    if (small.empty()) return "no runs";
     auto text = fmt::format("{}", fmt::join(clear_, ", "));
     if (!unclear_.empty()) {
       text += fmt::format("{}{} {}", text.empty() ? "" : "; ",
-                          several_seeds() ? "no clear difference in" : "of one seed, not told from chance:",
+                          small.size() > 1 ? "no clear difference in" : "of one seed, not told from chance:",
                           fmt::join(unclear_, ", "));
     }
-    const auto [small, large] = values_of({.name = "", .value = final_validation_loss, .decimals = 4});
-    const auto sd = [](const Values& values) { return summarize(values).sd; };
-    if (!small.empty() && !large.empty() && sd(small) && sd(large)) {
-      text += fmt::format("; over the seeds the final loss varies by {} against {}",
-                          fixed_text(*sd(small), 4), fixed_text(*sd(large), 4));
+    const auto small_sd = summarize(small).sd;
+    const auto large_sd = summarize(large).sd;
+    if (small_sd && large_sd) {
+      text += fmt::format("; over the seeds the final loss varies by {} against {}", fixed_text(*small_sd, 4),
+                          fixed_text(*large_sd, 4));
     }
-    if (text.empty()) text = "no runs";
     return fmt::format("Batch {} against {}: {}.", runs_.sizes().front(), runs_.sizes().back(), text);
   }
 
  private:
-  [[nodiscard]] bool several_seeds() const {
-    return runs_.by_seed(view_, model_, runs_.sizes().front(), loss_gap).size() > 1;
-  }
-
   // Of the smallest and the largest batch size, for the seeds that both have.
-  [[nodiscard]] std::pair<Values, Values> values_of(const Quantity& quantity) const {
-    const auto of = [&](std::int64_t batch) { return runs_.by_seed(view_, model_, batch, quantity.value); };
+  [[nodiscard]] std::pair<Values, Values> values_of(const RunValue& value, double scale = 1.0) const {
+    const auto of = [&](std::int64_t batch) { return runs_.by_seed(view_, model_, batch, value); };
     const auto small = of(runs_.sizes().front());
     const auto large = of(runs_.sizes().back());
-    return {pairwise(small, large, [&](double a, double) { return quantity.scale * a; }),
-            pairwise(small, large, [&](double, double b) { return quantity.scale * b; })};
+    return {pairwise(small, large, [&](double a, double) { return scale * a; }),
+            pairwise(small, large, [&](double, double b) { return scale * b; })};
   }
 
   const BatchRuns& runs_;

@@ -24,10 +24,10 @@ std::string with_unit(std::string number, std::string_view unit) {
 
 EffectText effect_text(const Effect& effect, std::string_view unit, bool has_sign) {
   if (!effect.low || !effect.high) {
-    return {with_unit(signed_text(effect.mean, decimals_of(effect.mean), has_sign), unit), ""};
+    return {with_unit(signed_text(effect.mean, decimals_for_three_digits(effect.mean), has_sign), unit), ""};
   }
   const double half_width = (*effect.high - *effect.low) / 2.0;
-  int decimals = half_width > 0.0 ? decimals_for(half_width) : decimals_of(effect.mean);
+  int decimals = half_width > 0.0 ? decimals_for(half_width) : decimals_for_three_digits(effect.mean);
   const double none = has_sign ? 0.0 : 1.0;
   const auto hidden = [&](double end) {
     return end != none && std::abs(end - none) < 0.5 * std::pow(10.0, -decimals);

@@ -101,10 +101,11 @@ std::size_t count_ill(std::span<const RunResult> runs, bool errors) {
 }
 
 ExitStatus report_troubles(std::span<const RunResult> runs, bool must_train) {
-  if (const auto diverged = count_ill(runs, false); diverged > 0)
-    fmt::print("\n{} of {} runs diverged and count as the studies say\n", diverged, runs.size());
+  const auto diverged = count_ill(runs, false);
   const auto failed = count_ill(runs, true);
-  if (must_train && count_ill(runs, false) == runs.size()) {
+  if (diverged > 0)
+    fmt::print("\n{} of {} runs diverged and count as the studies say\n", diverged, runs.size());
+  if (must_train && diverged == runs.size()) {
     fmt::print(stderr, "keel: all {} runs diverged, the first ({}) since {}\n", runs.size(),
                describe(runs.front().settings), runs.front().divergence);
     return ExitStatus::failed;

@@ -47,11 +47,16 @@ void TargetWatch::record() {
   const bool seen = steps == 0.0 || (!looks.steps.empty() && looks.steps.back() == steps);
   if (!reached_ && !seen && !loop_.diverged()) look(looks);
   auto& measures = loop_.measures();
+  // An earlier record may have seen a target reached at a step that is now none of the looks.
+  const auto set = [&](const std::string& name, std::optional<double> value) {
+    if (value)
+      measures[name] = {*value};
+    else
+      measures.erase(name);
+  };
   for (const double target : accuracy_targets) {
-    if (const auto at = first_reached(target, looks.steps, looks.accuracies))
-      measures["steps_to_" + target_name(target)] = {*at};
-    if (const auto at = first_reached(target, looks.seconds, looks.accuracies))
-      measures["to_" + target_name(target) + "_seconds"] = {*at};
+    set("steps_to_" + target_name(target), first_reached(target, looks.steps, looks.accuracies));
+    set("to_" + target_name(target) + "_seconds", first_reached(target, looks.seconds, looks.accuracies));
   }
   measures["steps"] = looks.steps;
   measures["accuracy"] = looks.accuracies;
