@@ -59,8 +59,8 @@ std::string table_html(const Table& table) {
   const auto style = [&](std::size_t i) {
     return i == 0 ? "" : table.words ? " class=\"words\"" : " class=\"number\"";
   };
-  std::string html =
-      fmt::format("<h3>{}</h3>\n<div class=\"scroll\"><table><thead><tr>", escaped(table.title));
+  std::string html = fmt::format("<h3>{}</h3>\n<div class=\"scroll\"><table{}><thead><tr>",
+                                 escaped(table.title), table.words ? " class=\"sentences\"" : "");
   for (std::size_t i = 0; i < table.header.size(); ++i)
     html += fmt::format("<th scope=\"col\"{}>{}</th>", style(i), escaped(table.header[i]));
   html += "</tr></thead>\n<tbody>\n";

@@ -85,6 +85,10 @@ font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",
 .verdicts .p::before,.findings .p::before{content:"p = ";color:var(--muted)}
 .verdicts .p.less::before,.findings .p.less::before{content:"p "}
 .forest{max-width:none}
+.sentences td,.sentences th{display:block;border:0;padding:.1rem 0}
+.sentences tr{display:block;border-top:1px solid var(--line);padding:.5rem 0}
+.sentences td:first-child{font-weight:600}
+.scroll .sentences .words{min-width:0}
 }
 @media print{
 :root{--paper:#fff;--ink:#000;--muted:#444;--line:#bbb;--tint:#f4f4f4;--supported:#00704f;--contradicted:#a03f00;--open:#444;
