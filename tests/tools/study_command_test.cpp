@@ -180,6 +180,16 @@ BOOST_AUTO_TEST_CASE(a_single_seed_has_no_interval) {
   for (const char* key : {"low", "high", "p"}) BOOST_TEST(json.at("effect").at(key).is_null(), key);
 }
 
+BOOST_AUTO_TEST_CASE(how_sure_a_verdict_can_be_is_said) {
+  const auto one = keel("study initialization --quick --seeds 1 --out one");
+  BOOST_TEST(one.out.find("One seed has no interval") != std::string::npos, one.out);
+  const auto three = keel("study initialization --quick --out three");
+  BOOST_TEST(three.out.find(
+                 "p is 0.25 or more with 3 seeds, before it is corrected by Holm's method for 1 finding.") !=
+                 std::string::npos,
+             three.out);
+}
+
 BOOST_AUTO_TEST_CASE(quick_has_three_seeds) {
   BOOST_REQUIRE(keel("study initialization --quick --out results").status == 0);
   BOOST_TEST(results_in(*this / "results").at("runs").back().at("seed") == 3);

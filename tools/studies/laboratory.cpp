@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "keel/runtime/onednn.hpp"
 #include "keel/tools/batches.hpp"
@@ -76,11 +77,25 @@ void print_table(const Table& table) {
   for (const auto& row : table.rows) print_row(row);
 }
 
+// Why a verdict may be "not shown", and a p value large, though the effect is.
+void print_how_sure(std::span<const Judgement> judgements, int seeds) {
+  if (seeds == 1)
+    return fmt::print("One seed has no interval, so that nothing is shown: --seeds 10 takes ten.\n");
+  std::size_t findings = 0;
+  for (const auto& judgement : judgements) findings += judgement.findings.size();
+  fmt::print(
+      "Verdicts rest on the 95 % intervals. The sign-flip test's p is {:.2g} or more with {} seeds, before "
+      "it is "
+      "corrected by Holm's method for {} finding{}.\n",
+      std::ldexp(2.0, -seeds), seeds, findings, findings == 1 ? "" : "s");
+}
+
 void print_verdicts(std::span<const Judgement> judgements, std::span<const RunResult> runs,
                     const DataSet& data, const SplitSizes& sizes, int seeds) {
   fmt::print("{}: {} training, {} validation and {} test images of {} x {}, {} classes; {} seed{}\n",
              data.name, sizes.training, sizes.validation, data.test.size(), data.train.height,
              data.train.width, data.classes, seeds, seeds == 1 ? "" : "s");
+  print_how_sure(judgements, seeds);
   for (const auto& judgement : judgements) {
     fmt::print("\n{}: {}\n", judgement.study->name(), judgement.study->claim());
     for (const auto& finding : judgement.findings) {
