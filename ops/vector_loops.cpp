@@ -4,6 +4,71 @@
 
 namespace keel::loops {
 
+KEEL_EACH_WIDTH bool momentum_sweep(float* parameter, float* velocity, const float* grad, std::int64_t count,
+                                    float learning_rate, float momentum) {
+  return momentum_sweep_body(parameter, velocity, grad, count, learning_rate, momentum);
+}
+
+KEEL_EACH_WIDTH bool velocity_sweep(float* parameter, const float* velocity, std::int64_t count,
+                                    float learning_rate) {
+  return velocity_sweep_body(parameter, velocity, count, learning_rate);
+}
+
+KEEL_EACH_WIDTH bool decayed_velocity_sweep(float* parameter, float* velocity, std::int64_t count,
+                                            float learning_rate, float weight_decay) {
+  return decayed_velocity_sweep_body(parameter, velocity, count, learning_rate, weight_decay);
+}
+
+KEEL_EACH_WIDTH bool sgd_sweep(float* parameter, float* velocity, const float* grad, std::int64_t count,
+                               SgdStep<float> step) {
+  return sgd_sweep_body(parameter, velocity, grad, count, step);
+}
+
+KEEL_EACH_WIDTH bool adam_sweep(float* parameter, float* mean, float* variance, const float* grad,
+                                std::int64_t count, AdamStep<float> step) {
+  return adam_sweep_body(parameter, mean, variance, grad, count, step);
+}
+
+KEEL_EACH_WIDTH double sum_of_squares(const float* src, std::int64_t count) {
+  return sum_of_squares_body(src, count);
+}
+
+KEEL_EACH_WIDTH void scaled_copy(const float* src, float* dst, std::int64_t count, float factor) {
+  scaled_copy_body(src, dst, count, factor);
+}
+
+KEEL_EACH_WIDTH void add_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns,
+                              float scale) {
+  add_rows_body(src, dst, rows, columns, scale);
+}
+
+KEEL_EACH_WIDTH void max_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns) {
+  max_rows_body(src, dst, rows, columns);
+}
+
+KEEL_EACH_WIDTH void max_columns(const float* src, float* dst, std::int64_t rows, std::int64_t columns) {
+  max_columns_body(src, dst, rows, columns);
+}
+
+KEEL_EACH_WIDTH void exponentials(const float* src, float* dst, std::int64_t count) {
+  exponentials_body(src, dst, count);
+}
+
+KEEL_EACH_WIDTH void random_mask(const MaskStream& stream, std::int64_t begin, std::int64_t end,
+                                 std::uint32_t threshold, std::uint8_t* mask) {
+  random_mask_body(stream, begin, end, threshold, mask);
+}
+
+KEEL_EACH_WIDTH void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src,
+                                             float* grad_bias, std::int64_t rows, std::int64_t columns) {
+  relu_backward_with_bias_body(grad_dst, dst, grad_src, grad_bias, rows, columns);
+}
+
+KEEL_EACH_WIDTH void scale_bytes(const std::uint8_t* src, float* dst, std::int64_t count, float scale,
+                                 float shift) {
+  scale_bytes_body(src, dst, count, scale, shift);
+}
+
 bool momentum_sweep(double* parameter, double* velocity, const double* grad, std::int64_t count,
                     double learning_rate, double momentum) {
   return momentum_sweep_body(parameter, velocity, grad, count, learning_rate, momentum);

@@ -6,10 +6,9 @@
 
 namespace keel::loops {
 
-// The loops of a training step that no oneDNN primitive covers, compiled for the widest vectors of the
-// processor that they run on where the compiler can do that (vector_loops_x86_64.cpp) and plainly elsewhere
-// (vector_loops_generic.cpp). Each element is computed by the same operations everywhere, so the results do
-// not depend on the vectors' width.
+// The loops of a training step that no oneDNN primitive covers. Those over f32 are compiled for several widths
+// of vectors (KEEL_EACH_WIDTH, see meson.build). Each element is computed by the same operations everywhere,
+// so the results do not depend on the width.
 
 /// velocity = momentum * velocity + grad, parameter -= learning_rate * velocity; whether every parameter is
 /// then finite.
