@@ -86,7 +86,8 @@ constexpr std::array table{
           return negate(divide(multiply(g, c.outputs[0], c.where), c.inputs[1], c.where), c.where);
         }),
     row(
-        "maximum", dnnl::algorithm::binary_max, false, [](auto a, auto b) { return a > b ? a : b; },
+        // By a loop: oneDNN's kernel takes the other operand for the larger one where one is NaN.
+        "maximum", dnnl::algorithm::undef, false, [](auto a, auto b) { return a > b || a != a ? a : b; },
         [](const VjpContext& c, std::size_t i) {
           const Var share = share_of_maximum(c.inputs[i], c.inputs[1 - i], c.where);
           return multiply(c.output_grads[0], share, c.where);
@@ -96,7 +97,7 @@ constexpr std::array table{
         "share_of_maximum", dnnl::algorithm::undef, false,
         [](auto a, auto b) {
           using T = decltype(a);
-          return a < b ? T{0} : a == b ? T{0.5} : T{1};
+          return a < b ? T{0} : a == b ? T{0.5} : a > b ? T{1} : a - b;  // NaN where either is
         },
         [](const VjpContext&, std::size_t) { return Var{}; }),
 };

@@ -6,19 +6,12 @@
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
-#include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/batch_norm_f32.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
 namespace {
-
-onednn::BatchNormOptions onednn_options(const BatchNormSettings& settings) {
-  return {.use_given_statistics = settings.given_statistics,
-          .fuse_relu = settings.fused_relu,
-          .training = !settings.given_statistics,
-          .epsilon = static_cast<float>(settings.epsilon)};
-}
 
 void require_features(std::span<const ValueType> inputs, std::size_t first,
                       std::span<const char* const> roles) {
@@ -54,23 +47,6 @@ void require_samples(const ValueType& src) {
   if (rank == 2 || rank == 4) return;
   throw ShapeError{fmt::format("src must have 2 axes (N, C) or 4 (N, C, H, W), not {} as in {}", rank,
                                to_string(src.shape))};
-}
-
-// How oneDNN is told of arrays like src: with its channels last an image is a batch of pixels.
-onednn::Desc data_desc(const Shape& shape, MemoryFormat format) {
-  if (shape.rank() == 4 && format == MemoryFormat::row_major) return onednn::image(shape, format);
-  const auto sizes = sizes_of(shape);
-  return onednn::batch_of_features(sizes.count(), sizes.features);
-}
-
-// The format is chosen later, and how much the mask takes up depends on it: whatever either would need.
-ValueType workspace_type(const Shape& shape, const BatchNormSettings& settings) {
-  std::size_t bytes = 0;
-  for (const auto format : {MemoryFormat::row_major, MemoryFormat::channels_last}) {
-    const auto desc = onednn::batch_norm_workspace(data_desc(shape, format), onednn_options(settings));
-    bytes = std::max(bytes, desc.get_size());
-  }
-  return {Shape{static_cast<std::int64_t>(bytes)}, DType::u8};
 }
 
 // Two passes: E[x^2] - E[x]^2 would cancel where the mean is large.
@@ -151,8 +127,7 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
           "reference"};
 }
 
-// The arrays of src's shape lie as src does. In backward, too: a fused ReLU's mask lies in the workspace as
-// forward, which reads the same src, found the images.
+// The arrays of src's shape lie as src does.
 Formats formats_like_src(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                          std::span<const ValueType> outputs) {
   return formats_alike(inputs, std::vector(inputs.size(), present[0]), outputs);
@@ -175,30 +150,12 @@ std::vector<ValueType> BatchNormOp::infer(std::span<const ValueType> inputs) con
         "drop the batch of one, or use inference, which normalizes by running statistics"};
   }
   const ValueType statistic{Shape{inputs[0].shape[1]}, inputs[0].dtype};
-  std::vector<ValueType> outputs{inputs[0], statistic, statistic};
-  if (settings_.fused_relu) outputs.push_back(workspace_type(inputs[0].shape, settings_));
-  return outputs;
+  return {inputs[0], statistic, statistic};
 }
 
 Kernel BatchNormOp::bind(const Binding& binding) const {
-  if (binding.output_type(0).dtype == DType::f64) return reference_forward(settings_, binding);
-  const auto& shape = binding.output_type(0).shape;
-  const auto data = data_desc(shape, binding.output_format(0));
-  const auto vector = onednn::dense({shape[1]});
-  auto call = onednn::batch_norm_forward(data, onednn_options(settings_));
-  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
-  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
-  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
-  call.argument(DNNL_ARG_DST, data, binding.output_slot(0));
-  call.argument(DNNL_ARG_MEAN, vector,
-                settings_.given_statistics ? binding.input_slot(3) : binding.output_slot(1));
-  call.argument(DNNL_ARG_VARIANCE, vector,
-                settings_.given_statistics ? binding.input_slot(4) : binding.output_slot(2));
-  if (settings_.fused_relu && !settings_.given_statistics) {
-    call.argument(DNNL_ARG_WORKSPACE, onednn::batch_norm_workspace(data, onednn_options(settings_)),
-                  binding.output_slot(3));
-  }
-  return finish(std::move(call), binding);
+  return binding.output_type(0).dtype == DType::f64 ? reference_forward(settings_, binding)
+                                                    : batch_norm_forward_f32(settings_, binding);
 }
 
 Formats BatchNormOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
@@ -225,34 +182,17 @@ std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
 }
 
 std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs.first(6));
+  require_same_float(inputs);
   require_samples(inputs[0]);
   require_features(inputs, 1, std::array{"gamma", "beta", "mean", "variance"});
   require_shape(inputs[5], inputs[0].shape, "grad_dst");
+  if (settings_.fused_relu) require_shape(inputs[6], inputs[0].shape, "dst");
   return {inputs[0], inputs[1], inputs[2]};
 }
 
 Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
-  if (binding.output_type(0).dtype == DType::f64) return reference_backward(settings_, binding);
-  const auto& shape = binding.output_type(0).shape;
-  const auto data = data_desc(shape, binding.output_format(0));
-  const auto vector = onednn::dense({shape[1]});
-  auto options = onednn_options(settings_);
-  options.training = true;
-  auto call = onednn::batch_norm_backward(data, options);
-  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
-  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
-  if (onednn::batch_norm_backward_takes_shift()) call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
-  call.argument(DNNL_ARG_MEAN, vector, binding.input_slot(3));
-  call.argument(DNNL_ARG_VARIANCE, vector, binding.input_slot(4));
-  call.argument(DNNL_ARG_DIFF_DST, data, binding.input_slot(5));
-  call.argument(DNNL_ARG_DIFF_SRC, data, binding.output_slot(0));
-  call.argument(DNNL_ARG_DIFF_SCALE, vector, binding.output_slot(1));
-  call.argument(DNNL_ARG_DIFF_SHIFT, vector, binding.output_slot(2));
-  if (settings_.fused_relu) {
-    call.argument(DNNL_ARG_WORKSPACE, onednn::batch_norm_workspace(data, options), binding.input_slot(6));
-  }
-  return finish(std::move(call), binding);
+  return binding.output_type(0).dtype == DType::f64 ? reference_backward(settings_, binding)
+                                                    : batch_norm_backward_f32(settings_, binding);
 }
 
 Formats BatchNormBackwardOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,

@@ -34,7 +34,7 @@ struct BatchNormSettings {
 };
 
 /// Inputs: src, gamma, beta and, with given statistics, mean, variance. Outputs: dst; with the batch's
-/// statistics also mean, variance; with these and a fused ReLU also the workspace that holds its mask.
+/// statistics also mean, variance.
 class BatchNormOp final : public Operator {
  public:
   explicit BatchNormOp(BatchNormSettings settings) : settings_(settings) {}
@@ -52,7 +52,7 @@ class BatchNormOp final : public Operator {
   BatchNormSettings settings_;
 };
 
-/// Inputs: src, gamma, beta, mean, variance, grad_dst and, with a fused ReLU, the workspace.
+/// Inputs: src, gamma, beta, mean, variance, grad_dst and, with a fused ReLU, what that made of dst.
 /// Outputs: the gradients of src, gamma, beta. The derivation is above `reference_backward`.
 class BatchNormBackwardOp final : public Operator {
  public:

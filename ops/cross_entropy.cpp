@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/softmax.hpp"
+#include "keel/ops/softmax_rows.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -28,18 +28,24 @@ void require_label(std::int32_t label, std::int64_t row, std::int64_t classes) {
                           classes - 1)};
 }
 
+// The mean over the batch of -log_probabilities[i, labels[i]].
+template <class T>
+T mean_loss(const T* log_probabilities, const std::int32_t* labels, std::int64_t count,
+            std::int64_t classes) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    require_label(labels[i], i, classes);
+    sum -= log_probabilities[i * classes + labels[i]];
+  }
+  return static_cast<T>(sum / static_cast<double>(count));
+}
+
 template <class T>
 Kernel nll_loop(const Binding& binding) {
   const auto& shape = binding.input_type(0).shape;
   return {[count = shape[0], classes = shape[1], scores = binding.input<const T>(0),
            labels = binding.input<const std::int32_t>(1), loss = binding.output<T>(0)] {
-            T sum = 0;
-            for (std::int64_t i = 0; i < count; ++i) {
-              const auto label = labels.get()[i];
-              require_label(label, i, classes);
-              sum -= scores.get()[i * classes + label];
-            }
-            *loss.get() = sum / static_cast<T>(count);
+            *loss.get() = mean_loss(scores.get(), labels.get(), count, classes);
           },
           "loop"};
 }
@@ -64,36 +70,27 @@ void exponentials(const double* src, double* dst, std::int64_t count) {
 }
 using loops::exponentials;
 
-// All exponentials in one sweep, since the rows of a classifier are shorter than a vector.
+void log_softmax_rows(const double* src, std::int64_t rows, std::int64_t length, double* dst) {
+  for (std::int64_t begin = 0; begin < rows * length; begin += length) {
+    const double most = *std::max_element(src + begin, src + begin + length);
+    double sum = 0.0;
+    for (auto j = begin; j < begin + length; ++j) sum += std::exp(src[j] - most);
+    for (auto j = begin; j < begin + length; ++j) dst[j] = (src[j] - most) - std::log(sum);
+  }
+}
+
+void log_softmax_rows(const float* src, std::int64_t rows, std::int64_t length, float* dst) {
+  softmax_rows(src, rows, length, true, dst);
+}
+
 template <class T>
 Kernel cross_entropy_loop(const Binding& binding) {
   const auto& shape = binding.input_type(0).shape;
   return {[count = shape[0], classes = shape[1], logits = binding.input<const T>(0),
            labels = binding.input<const std::int32_t>(1), loss = binding.output<T>(0),
-           log_probabilities = binding.output<T>(1),
-           scratch = SlotView<T>{*binding.scratch(binding.input_type(0).bytes() +
-                                                  static_cast<std::size_t>(shape[0]) * sizeof(T))}] {
-            T* const dst = log_probabilities.get();
-            T* const powers = scratch.get();
-            T* const highest = powers + count * classes;
-            for (std::int64_t i = 0; i < count; ++i) {
-              const T* row = logits.get() + i * classes;
-              T most = row[0];  // without branches, which would be guessed wrong several times a row
-              for (std::int64_t j = 1; j < classes; ++j) most = row[j] > most ? row[j] : most;
-              for (std::int64_t j = 0; j < classes; ++j) powers[i * classes + j] = row[j] - most;
-              highest[i] = most;
-            }
-            exponentials(powers, powers, count * classes);
-            T total = 0;
-            for (std::int64_t i = 0; i < count; ++i) {
-              const auto label = labels.get()[i];
-              require_label(label, i, classes);
-              const T* row = powers + i * classes;
-              const T shift = highest[i] + std::log(std::accumulate(row, row + classes, T{0}));
-              for (std::int64_t j = i * classes; j < (i + 1) * classes; ++j) dst[j] = logits.get()[j] - shift;
-              total -= dst[i * classes + label];
-            }
-            *loss.get() = total / static_cast<T>(count);
+           log_probabilities = binding.output<T>(1)] {
+            log_softmax_rows(logits.get(), count, classes, log_probabilities.get());
+            *loss.get() = mean_loss(log_probabilities.get(), labels.get(), count, classes);
           },
           "loop"};
 }

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "keel/ops/batch_norm.hpp"
-#include "keel/ops/conv2d.hpp"
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/ops/reduce.hpp"
@@ -19,79 +18,39 @@ bool is_f32(const Rewriter& rewriter, std::size_t value) {
   return rewriter.value(value).type.dtype == DType::f32;
 }
 
-// relu(linear(x)): the matmul applies the ReLU to its product while it is in registers.
-bool fuse_linear_relu(Rewriter& rewriter, std::size_t relu) {
-  if (rewriter.as<ReluOp>(relu) == nullptr) return false;
-  const auto product = rewriter.node(relu).inputs[0];
-  const auto linear = rewriter.producer(product);
-  if (!linear || rewriter.as<LinearOp>(*linear) == nullptr || rewriter.as<LinearOp>(*linear)->fused_relu())
-    return false;
-  if (rewriter.only_reader(product) != relu) return false;
-  rewriter.node(*linear).op = std::make_shared<LinearOp>(true);
-  rewriter.node(*linear).outputs = rewriter.node(relu).outputs;
-  rewriter.remove(relu);
-  return true;
-}
-
-// relu(conv2d(x)): alike.
-bool fuse_conv2d_relu(Rewriter& rewriter, std::size_t relu) {
-  if (rewriter.as<ReluOp>(relu) == nullptr) return false;
-  const auto sum = rewriter.node(relu).inputs[0];
-  const auto producer = rewriter.producer(sum);
-  const auto* conv2d = producer ? rewriter.as<Conv2dOp>(*producer) : nullptr;
-  if (conv2d == nullptr || conv2d->fused_relu() || rewriter.only_reader(sum) != relu) return false;
-  auto& node = rewriter.node(*producer);
-  node.op = std::make_shared<Conv2dOp>(conv2d->options(), true);
-  node.outputs = rewriter.node(relu).outputs;
-  rewriter.remove(relu);
-  return true;
-}
-
-// relu(batch_norm(x)), and in training its backward as well, which shares the mask in the workspace: both or
-// neither.
+// relu(batch_norm(x)): what is normalized is rectified while it is written.
 bool fuse_batch_norm_relu(Rewriter& rewriter, std::size_t relu) {
   if (rewriter.as<ReluOp>(relu) == nullptr) return false;
   const auto normalized = rewriter.node(relu).inputs[0];
   const auto forward = rewriter.producer(normalized);
   if (!forward || rewriter.as<BatchNormOp>(*forward) == nullptr || !is_f32(rewriter, normalized))
     return false;
-  if (normalized != rewriter.node(*forward).outputs[0]) return false;  // but its mean or variance
+  auto& node = rewriter.node(*forward);
+  if (normalized != node.outputs[0]) return false;  // but its mean or variance
   auto settings = rewriter.as<BatchNormOp>(*forward)->settings();
   if (settings.fused_relu || rewriter.only_reader(normalized) != relu) return false;
-  const auto rectified = rewriter.node(relu).outputs[0];
-
-  std::vector<std::pair<std::size_t, std::size_t>> backwards;  // relu_backward, batch_norm_backward
-  for (const auto reader : rewriter.readers(rectified)) {
-    if (rewriter.as<ReluBackwardOp>(reader) == nullptr || rewriter.node(reader).inputs[1] != rectified)
-      continue;
-    const auto masked = rewriter.node(reader).outputs[0];
-    const auto next = rewriter.only_reader(masked);
-    if (settings.given_statistics || !next || rewriter.as<BatchNormBackwardOp>(*next) == nullptr)
-      return false;
-    const auto& inputs = rewriter.node(*next).inputs;
-    if (inputs[0] != rewriter.node(*forward).inputs[0] || inputs[3] != rewriter.node(*forward).outputs[1] ||
-        inputs[5] != masked) {
-      return false;
-    }
-    backwards.emplace_back(reader, *next);
-  }
-
   settings.fused_relu = true;
-  auto& node = rewriter.node(*forward);
   node.op = std::make_shared<BatchNormOp>(settings);
-  node.outputs[0] = rectified;
+  node.outputs[0] = rewriter.node(relu).outputs[0];
   rewriter.remove(relu);
-  if (settings.given_statistics) return true;
-  std::vector<ValueType> inputs;
-  for (const auto id : node.inputs) inputs.push_back(rewriter.value(id).type);
-  node.outputs.push_back(rewriter.add_value(node.op->infer(inputs)[3]));
-  for (const auto& [relu_backward, norm_backward] : backwards) {
-    auto& backward = rewriter.node(norm_backward);
-    backward.op = std::make_shared<BatchNormBackwardOp>(settings);
-    backward.inputs[5] = rewriter.node(relu_backward).inputs[0];
-    backward.inputs.push_back(node.outputs[3]);
-    rewriter.remove(relu_backward);
-  }
+  return true;
+}
+
+// batch_norm_backward(relu_backward(g)): the gradient is masked while it is read.
+bool fuse_batch_norm_backward(Rewriter& rewriter, std::size_t backward) {
+  const auto* norm = rewriter.as<BatchNormBackwardOp>(backward);
+  if (norm == nullptr || norm->settings().fused_relu) return false;
+  auto& node = rewriter.node(backward);
+  const auto masked = node.inputs[5];
+  const auto mask = rewriter.producer(masked);
+  if (!mask || rewriter.as<ReluBackwardOp>(*mask) == nullptr || !is_f32(rewriter, masked)) return false;
+  if (rewriter.only_reader(masked) != backward) return false;
+  auto settings = norm->settings();
+  settings.fused_relu = true;
+  node.op = std::make_shared<BatchNormBackwardOp>(settings);
+  node.inputs[5] = rewriter.node(*mask).inputs[0];
+  node.inputs.push_back(rewriter.node(*mask).inputs[1]);
+  rewriter.remove(*mask);
   return true;
 }
 
@@ -189,9 +148,8 @@ bool fuse_matmul_into_velocity(Rewriter& rewriter, std::size_t update) {
 }
 
 constexpr std::array rules{
-    FusionRule{"linear+relu", fuse_linear_relu},
-    FusionRule{"conv2d+relu", fuse_conv2d_relu},
     FusionRule{"batch_norm+relu", fuse_batch_norm_relu},
+    FusionRule{"batch_norm_backward+relu_backward", fuse_batch_norm_backward},
     FusionRule{"log_softmax+nll", fuse_cross_entropy},
     FusionRule{"relu_backward+sum_to", fuse_relu_backward_bias},
     FusionRule{"matmul+velocity", fuse_matmul_into_velocity},

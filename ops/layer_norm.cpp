@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
-#include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/layer_norm_f32.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
 
@@ -126,19 +126,8 @@ std::vector<ValueType> LayerNormOp::infer(std::span<const ValueType> inputs) con
 }
 
 Kernel LayerNormOp::bind(const Binding& binding) const {
-  if (binding.output_type(0).dtype == DType::f64) return reference_forward(epsilon_, binding);
-  const auto [rows, features] = sizes_of(binding.input_type(0).shape);
-  const auto data = onednn::matrix(rows, features);
-  const auto vector = onednn::dense({features});
-  const auto statistics = onednn::dense({rows});
-  auto call = onednn::layer_norm_forward(rows, features, static_cast<float>(epsilon_));
-  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
-  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
-  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
-  call.argument(DNNL_ARG_DST, data, binding.output_slot(0));
-  call.argument(DNNL_ARG_MEAN, statistics, binding.output_slot(1));
-  call.argument(DNNL_ARG_VARIANCE, statistics, binding.output_slot(2));
-  return finish(std::move(call), binding);
+  return binding.output_type(0).dtype == DType::f64 ? reference_forward(epsilon_, binding)
+                                                    : layer_norm_forward_f32(epsilon_, binding);
 }
 
 std::vector<Var> LayerNormOp::vjp(const VjpContext& context) const {
@@ -158,22 +147,8 @@ std::vector<ValueType> LayerNormBackwardOp::infer(std::span<const ValueType> inp
 }
 
 Kernel LayerNormBackwardOp::bind(const Binding& binding) const {
-  if (binding.output_type(0).dtype == DType::f64) return reference_backward(epsilon_, binding);
-  const auto [rows, features] = sizes_of(binding.input_type(0).shape);
-  const auto data = onednn::matrix(rows, features);
-  const auto vector = onednn::dense({features});
-  const auto statistics = onednn::dense({rows});
-  auto call = onednn::layer_norm_backward(rows, features, static_cast<float>(epsilon_));
-  call.argument(DNNL_ARG_SRC, data, binding.input_slot(0));
-  call.argument(DNNL_ARG_SCALE, vector, binding.input_slot(1));
-  call.argument(DNNL_ARG_SHIFT, vector, binding.input_slot(2));
-  call.argument(DNNL_ARG_MEAN, statistics, binding.input_slot(3));
-  call.argument(DNNL_ARG_VARIANCE, statistics, binding.input_slot(4));
-  call.argument(DNNL_ARG_DIFF_DST, data, binding.input_slot(5));
-  call.argument(DNNL_ARG_DIFF_SRC, data, binding.output_slot(0));
-  call.argument(DNNL_ARG_DIFF_SCALE, vector, binding.output_slot(1));
-  call.argument(DNNL_ARG_DIFF_SHIFT, vector, binding.output_slot(2));
-  return finish(std::move(call), binding);
+  return binding.output_type(0).dtype == DType::f64 ? reference_backward(epsilon_, binding)
+                                                    : layer_norm_backward_f32(epsilon_, binding);
 }
 
 Var layer_norm(const Var& src, const Var& gamma, const Var& beta, double epsilon,

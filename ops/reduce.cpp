@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
+#include <numeric>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/broadcasting.hpp"
-#include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/channel_loops.hpp"
+#include "keel/ops/channel_tiles.hpp"
 #include "keel/ops/reduction_stages.hpp"
 #include "keel/ops/reshape.hpp"
 #include "keel/ops/types.hpp"
@@ -33,14 +37,79 @@ Kernel reference_reduce(const Binding& binding, const Shape& kept, double scale)
           "reference"};
 }
 
-// Bias gradients, say: oneDNN's reduction has a kernel of its own for the last axes alone; for others its
-// generic one is a hundred times slower than the loop.
-Kernel add_rows(const ReductionStage& stage, Slot& src, Slot& dst, float scale) {
-  return {[stage, scale, src = SlotView<const float>{src}, dst = SlotView<float>{dst}] {
-            for_each_outer(stage, [&](std::int64_t o) {
-              loops::add_rows(src.get() + o * stage.extent * stage.inner, dst.get() + o * stage.inner,
-                              stage.extent, stage.inner, scale);
-            });
+// A row or a matrix of more elements is cut into pieces, which threads share.
+constexpr std::int64_t elements_a_piece = 1 << 15;
+
+// (outer, extent) to (outer). The sums are taken in double, whose rounding does not show for any number of
+// terms that memory holds.
+Kernel sum_rows(const ReductionStage& stage, Slot& src, Slot& dst, double scale, const Binding& binding) {
+  const auto pieces = (stage.extent + elements_a_piece - 1) / elements_a_piece;
+  const SlotView<double> partial{*binding.scratch(static_cast<std::size_t>(pieces) * sizeof(double))};
+  return {[stage, scale, pieces, partial, src = SlotView<const float>{src}, dst = SlotView<float>{dst}] {
+            if (pieces == 1) {
+              for_each_outer(stage, [&](std::int64_t o) {
+                const double sum = loops::sum_of(src.get() + o * stage.extent, stage.extent);
+                dst.get()[o] = static_cast<float>(scale * sum);
+              });
+              return;
+            }
+            for (std::int64_t o = 0; o < stage.outer; ++o) {
+              const float* row = src.get() + o * stage.extent;
+              parallel_for(pieces, 1, [&](std::int64_t first, std::int64_t last) {
+                for (auto i = first; i < last; ++i) {
+                  const auto begin = i * elements_a_piece;
+                  const auto length = std::min(elements_a_piece, stage.extent - begin);
+                  partial.get()[i] = loops::sum_of(row + begin, length);
+                }
+              });
+              dst.get()[o] =
+                  static_cast<float>(scale * std::accumulate(partial.get(), partial.get() + pieces, 0.0));
+            }
+          },
+          "loop"};
+}
+
+// (extent, inner) to (inner), of few elements.
+void sum_columns(const float* src, std::int64_t extent, std::int64_t inner, double scale, float* dst) {
+  constexpr std::int64_t most = 256;
+  std::array<double, most> sums{};
+  for (std::int64_t begin = 0; begin < inner; begin += most) {
+    const auto width = std::min(most, inner - begin);
+    std::fill_n(sums.begin(), width, 0.0);
+    loops::add_rows(src + begin, {.count = extent, .width = width, .stride = inner}, sums.data());
+    std::transform(sums.begin(), sums.begin() + width, dst + begin,
+                   [scale](double sum) { return static_cast<float>(scale * sum); });
+  }
+}
+
+// (outer, extent, inner) to (outer, inner): bias gradients, say.
+Kernel sum_columns(const ReductionStage& stage, Slot& src, Slot& dst, double scale, const Binding& binding) {
+  const auto size = stage.extent * stage.inner;
+  if (size <= elements_a_piece) {
+    return {[stage, size, scale, src = SlotView<const float>{src}, dst = SlotView<float>{dst}] {
+              for_each_outer(stage, [&](std::int64_t o) {
+                sum_columns(src.get() + o * size, stage.extent, stage.inner, scale,
+                            dst.get() + o * stage.inner);
+              });
+            },
+            "loop"};
+  }
+  const auto tiles =
+      std::make_shared<ChannelTiles>(Shape{stage.extent, stage.inner}, MemoryFormat::row_major);
+  const auto bytes = static_cast<std::size_t>(tiles->partials() + stage.inner) * sizeof(double);
+  return {[stage, size, scale, tiles, scratch = SlotView<double>{*binding.scratch(bytes)},
+           src = SlotView<const float>{src}, dst = SlotView<float>{dst}] {
+            double* partial = scratch.get();
+            double* totals = partial + tiles->partials();
+            for (std::int64_t o = 0; o < stage.outer; ++o) {
+              std::fill_n(partial, tiles->partials(), 0.0);
+              tiles->for_each([&](const ChannelTile& tile) {
+                loops::add_rows(src.get() + o * size + tile.offset, tile.rows, partial + tile.partial);
+              });
+              tiles->total(partial, totals);
+              std::transform(totals, totals + stage.inner, dst.get() + o * stage.inner,
+                             [scale](double sum) { return static_cast<float>(scale * sum); });
+            }
           },
           "loop"};
 }
@@ -100,16 +169,9 @@ Kernel ReduceOp::bind(const Binding& binding) const {
                             is_mean ? 1.0 / terms_per_element(src_type.shape, with_axes) : 1.0);
   }
   const auto bind_stage = [&](const ReductionStage& stage, Slot& src, Slot& dst) {
-    if (stage.inner > 1 || stage.extent == 1) {
-      return add_rows(stage, src, dst, is_mean ? 1.0F / static_cast<float>(stage.extent) : 1.0F);
-    }
-    const auto src_desc = onednn::dense({stage.outer, stage.extent});
-    const auto dst_desc = onednn::dense({stage.outer, 1});
-    auto call = onednn::reduction(is_mean ? dnnl::algorithm::reduction_mean : dnnl::algorithm::reduction_sum,
-                                  src_desc, dst_desc);
-    call.argument(DNNL_ARG_SRC, src_desc, src);
-    call.argument(DNNL_ARG_DST, dst_desc, dst);
-    return finish(std::move(call), binding);
+    const double scale = is_mean ? 1.0 / static_cast<double>(stage.extent) : 1.0;
+    return stage.inner > 1 ? sum_columns(stage, src, dst, scale, binding)
+                           : sum_rows(stage, src, dst, scale, binding);
   };
   return bind_stages(binding, reduction_stages(binding, with_axes), bind_stage);
 }

@@ -1,11 +1,18 @@
 #include "keel/ops/relu.hpp"
 
+#include <algorithm>
+
 #include "keel/graph/tape.hpp"
-#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
+#include "keel/runtime/threads.hpp"
 
 namespace keel {
+namespace {
+
+constexpr std::int64_t elements_per_thread = 1 << 14;
+
+}  // namespace
 
 std::vector<ValueType> ReluOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
@@ -15,11 +22,13 @@ std::vector<ValueType> ReluOp::infer(std::span<const ValueType> inputs) const {
 Kernel ReluOp::bind(const Binding& binding) const {
   const auto& type = binding.output_type(0);
   if (type.dtype == DType::f32) {
-    const auto desc = onednn::dense(Shape{type.shape.elements()});
-    auto call = onednn::relu_forward(desc);
-    call.argument(DNNL_ARG_SRC, desc, binding.input_slot(0));
-    call.argument(DNNL_ARG_DST, desc, binding.output_slot(0));
-    return finish(std::move(call), binding);
+    return {
+        [src = binding.input<const float>(0), dst = binding.output<float>(0), count = type.shape.elements()] {
+          parallel_for(count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
+            loops::relu(src.get() + begin, dst.get() + begin, end - begin);
+          });
+        },
+        "loop"};
   }
   return {
       [src = binding.input<const double>(0), dst = binding.output<double>(0), count = type.shape.elements()] {
@@ -45,17 +54,20 @@ std::vector<ValueType> ReluBackwardOp::infer(std::span<const ValueType> inputs) 
 Kernel ReluBackwardOp::bind(const Binding& binding) const {
   const auto& type = binding.output_type(0);
   if (type.dtype == DType::f32) {
-    const auto desc = onednn::dense(Shape{type.shape.elements()});
-    auto call = onednn::relu_backward(desc);
-    call.argument(DNNL_ARG_DIFF_DST, desc, binding.input_slot(0));
-    call.argument(DNNL_ARG_DST, desc, binding.input_slot(1));
-    call.argument(DNNL_ARG_DIFF_SRC, desc, binding.output_slot(0));
-    return finish(std::move(call), binding);
+    return {[grad_dst = binding.input<const float>(0), dst = binding.input<const float>(1),
+             grad_src = binding.output<float>(0), count = type.shape.elements()] {
+              parallel_for(count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
+                loops::relu_backward(grad_dst.get() + begin, dst.get() + begin, grad_src.get() + begin,
+                                     end - begin);
+              });
+            },
+            "loop"};
   }
   return {[grad_dst = binding.input<const double>(0), dst = binding.input<const double>(1),
            grad_src = binding.output<double>(0), count = type.shape.elements()] {
             for (std::int64_t i = 0; i < count; ++i) {
-              grad_src.get()[i] = dst.get()[i] > 0.0 ? grad_dst.get()[i] : 0.0;
+              const double y = dst.get()[i];
+              grad_src.get()[i] = y > 0.0 ? grad_dst.get()[i] : (y <= 0.0 ? 0.0 : y);
             }
           },
           "reference"};
@@ -71,9 +83,12 @@ Kernel ReluBackwardBiasOp::bind(const Binding& binding) const {
   const auto& shape = binding.input_type(0).shape;
   return {[rows = shape[0], columns = shape[1], grad_dst = binding.input<const float>(0),
            dst = binding.input<const float>(1), grad_src = binding.output<float>(0),
-           grad_bias = binding.output<float>(1)] {
-            loops::relu_backward_with_bias(grad_dst.get(), dst.get(), grad_src.get(), grad_bias.get(), rows,
+           grad_bias = binding.output<float>(1),
+           sums = SlotView<double>{*binding.scratch(static_cast<std::size_t>(shape[1]) * sizeof(double))}] {
+            std::fill_n(sums.get(), columns, 0.0);
+            loops::relu_backward_with_bias(grad_dst.get(), dst.get(), grad_src.get(), sums.get(), rows,
                                            columns);
+            for (std::int64_t j = 0; j < columns; ++j) grad_bias.get()[j] = static_cast<float>(sums.get()[j]);
           },
           "loop"};
 }

@@ -5,8 +5,7 @@
 
 namespace keel {
 
-/// dst = max(0, src), any shape, f32 or f64. The gradient at 0 is 0, as in PyTorch.
-/// In f32 NaN becomes 0, as oneDNN defines it; a training step still reports it, since its gradient is NaN.
+/// dst = max(0, src), any shape, f32 or f64; NaN stays NaN. The gradient at 0 is 0, as in PyTorch.
 Var relu(const Var& src, const SourceLocation& where = SourceLocation::current());
 
 /// The operator behind `relu`.
@@ -23,7 +22,7 @@ class ReluOp final : public Operator {
   [[nodiscard]] bool may_overwrite(std::size_t) const override { return true; }
 };
 
-/// grad_src = grad_dst where dst > 0, else 0. Inputs: grad_dst, dst.
+/// grad_src = grad_dst where dst > 0, else 0, and NaN where dst is. Inputs: grad_dst, dst.
 class ReluBackwardOp final : public Operator {
  public:
   [[nodiscard]] std::string_view name() const override { return "relu_backward"; }

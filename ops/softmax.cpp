@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "keel/graph/tape.hpp"
-#include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/softmax_rows.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -40,78 +40,72 @@ void exponentials(const double* src, double* dst, std::int64_t count) {
   std::transform(src, src + count, dst, [](double value) { return std::exp(value); });
 }
 
-// The loop leaves 2^-126, give or take its error, for what is smaller; that is 0 here, so that -infinity has
-// no probability.
-void exponentials(const float* src, float* dst, std::int64_t count) {
-  loops::exponentials(src, dst, count);
-  constexpr float least = 0x1.0001p-126F;
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = dst[i] <= least ? 0.0F : dst[i];
-}
+using loops::exponentials;
 
-// Of (length, inner): `inner` lines side by side. `highest` and `sum` are scratch, of `inner` elements.
+// Of (length, inner): `inner` lines side by side. `line` is scratch of `inner` elements, as is `sum`.
 template <class T>
-void forward_lines(const Lines& lines, bool logarithm, const T* src, T* dst, T* highest, T* sum) {
+void forward_lines(const Lines& lines, bool logarithm, const T* src, T* dst, T* line, double* sum) {
   const auto inner = lines.inner;
   const auto size = lines.length * inner;
-  std::copy_n(src, inner, highest);
+  std::copy_n(src, inner, line);
   for (std::int64_t i = inner; i < size; i += inner) {
-    for (std::int64_t k = 0; k < inner; ++k) highest[k] = src[i + k] > highest[k] ? src[i + k] : highest[k];
+    for (std::int64_t k = 0; k < inner; ++k) line[k] = src[i + k] > line[k] ? src[i + k] : line[k];
   }
   for (std::int64_t i = 0; i < size; i += inner) {
-    for (std::int64_t k = 0; k < inner; ++k) dst[i + k] = src[i + k] - highest[k];
+    for (std::int64_t k = 0; k < inner; ++k) dst[i + k] = src[i + k] - line[k];
   }
-  exponentials(dst, dst, size);
-  std::fill_n(sum, inner, T{0});
+  std::fill_n(sum, inner, 0.0);
   for (std::int64_t i = 0; i < size; i += inner) {
-    for (std::int64_t k = 0; k < inner; ++k) sum[k] += dst[i + k];
+    T* const powers = logarithm ? line : dst + i;
+    exponentials(dst + i, powers, inner);
+    for (std::int64_t k = 0; k < inner; ++k) sum[k] += powers[k];
   }
-  if (logarithm) {
-    for (std::int64_t k = 0; k < inner; ++k) highest[k] += std::log(sum[k]);
-  }
+  for (std::int64_t k = 0; k < inner; ++k) line[k] = static_cast<T>(logarithm ? std::log(sum[k]) : sum[k]);
   for (std::int64_t i = 0; i < size; i += inner) {
     for (std::int64_t k = 0; k < inner; ++k) {
-      dst[i + k] = logarithm ? src[i + k] - highest[k] : dst[i + k] / sum[k];
+      dst[i + k] = logarithm ? dst[i + k] - line[k] : dst[i + k] / line[k];
     }
   }
 }
 
 template <class T>
 void backward_lines(const Lines& lines, bool logarithm, const T* grad_dst, const T* dst, T* grad_src,
-                    T* sum) {
+                    double* sum) {
   const auto inner = lines.inner;
   const auto size = lines.length * inner;
-  std::fill_n(sum, inner, T{0});
+  std::fill_n(sum, inner, 0.0);
   for (std::int64_t i = 0; i < size; i += inner) {
     for (std::int64_t k = 0; k < inner; ++k) sum[k] += grad_dst[i + k] * (logarithm ? T{1} : dst[i + k]);
   }
   if (logarithm) exponentials(dst, grad_src, size);
   for (std::int64_t i = 0; i < size; i += inner) {
     for (std::int64_t k = 0; k < inner; ++k) {
+      const auto total = static_cast<T>(sum[k]);
       grad_src[i + k] =
-          logarithm ? grad_dst[i + k] - grad_src[i + k] * sum[k] : dst[i + k] * (grad_dst[i + k] - sum[k]);
+          logarithm ? grad_dst[i + k] - grad_src[i + k] * total : dst[i + k] * (grad_dst[i + k] - total);
     }
   }
 }
 
 template <class T>
 Kernel forward_loop(const Binding& binding, const Lines& lines, bool logarithm) {
-  const auto line_bytes = static_cast<std::size_t>(lines.inner) * sizeof(T);
-  return {
-      [lines, logarithm, src = binding.input<const T>(0), dst = binding.output<T>(0),
-       highest = SlotView<T>{*binding.scratch(line_bytes)}, sum = SlotView<T>{*binding.scratch(line_bytes)}] {
-        const auto size = lines.length * lines.inner;
-        for (std::int64_t i = 0; i < lines.outer * size; i += size) {
-          forward_lines(lines, logarithm, src.get() + i, dst.get() + i, highest.get(), sum.get());
-        }
-      },
-      std::is_same_v<T, double> ? "reference" : "loop"};
+  const auto inner = static_cast<std::size_t>(lines.inner);
+  return {[lines, logarithm, src = binding.input<const T>(0), dst = binding.output<T>(0),
+           line = SlotView<T>{*binding.scratch(inner * sizeof(T))},
+           sum = SlotView<double>{*binding.scratch(inner * sizeof(double))}] {
+            const auto size = lines.length * lines.inner;
+            for (std::int64_t i = 0; i < lines.outer * size; i += size) {
+              forward_lines(lines, logarithm, src.get() + i, dst.get() + i, line.get(), sum.get());
+            }
+          },
+          std::is_same_v<T, double> ? "reference" : "loop"};
 }
 
 template <class T>
 Kernel backward_loop(const Binding& binding, const Lines& lines, bool logarithm) {
-  const auto line_bytes = static_cast<std::size_t>(lines.inner) * sizeof(T);
+  const auto bytes = static_cast<std::size_t>(lines.inner) * sizeof(double);
   return {[lines, logarithm, grad_dst = binding.input<const T>(0), dst = binding.input<const T>(1),
-           grad_src = binding.output<T>(0), sum = SlotView<T>{*binding.scratch(line_bytes)}] {
+           grad_src = binding.output<T>(0), sum = SlotView<double>{*binding.scratch(bytes)}] {
             const auto size = lines.length * lines.inner;
             for (std::int64_t i = 0; i < lines.outer * size; i += size) {
               backward_lines(lines, logarithm, grad_dst.get() + i, dst.get() + i, grad_src.get() + i,
@@ -121,35 +115,26 @@ Kernel backward_loop(const Binding& binding, const Lines& lines, bool logarithm)
           std::is_same_v<T, double> ? "reference" : "loop"};
 }
 
-// In f32 oneDNN's, but the loop where it has its generic kernel alone, at 100 ns an element: where the axis is
-// not the innermost, and for gradients on processors without AVX-512.
-bool is_generic(const onednn::Call& call) {
-  return call.implementation().starts_with("ref");
-}
-
 Kernel bind_forward(const Binding& binding, int axis, bool logarithm) {
   const auto lines = lines_along(axis, binding.output_type(0).shape);
   if (binding.output_type(0).dtype == DType::f64) return forward_loop<double>(binding, lines, logarithm);
   if (lines.inner > 1) return forward_loop<float>(binding, lines, logarithm);
-  const auto desc = onednn::dense({lines.outer, lines.length});
-  auto call = logarithm ? onednn::log_softmax_forward(desc, 1) : onednn::softmax_forward(desc, 1);
-  if (is_generic(call)) return forward_loop<float>(binding, lines, logarithm);
-  call.argument(DNNL_ARG_SRC, desc, binding.input_slot(0));
-  call.argument(DNNL_ARG_DST, desc, binding.output_slot(0));
-  return finish(std::move(call), binding);
+  return {[lines, logarithm, src = binding.input<const float>(0), dst = binding.output<float>(0)] {
+            softmax_rows(src.get(), lines.outer, lines.length, logarithm, dst.get());
+          },
+          "loop"};
 }
 
 Kernel bind_backward(const Binding& binding, int axis, bool logarithm) {
   const auto lines = lines_along(axis, binding.output_type(0).shape);
   if (binding.output_type(0).dtype == DType::f64) return backward_loop<double>(binding, lines, logarithm);
   if (lines.inner > 1) return backward_loop<float>(binding, lines, logarithm);
-  const auto desc = onednn::dense({lines.outer, lines.length});
-  auto call = logarithm ? onednn::log_softmax_backward(desc, 1) : onednn::softmax_backward(desc, 1);
-  if (is_generic(call)) return backward_loop<float>(binding, lines, logarithm);
-  call.argument(DNNL_ARG_DIFF_DST, desc, binding.input_slot(0));
-  call.argument(DNNL_ARG_DST, desc, binding.input_slot(1));
-  call.argument(DNNL_ARG_DIFF_SRC, desc, binding.output_slot(0));
-  return finish(std::move(call), binding);
+  return {[lines, logarithm, grad_dst = binding.input<const float>(0), dst = binding.input<const float>(1),
+           grad_src = binding.output<float>(0)] {
+            softmax_rows_backward(grad_dst.get(), dst.get(), lines.outer, lines.length, logarithm,
+                                  grad_src.get());
+          },
+          "loop"};
 }
 
 std::vector<ValueType> infer_forward(std::span<const ValueType> inputs, int axis) {

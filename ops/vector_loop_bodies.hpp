@@ -106,41 +106,32 @@ template <class T>
 
 // Into sixteen sums, each sixteenth element into the same one, so that the result does not depend on the
 // vectors' width.
-template <class T>
-[[gnu::always_inline]] inline double sum_of_squares_body(const T* src, std::int64_t count) {
+template <class Term>
+[[gnu::always_inline]] inline double sum_body(std::int64_t count, const Term& term) {
   constexpr std::int64_t lanes = 16;
   double sums[lanes] = {};
   const std::int64_t whole = count / lanes * lanes;
   for (std::int64_t i = 0; i < whole; i += lanes) {
-    for (std::int64_t k = 0; k < lanes; ++k) {
-      const double value = src[i + k];
-      sums[k] += value * value;
-    }
+    for (std::int64_t k = 0; k < lanes; ++k) sums[k] += term(i + k);
   }
-  for (std::int64_t i = whole; i < count; ++i) {
-    const double value = src[i];
-    sums[i - whole] += value * value;
-  }
+  for (std::int64_t i = whole; i < count; ++i) sums[i - whole] += term(i);
   double total = 0.0;
   for (const double sum : sums) total += sum;
   return total;
 }
 
 template <class T>
+[[gnu::always_inline]] inline double sum_of_squares_body(const T* src, std::int64_t count) {
+  return sum_body(count, [src](std::int64_t i) {
+    const double value = src[i];
+    return value * value;
+  });
+}
+
+template <class T>
 [[gnu::always_inline]] inline void scaled_copy_body(const T* __restrict src, T* __restrict dst,
                                                     std::int64_t count, T factor) {
   for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] * factor;
-}
-
-[[gnu::always_inline]] inline void add_rows_body(const float* __restrict src, float* __restrict dst,
-                                                 std::int64_t rows, std::int64_t columns, float scale) {
-  std::fill_n(dst, columns, 0.0F);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) dst[j] += src[i * columns + j];
-  }
-  if (scale != 1.0F) {
-    for (std::int64_t j = 0; j < columns; ++j) dst[j] *= scale;
-  }
 }
 
 [[gnu::always_inline]] inline float larger(float value, float largest) {
@@ -196,7 +187,8 @@ template <class T>
   p = p * r + 5.0000001201e-1F;
   p = p * (r * r) + r + 1.0F;
   const auto exponent = (std::bit_cast<std::uint32_t>(shifted) + 127U) << 23U;
-  return p * std::bit_cast<float>(exponent);
+  const float result = p * std::bit_cast<float>(exponent);
+  return x <= lowest ? 0.0F : result;
 }
 
 [[gnu::always_inline]] inline void exponentials_body(const float* src, float* dst, std::int64_t count) {
@@ -248,17 +240,10 @@ struct PhiloxBlock {
   }
 }
 
-[[gnu::always_inline]] inline void relu_backward_with_bias_body(const float* grad_dst, const float* dst,
-                                                                float* grad_src, float* __restrict grad_bias,
-                                                                std::int64_t rows, std::int64_t columns) {
-  std::fill_n(grad_bias, columns, 0.0F);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = i * columns; j < (i + 1) * columns; ++j) {
-      const float grad = dst[j] > 0.0F ? grad_dst[j] : 0.0F;
-      grad_src[j] = grad;
-      grad_bias[j - i * columns] += grad;
-    }
-  }
+// `grad` where `dst` > 0, else 0; NaN where it is.
+[[gnu::always_inline]] inline float passed_by_relu(float grad, float dst) {
+  const float closed = dst <= 0.0F ? 0.0F : dst;
+  return dst > 0.0F ? grad : closed;
 }
 
 [[gnu::always_inline]] inline void scale_bytes_body(const std::uint8_t* __restrict src, float* __restrict dst,

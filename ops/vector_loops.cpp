@@ -37,9 +37,12 @@ KEEL_EACH_WIDTH void scaled_copy(const float* src, float* dst, std::int64_t coun
   scaled_copy_body(src, dst, count, factor);
 }
 
-KEEL_EACH_WIDTH void add_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns,
-                              float scale) {
-  add_rows_body(src, dst, rows, columns, scale);
+KEEL_EACH_WIDTH double sum_of(const float* src, std::int64_t count) {
+  return sum_body(count, [src](std::int64_t i) { return static_cast<double>(src[i]); });
+}
+
+KEEL_EACH_WIDTH double sum_of_products(const float* a, const float* b, std::int64_t count) {
+  return sum_body(count, [a, b](std::int64_t i) { return static_cast<double>(a[i]) * b[i]; });
 }
 
 KEEL_EACH_WIDTH void max_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns) {
@@ -59,9 +62,25 @@ KEEL_EACH_WIDTH void random_mask(const MaskStream& stream, std::int64_t begin, s
   random_mask_body(stream, begin, end, threshold, mask);
 }
 
+KEEL_EACH_WIDTH void relu(const float* src, float* dst, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] <= 0.0F ? 0.0F : src[i];
+}
+
+KEEL_EACH_WIDTH void relu_backward(const float* grad_dst, const float* dst, float* grad_src,
+                                   std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) grad_src[i] = passed_by_relu(grad_dst[i], dst[i]);
+}
+
 KEEL_EACH_WIDTH void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src,
-                                             float* grad_bias, std::int64_t rows, std::int64_t columns) {
-  relu_backward_with_bias_body(grad_dst, dst, grad_src, grad_bias, rows, columns);
+                                             double* __restrict sums, std::int64_t rows,
+                                             std::int64_t columns) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const float grad = passed_by_relu(grad_dst[i * columns + j], dst[i * columns + j]);
+      grad_src[i * columns + j] = grad;
+      sums[j] += grad;
+    }
+  }
 }
 
 KEEL_EACH_WIDTH void scale_bytes(const std::uint8_t* src, float* dst, std::int64_t count, float scale,

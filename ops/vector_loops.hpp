@@ -63,7 +63,7 @@ bool adam_sweep(float* parameter, float* mean, float* variance, const float* gra
 bool adam_sweep(double* parameter, double* mean, double* variance, const double* grad, std::int64_t count,
                 AdamStep<double> step);
 
-/// The sum of the squares, in double.
+/// The sum of the squares, in double: each sixteenth element into the same of sixteen sums.
 double sum_of_squares(const float* src, std::int64_t count);
 double sum_of_squares(const double* src, std::int64_t count);
 
@@ -71,16 +71,18 @@ double sum_of_squares(const double* src, std::int64_t count);
 void scaled_copy(const float* src, float* dst, std::int64_t count, float factor);
 void scaled_copy(const double* src, double* dst, std::int64_t count, double factor);
 
-/// dst[j] = scale * the sum of src[i, j] over i, for src (rows, columns).
-void add_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns, float scale);
+/// The sum, in double, into sixteen sums as above.
+double sum_of(const float* src, std::int64_t count);
+/// The same of the products of two arrays.
+double sum_of_products(const float* a, const float* b, std::int64_t count);
 
 /// dst[j] = the largest src[i, j] over i, for src (rows, columns); NaN where one is.
 void max_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns);
 /// dst[i] = the largest src[i, j] over j.
 void max_columns(const float* src, float* dst, std::int64_t rows, std::int64_t columns);
 
-/// dst[i] = exp(src[i]) to within 2 units in the last place, for results from 2^-126 on; below, 2^-126. NaN
-/// stays NaN.
+/// dst[i] = exp(src[i]) to within 2 units in the last place, for results from 2^-126 on; below, 0. NaN stays
+/// NaN. dst may be src.
 void exponentials(const float* src, float* dst, std::int64_t count);
 
 /// What a random mask is a function of.
@@ -99,9 +101,14 @@ inline constexpr std::int64_t mask_chunk = 64;
 void random_mask(const MaskStream& stream, std::int64_t begin, std::int64_t end, std::uint32_t threshold,
                  std::uint8_t* mask);
 
-/// ReLU's derivative with a bias behind it: grad_src = grad_dst where dst > 0, else 0, and grad_bias its sum
-/// over rows, in one pass. grad_src may be grad_dst.
-void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src, float* grad_bias,
+/// dst = src where src > 0, else 0; NaN stays. dst may be src.
+void relu(const float* src, float* dst, std::int64_t count);
+
+/// ReLU's derivative: grad_src = grad_dst where dst > 0, else 0, and NaN where dst is. grad_src may be grad_dst.
+void relu_backward(const float* grad_dst, const float* dst, float* grad_src, std::int64_t count);
+
+/// The same with a bias behind it, in one pass: sums[j] += the sum of grad_src over rows.
+void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src, double* sums,
                              std::int64_t rows, std::int64_t columns);
 
 /// dst[i] = src[i] * scale + shift, of bytes: how pixels become numbers.

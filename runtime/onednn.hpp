@@ -134,19 +134,9 @@ Call eltwise_forward(const Eltwise& function, const Desc& data);
 /// which let forward run in place, else src.
 Call eltwise_backward(const Eltwise& function, const Desc& data);
 
-/// Layer normalization of `rows` rows of `features` values each; the statistics are one value a row.
-Call layer_norm_forward(std::int64_t rows, std::int64_t features, float epsilon);
-/// Unlike batch normalization's it insists on the shift in 3.x too, which it has no use for.
-Call layer_norm_backward(std::int64_t rows, std::int64_t features, float epsilon);
-
 Call relu_forward(const Desc& data);
 /// grad_src = grad_dst where dst > 0, else 0.
 Call relu_backward(const Desc& data);
-
-Call softmax_forward(const Desc& data, int axis);
-Call softmax_backward(const Desc& data, int axis);
-Call log_softmax_forward(const Desc& data, int axis);
-Call log_softmax_backward(const Desc& data, int axis);
 
 /// dst = src0 op src1; src1 may have extents of 1 where dst does not.
 Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst);

@@ -7,7 +7,6 @@
 #include "../support/ops_support.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/relu.hpp"
-#include "keel/runtime/onednn.hpp"
 
 namespace {
 
@@ -83,25 +82,6 @@ BOOST_AUTO_TEST_CASE(inference_and_its_gradients_agree_with_the_reference) {
       BOOST_TEST(test::within(actual.gradients[0], expected.gradients[0], bounds.grad_src));
       BOOST_TEST(test::within(actual.gradients[1], expected.gradients[1], bounds.grad_gamma));
       BOOST_TEST(test::within(actual.gradients[2], expected.gradients[2], bounds.grad_beta));
-    }
-  }
-}
-
-BOOST_AUTO_TEST_CASE(widths_that_are_multiples_of_sixteen_run_compiled_kernels) {
-  const auto function = [](Vars v) { return std::vector{relu(batch_norm_training(v[0], v[1], v[2]).dst)}; };
-  const auto instructions = onednn::instruction_set();
-  const bool compiles = instructions != "sse41" && instructions != "avx";
-  for (const std::int64_t features : {10, 16, 20, 128}) {
-    for (const bool fused : {false, true}) {
-      const auto result = test::evaluate(function, {.fused = fused, .inputs = inputs_of({64, features})});
-      for (std::size_t i = 0; i < result.steps.size(); ++i) {
-        const auto& implementation = result.implementations[i];
-        if (!result.steps[i].starts_with("batch_norm")) continue;
-        BOOST_TEST_MESSAGE(features << " features, " << result.steps[i] << ": " << implementation);
-        if (!compiles || features % 16 != 0) continue;
-        BOOST_TEST(implementation.find("jit") != std::string::npos,
-                   result.steps[i] << ": " << implementation);
-      }
     }
   }
 }

@@ -80,52 +80,17 @@ const double entropy_bound = test::summation_error(10) + 2 * test::transcendenta
 
 BOOST_AUTO_TEST_SUITE(fusion_rules_test)
 
-BOOST_AUTO_TEST_CASE(linear_and_relu_become_one) {
+// A ReLU behind a product runs by itself: oneDNN's, applied to the product, takes NaN for negative.
+BOOST_AUTO_TEST_CASE(linear_and_relu_stay_two_and_the_bias_gradient_joins_the_relu_s) {
   for (const std::int64_t rows : {1, 8, 9, 13}) {
     const auto inputs = random_tensors({{rows, 31}, {17, 31}, {17}});
     for (const auto dtype : {DType::f32, DType::f64}) {
       const auto fused = fused_like_unfused(linear_relu, inputs, 0.0, dtype);
-      BOOST_TEST(count(fused, "linear+relu") == 1);
-      BOOST_TEST(count(fused, "linear") + count(fused, "relu") == 0);
-      // The ReLU's derivative works from its result; in f32 the bias gradient joins it.
+      BOOST_TEST(count(fused, "linear") == 1);
+      BOOST_TEST(count(fused, "relu") == 1);
       BOOST_TEST(count(fused, dtype == DType::f32 ? "relu_backward+sum_to" : "relu_backward") == 1);
     }
   }
-}
-
-BOOST_AUTO_TEST_CASE(linear_without_bias_and_relu_become_one) {
-  const auto fused = fused_like_unfused([](Vars v) { return std::vector{relu(linear(v[0], v[1]))}; },
-                                        random_tensors({{13, 31}, {17, 31}}), 0.0);
-  BOOST_TEST(count(fused, "linear+relu") == 1);
-}
-
-BOOST_AUTO_TEST_CASE(linear_is_not_fused_when_its_product_is_read_elsewhere) {
-  const auto inputs = random_tensors({{13, 31}, {17, 31}, {17}});
-  const auto fused = fused_like_unfused(
-      [](Vars v) {
-        const Var product = linear(v[0], v[1], v[2]);
-        return std::vector{relu(product) + product};
-      },
-      inputs, 0.0);
-  BOOST_TEST(count(fused, "linear+relu") == 0);
-  BOOST_TEST(count(fused, "linear") == 1);
-}
-
-BOOST_AUTO_TEST_CASE(linear_is_not_fused_when_its_product_is_an_output) {
-  const auto fused = fused_like_unfused(
-      [](Vars v) {
-        const Var product = linear(v[0], v[1], v[2]);
-        return std::vector{relu(product), product};
-      },
-      random_tensors({{13, 31}, {17, 31}, {17}}), 0.0);
-  BOOST_TEST(count(fused, "linear+relu") == 0);
-}
-
-BOOST_AUTO_TEST_CASE(a_second_relu_stays) {
-  const auto fused = fused_like_unfused([](Vars v) { return std::vector{relu(relu(linear(v[0], v[1])))}; },
-                                        random_tensors({{13, 31}, {17, 31}}), 0.0);
-  BOOST_TEST(count(fused, "linear+relu") == 1);
-  BOOST_TEST(count(fused, "relu") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(batch_norm_and_relu_become_one_forward_and_backward) {
@@ -160,7 +125,7 @@ BOOST_AUTO_TEST_CASE(batch_norm_is_not_fused_when_its_result_is_read_elsewhere) 
 }
 
 // The gradient of the normalized values, which fusion would leave uncomputed, is asked for here.
-BOOST_AUTO_TEST_CASE(batch_norm_is_not_fused_when_the_rectified_gradient_is_read_elsewhere) {
+BOOST_AUTO_TEST_CASE(batch_norm_backward_is_not_fused_when_the_rectified_gradient_is_read_elsewhere) {
   const auto function = [](Vars v) {
     const Var dst = batch_norm_training(v[0], v[1], v[2]).dst;
     const Var rectified = relu(dst);
@@ -169,18 +134,19 @@ BOOST_AUTO_TEST_CASE(batch_norm_is_not_fused_when_the_rectified_gradient_is_read
     return std::vector{loss, grads[0], grads[1]};
   };
   const auto fused = fused_like_unfused(function, norm_inputs(16), 0.0, DType::f32, false);
-  BOOST_TEST(count(fused, "batch_norm+relu") == 0);
+  BOOST_TEST(count(fused, "batch_norm+relu") == 1);
+  BOOST_TEST(count(fused, "batch_norm_backward") == 1);
   BOOST_TEST(count(fused, "relu_backward") == 1);
 }
 
-BOOST_AUTO_TEST_CASE(batch_norm_is_not_fused_when_the_relu_s_backward_pass_stands_alone) {
+BOOST_AUTO_TEST_CASE(batch_norm_is_fused_when_the_relu_s_backward_pass_stands_alone) {
   const auto function = [](Vars v) {
     const Var dst = batch_norm_training(v[0], v[1], v[2]).dst;
     const Var loss = mean(relu(dst));
     return std::vector{loss, gradients(loss, std::array{dst})[0]};
   };
   const auto fused = fused_like_unfused(function, norm_inputs(16), 0.0, DType::f32, false);
-  BOOST_TEST(count(fused, "batch_norm+relu") == 0);
+  BOOST_TEST(count(fused, "batch_norm+relu") == 1);
   BOOST_TEST(count(fused, "relu_backward") == 1);
 }
 
@@ -197,7 +163,7 @@ BOOST_AUTO_TEST_CASE(two_backward_passes_share_the_mask_of_one_forward_pass) {
   BOOST_TEST(count(fused, "batch_norm_backward+relu_backward") == 2);
 }
 
-BOOST_AUTO_TEST_CASE(batch_norm_by_given_statistics_is_fused_only_without_a_backward_pass) {
+BOOST_AUTO_TEST_CASE(batch_norm_by_given_statistics_is_fused_forward_and_backward) {
   Tensor variance = random_tensor({16}, 5);
   for (auto& value : variance.data<float>()) value = 0.5F + value * value;
   const Tensor mean = random_tensor({16}, 4);
@@ -208,8 +174,8 @@ BOOST_AUTO_TEST_CASE(batch_norm_by_given_statistics_is_fused_only_without_a_back
   const auto forward = fused_like_unfused(function, norm_inputs(16), 0.0, DType::f32, false);
   BOOST_TEST(forward.steps == Steps{"batch_norm+relu"}, boost::test_tools::per_element());
   const auto both = fused_like_unfused(function, norm_inputs(16), 0.0);
-  BOOST_TEST(count(both, "batch_norm+relu") == 0);
-  BOOST_TEST(count(both, "relu_backward") == 1);
+  BOOST_TEST(both.steps == (Steps{"batch_norm+relu", "batch_norm_backward+relu_backward"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(log_softmax_and_nll_become_one_forward_and_backward) {
@@ -281,8 +247,8 @@ BOOST_AUTO_TEST_CASE(a_whole_network_is_fused_throughout) {
   };
   // Values and their gradients are of size 1 to 10; each passes through a handful of sums of up to 32 terms.
   const auto fused = fused_like_unfused(network, inputs, 1000 * test::summation_error(32));
-  BOOST_TEST(Steps(fused.steps.begin(), fused.steps.begin() + 5) ==
-                 (Steps{"linear", "batch_norm+relu", "linear+relu", "linear", "log_softmax+nll"}),
+  BOOST_TEST(Steps(fused.steps.begin(), fused.steps.begin() + 6) ==
+                 (Steps{"linear", "batch_norm+relu", "linear", "relu", "linear", "log_softmax+nll"}),
              boost::test_tools::per_element());
   BOOST_TEST(count(fused, "batch_norm_backward+relu_backward") == 1);
   BOOST_TEST(count(fused, "nll_backward+log_softmax_backward") == 1);

@@ -55,7 +55,7 @@ std::vector<Tensor> inputs_of(const Shape& src, const Shape& weights) {
 
 BOOST_AUTO_TEST_SUITE(image_fusion_test)
 
-BOOST_AUTO_TEST_CASE(conv2d_and_relu_become_one_in_f32_and_f64) {
+BOOST_AUTO_TEST_CASE(conv2d_and_relu_stay_two_in_f32_and_f64) {
   const auto function = [](Vars v) {
     return std::vector{relu(conv2d(v[0], v[1], v[2], {.stride = 2, .padding = 1}))};
   };
@@ -63,43 +63,11 @@ BOOST_AUTO_TEST_CASE(conv2d_and_relu_become_one_in_f32_and_f64) {
     for (const std::int64_t channels : {1, 3, 16, 20}) {
       const auto fused = fused_like_unfused(function, inputs_of({3, channels, 9, 8}, {16, channels, 3, 3}),
                                             9 * channels + 1, dtype);
-      BOOST_TEST(count(fused, "conv2d+relu") == 1);
-      BOOST_TEST(count(fused, "relu") == 0);
+      BOOST_TEST(count(fused, "conv2d") == 1);
+      BOOST_TEST(count(fused, "relu") == 1);
       BOOST_TEST(count(fused, "relu_backward") == 1);
     }
   }
-}
-
-BOOST_AUTO_TEST_CASE(conv2d_without_bias_and_with_a_kernel_of_the_image_s_size_are_fused) {
-  const auto fused = fused_like_unfused([](Vars v) { return std::vector{relu(conv2d(v[0], v[1]))}; },
-                                        random_tensors({{4, 16, 7, 7}, {10, 16, 7, 7}}), 16 * 7 * 7);
-  BOOST_TEST(count(fused, "conv2d+relu") == 1);
-}
-
-BOOST_AUTO_TEST_CASE(conv2d_is_not_fused_when_its_sum_is_read_elsewhere_or_an_output) {
-  const auto inputs = inputs_of({2, 3, 6, 6}, {16, 3, 3, 3});
-  const auto read = fused_like_unfused(
-      [](Vars v) {
-        const Var sum = conv2d(v[0], v[1], v[2]);
-        return std::vector{relu(sum) + sum};
-      },
-      inputs, 28);
-  BOOST_TEST(count(read, "conv2d+relu") == 0);
-  const auto returned = fused_like_unfused(
-      [](Vars v) {
-        const Var sum = conv2d(v[0], v[1], v[2]);
-        return std::vector{relu(sum), sum};
-      },
-      inputs, 28);
-  BOOST_TEST(count(returned, "conv2d+relu") == 0);
-}
-
-BOOST_AUTO_TEST_CASE(a_second_relu_stays) {
-  const auto fused =
-      fused_like_unfused([](Vars v) { return std::vector{relu(relu(conv2d(v[0], v[1], v[2])))}; },
-                         inputs_of({2, 3, 6, 6}, {16, 3, 3, 3}), 28);
-  BOOST_TEST(count(fused, "conv2d+relu") == 1);
-  BOOST_TEST(count(fused, "relu") == 1);
 }
 
 // The upstream gradient comes row-major, and the result goes so.
@@ -112,10 +80,10 @@ BOOST_AUTO_TEST_CASE(a_network_of_images_is_fused_throughout) {
       {.fused = true,
        .inputs = random_tensors({{4, 1, 12, 12}, {16, 1, 3, 3}, {16}, {16}, {20, 16, 3, 3}, {20}}),
        .frozen = {0}});
-  BOOST_TEST(result.steps ==
-                 (Steps{"conv2d", "batch_norm+relu", "max_pool2d", "conv2d+relu", "reorder", "relu_backward",
-                        "conv2d_backward_data", "conv2d_backward_weights", "max_pool2d_backward",
-                        "batch_norm_backward+relu_backward", "conv2d_backward_weights", "reorder"}),
+  BOOST_TEST(result.steps == (Steps{"conv2d", "batch_norm+relu", "max_pool2d", "conv2d", "relu", "reorder",
+                                    "relu_backward", "conv2d_backward_data", "conv2d_backward_weights",
+                                    "max_pool2d_backward", "batch_norm_backward+relu_backward",
+                                    "conv2d_backward_weights", "reorder"}),
              boost::test_tools::per_element());
 }
 

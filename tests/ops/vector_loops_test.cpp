@@ -205,12 +205,12 @@ BOOST_AUTO_TEST_CASE(relu_backward_and_its_bias_equal_the_formula) {
   const auto grad_dst = noise(5 * 19, 1);
   const auto dst = noise(5 * 19, 2);
   std::vector<float> expected_src(grad_dst.size());
-  std::vector<float> expected_bias(19);
+  std::vector<double> expected_bias(19);
   for (std::size_t i = 0; i < grad_dst.size(); ++i) {
     expected_src[i] = dst[i] > 0 ? grad_dst[i] : 0;
     expected_bias[i % 19] += expected_src[i];
   }
-  std::vector<float> grad_bias(19, not_a_number);
+  std::vector<double> grad_bias(19);
   auto in_place = grad_dst;
   loops::relu_backward_with_bias(in_place.data(), dst.data(), in_place.data(), grad_bias.data(), 5, 19);
   BOOST_TEST(in_place == expected_src);

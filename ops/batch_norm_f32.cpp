@@ -1,0 +1,229 @@
+#include "keel/ops/batch_norm_f32.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include "keel/ops/channel_tiles.hpp"
+
+namespace keel {
+namespace {
+
+// Scratch memory for so many arrays of `count` elements, one behind the other.
+template <class T>
+class ScratchArrays {
+ public:
+  ScratchArrays(const Binding& binding, std::int64_t arrays, std::int64_t count)
+      : memory_(*binding.scratch(static_cast<std::size_t>(arrays * count) * sizeof(T))), count_(count) {}
+
+  [[nodiscard]] T* operator[](std::int64_t index) const { return memory_.get() + index * count_; }
+  void clear(std::int64_t arrays) const { std::fill_n(memory_.get(), arrays * count_, T{0}); }
+
+ private:
+  SlotView<T> memory_;
+  std::int64_t count_;
+};
+
+std::shared_ptr<const ChannelTiles> tiles_of(const Binding& binding) {
+  return std::make_shared<ChannelTiles>(binding.input_type(0).shape, binding.input_format(0));
+}
+
+void write_f32(const double* src, std::int64_t count, float* dst) {
+  std::transform(src, src + count, dst, [](double value) { return static_cast<float>(value); });
+}
+
+// Normalization as it is laid out by columns, whichever statistics it is by.
+struct Forward {
+  std::shared_ptr<const ChannelTiles> tiles;
+  double epsilon;
+  bool relu;
+  SlotView<const float> src;
+  SlotView<const float> gamma;
+  SlotView<const float> beta;
+  SlotView<float> dst;
+  ScratchArrays<float> columns;    // mean, its rest, scale, beta
+  ScratchArrays<double> channels;  // mean, variance, and what is made of them
+
+  Forward(const BatchNormSettings& settings, const Binding& binding)
+      : tiles(tiles_of(binding)),
+        epsilon(settings.epsilon),
+        relu(settings.fused_relu),
+        src(binding.input<const float>(0)),
+        gamma(binding.input<const float>(1)),
+        beta(binding.input<const float>(2)),
+        dst(binding.output<float>(0)),
+        columns(binding, 4, tiles->columns()),
+        channels(binding, 4, tiles->channels()) {}
+
+  void normalize() const {
+    const auto count = tiles->channels();
+    const double* variance = channels[1];
+    double* scale = channels[2];
+    double* shift = channels[3];
+    for (std::int64_t c = 0; c < count; ++c) {
+      scale[c] = gamma.get()[c] / std::sqrt(variance[c] + epsilon);
+      shift[c] = beta.get()[c];
+    }
+    tiles->spread(scale, columns[2]);
+    tiles->spread(shift, columns[3]);
+    tiles->for_each([this](const ChannelTile& tile) {
+      loops::normalize(src.get() + tile.offset, centers_at(tile), columns[2] + tile.column,
+                       columns[3] + tile.column, tile.rows, relu, dst.get() + tile.offset);
+    });
+  }
+
+  [[nodiscard]] loops::Centers centers_at(const ChannelTile& tile) const {
+    return {columns[0] + tile.column, columns[1] + tile.column};
+  }
+};
+
+// Two passes over src for the statistics, since E[x^2] - E[x]^2 cancels where the mean is large; the second
+// from a mean of more digits than f32 holds.
+Kernel forward_by_batch(const BatchNormSettings& settings, const Binding& binding) {
+  const Forward forward{settings, binding};
+  const ScratchArrays<double> partial{binding, 1, forward.tiles->partials()};
+  return {[forward, partial, mean_dst = binding.output<float>(1), variance_dst = binding.output<float>(2)] {
+            const auto& tiles = *forward.tiles;
+            const auto count = tiles.channels();
+            const auto values = static_cast<double>(tiles.values());
+            double* mean = forward.channels[0];
+            double* variance = forward.channels[1];
+            partial.clear(1);
+            tiles.for_each([&](const ChannelTile& tile) {
+              loops::add_rows(forward.src.get() + tile.offset, tile.rows, partial[0] + tile.partial);
+            });
+            tiles.total(partial[0], mean);
+            for (std::int64_t c = 0; c < count; ++c) mean[c] /= values;
+            tiles.spread_center(mean, forward.columns[0], forward.columns[1]);
+            partial.clear(1);
+            tiles.for_each([&](const ChannelTile& tile) {
+              loops::add_squared_deviations(forward.src.get() + tile.offset, forward.centers_at(tile),
+                                            tile.rows, partial[0] + tile.partial);
+            });
+            tiles.total(partial[0], variance);
+            for (std::int64_t c = 0; c < count; ++c) variance[c] /= values;
+            write_f32(mean, count, mean_dst.get());
+            write_f32(variance, count, variance_dst.get());
+            forward.normalize();
+          },
+          "loop"};
+}
+
+Kernel forward_by_given(const BatchNormSettings& settings, const Binding& binding) {
+  const Forward forward{settings, binding};
+  return {[forward, mean = binding.input<const float>(3), variance = binding.input<const float>(4)] {
+            const auto& tiles = *forward.tiles;
+            std::copy_n(mean.get(), tiles.channels(), forward.channels[0]);
+            std::copy_n(variance.get(), tiles.channels(), forward.channels[1]);
+            tiles.spread(forward.channels[0], forward.columns[0]);
+            std::fill_n(forward.columns[1], tiles.columns(), 0.0F);
+            forward.normalize();
+          },
+          "loop"};
+}
+
+// The derivative, of which the derivation is in batch_norm.cpp. As the mean that forward left was rounded,
+// what it was rounded by is found anew: the mean of the deviations from it.
+class Backward {
+ public:
+  Backward(const BatchNormSettings& settings, const Binding& binding)
+      : settings_(settings),
+        tiles_(tiles_of(binding)),
+        src_(binding.input<const float>(0)),
+        gamma_(binding.input<const float>(1)),
+        mean_(binding.input<const float>(3)),
+        variance_(binding.input<const float>(4)),
+        grad_dst_(binding.input<const float>(5)),
+        grad_src_(binding.output<float>(0)),
+        grad_gamma_(binding.output<float>(1)),
+        grad_beta_(binding.output<float>(2)),
+        columns_(binding, 5, tiles_->columns()),
+        channels_(binding, 6, tiles_->channels()),
+        partial_(binding, 3, tiles_->partials()) {
+    if (settings.fused_relu) rectified_ = binding.input<const float>(6);
+  }
+
+  void run() const {
+    take_sums();
+    make_terms();
+    tiles_->for_each([this](const ChannelTile& tile) {
+      const loops::GradientTerms terms{
+          .centers = {columns_[mean] + tile.column, columns_[rest] + tile.column},
+          .scale = columns_[scale] + tile.column,
+          .mean_grad = columns_[mean_grad] + tile.column,
+          .projection = columns_[projection] + tile.column};
+      loops::normalization_backward(src_.get() + tile.offset, terms, grad_dst_.get() + tile.offset,
+                                    rectified_at(tile), tile.rows, grad_src_.get() + tile.offset);
+    });
+  }
+
+ private:
+  // Of columns_; channels_ has the same, and one more.
+  enum Array : std::int64_t { mean, rest, scale, mean_grad, projection, products };
+
+  [[nodiscard]] const float* rectified_at(const ChannelTile& tile) const {
+    return rectified_ ? rectified_->get() + tile.offset : nullptr;
+  }
+
+  void take_sums() const {
+    std::copy_n(mean_.get(), tiles_->channels(), channels_[mean]);
+    tiles_->spread(channels_[mean], columns_[mean]);
+    partial_.clear(3);
+    tiles_->for_each([this](const ChannelTile& tile) {
+      loops::add_gradient_sums(
+          src_.get() + tile.offset, columns_[mean] + tile.column, grad_dst_.get() + tile.offset,
+          rectified_at(tile), tile.rows,
+          {partial_[0] + tile.partial, partial_[1] + tile.partial, partial_[2] + tile.partial});
+    });
+    tiles_->total(partial_[0], channels_[rest]);
+    tiles_->total(partial_[1], channels_[mean_grad]);
+    tiles_->total(partial_[2], channels_[products]);
+  }
+
+  void make_terms() const {
+    const auto values = static_cast<double>(tiles_->values());
+    for (std::int64_t c = 0; c < tiles_->channels(); ++c) {
+      const double inverse = 1.0 / std::sqrt(variance_.get()[c] + settings_.epsilon);
+      const double dbeta = channels_[mean_grad][c];
+      const double center = settings_.given_statistics ? 0.0 : channels_[rest][c] / values;
+      const double dgamma = (channels_[products][c] - center * dbeta) * inverse;
+      grad_gamma_.get()[c] = static_cast<float>(dgamma);
+      grad_beta_.get()[c] = static_cast<float>(dbeta);
+      channels_[rest][c] = center;
+      channels_[scale][c] = gamma_.get()[c] * inverse;
+      channels_[mean_grad][c] = settings_.given_statistics ? 0.0 : dbeta / values;
+      channels_[projection][c] = settings_.given_statistics ? 0.0 : dgamma * inverse / values;
+    }
+    for (const auto array : {rest, scale, mean_grad, projection})
+      tiles_->spread(channels_[array], columns_[array]);
+  }
+
+  BatchNormSettings settings_;
+  std::shared_ptr<const ChannelTiles> tiles_;
+  SlotView<const float> src_;
+  SlotView<const float> gamma_;
+  SlotView<const float> mean_;
+  SlotView<const float> variance_;
+  SlotView<const float> grad_dst_;
+  std::optional<SlotView<const float>> rectified_;
+  SlotView<float> grad_src_;
+  SlotView<float> grad_gamma_;
+  SlotView<float> grad_beta_;
+  ScratchArrays<float> columns_;
+  ScratchArrays<double> channels_;
+  ScratchArrays<double> partial_;
+};
+
+}  // namespace
+
+Kernel batch_norm_forward_f32(const BatchNormSettings& settings, const Binding& binding) {
+  return settings.given_statistics ? forward_by_given(settings, binding)
+                                   : forward_by_batch(settings, binding);
+}
+
+Kernel batch_norm_backward_f32(const BatchNormSettings& settings, const Binding& binding) {
+  return {[backward = std::make_shared<Backward>(settings, binding)] { backward->run(); }, "loop"};
+}
+
+}  // namespace keel
