@@ -1,20 +1,9 @@
 #include "keel/ops/channel_loops.hpp"
 
-#include <type_traits>
-
 #include "keel/ops/vector_loop_bodies.hpp"
 
 namespace keel::loops {
 namespace {
-
-// Calls `block(first, count)` for all columns, so many at a time that their sums stay in registers; the count
-// is a constant but for the last few columns.
-template <std::int64_t lanes, class Block>
-[[gnu::always_inline]] inline void for_each_block(std::int64_t width, const Block& block) {
-  std::int64_t first = 0;
-  for (; first + lanes <= width; first += lanes) block(first, std::integral_constant<std::int64_t, lanes>{});
-  if (first < width) block(first, width - first);
-}
 
 constexpr std::int64_t lanes = 32;  // of one sum
 constexpr std::int64_t lanes_of_three = 16;

@@ -36,12 +36,21 @@ void center(const float* src, std::int64_t rows, std::int64_t length, float* dst
   }
 }
 
+// A call is too much for a few elements.
+double sum_of(const float* src, std::int64_t count) {
+  constexpr std::int64_t few = 32;
+  if (count > few) return loops::sum_of(src, count);
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < count; ++i) sum += src[i];
+  return sum;
+}
+
 // The sum of exp(centered) of each row, into `sums`.
 void add_exponentials(const float* centered, std::int64_t rows, std::int64_t length, double* sums) {
   std::array<float, sweep> powers;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   if (rows > 1 || length <= sweep) {
     loops::exponentials(centered, powers.data(), rows * length);
-    for (std::int64_t i = 0; i < rows; ++i) sums[i] = loops::sum_of(powers.data() + i * length, length);
+    for (std::int64_t i = 0; i < rows; ++i) sums[i] = sum_of(powers.data() + i * length, length);
     return;
   }
   sums[0] = 0.0;

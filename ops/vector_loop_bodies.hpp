@@ -16,6 +16,15 @@ namespace keel::loops {
 
 // The bodies of the functions in vector_loops.hpp, to be inlined into each version of them.
 
+// Calls `block(first, count)` for all columns, so many at a time that their sums stay in registers; the count
+// is a constant but for the last few columns.
+template <std::int64_t lanes, class Block>
+[[gnu::always_inline]] inline void for_each_block(std::int64_t width, const Block& block) {
+  std::int64_t first = 0;
+  for (; first + lanes <= width; first += lanes) block(first, std::integral_constant<std::int64_t, lanes>{});
+  if (first < width) block(first, width - first);
+}
+
 template <class T>
 [[gnu::always_inline]] inline bool is_finite(T value) {
   // By its bits, since a comparison would keep the loop from being vectorised: all of the exponent's are set

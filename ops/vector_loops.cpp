@@ -71,15 +71,26 @@ KEEL_EACH_WIDTH void relu_backward(const float* grad_dst, const float* dst, floa
   for (std::int64_t i = 0; i < count; ++i) grad_src[i] = passed_by_relu(grad_dst[i], dst[i]);
 }
 
+// A few rows at a time, so that what a block of columns skips of them is still near.
 KEEL_EACH_WIDTH void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src,
                                              double* __restrict sums, std::int64_t rows,
                                              std::int64_t columns) {
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      const float grad = passed_by_relu(grad_dst[i * columns + j], dst[i * columns + j]);
-      grad_src[i * columns + j] = grad;
-      sums[j] += grad;
-    }
+  constexpr std::int64_t few_rows = 64;
+  constexpr std::int64_t lanes = 32;
+  for (std::int64_t top = 0; top < rows; top += few_rows) {
+    const auto bottom = std::min(rows, top + few_rows);
+    for_each_block<lanes>(columns, [&](std::int64_t first, auto count) {
+      double block[lanes] = {};
+      for (std::int64_t i = top; i < bottom; ++i) {
+        const auto begin = i * columns + first;
+        for (std::int64_t k = 0; k < count; ++k) {
+          const float grad = passed_by_relu(grad_dst[begin + k], dst[begin + k]);
+          grad_src[begin + k] = grad;
+          block[k] += grad;
+        }
+      }
+      for (std::int64_t k = 0; k < count; ++k) sums[first + k] += block[k];
+    });
   }
 }
 
