@@ -127,9 +127,8 @@ void normalization(Canary& canary) {
     const Shape last{images[3]};
     const Shape matrix{images[0] + 1, images[1]};
     for (const auto& shape : {images, matrix}) {
-      canary.check({shape, features, features}, [](Vars v) {
-        return std::vector{relu(batch_norm_training(v[0], v[1], v[2]).dst)};
-      });
+      canary.check({shape, features, features},
+                   [](Vars v) { return std::vector{relu(batch_norm_training(v[0], v[1], v[2]).dst)}; });
     }
     canary.check({images, features, features}, [](Vars v) {
       return std::vector{relu(batch_norm_training(channels_last(v[0]), v[1], v[2]).dst)};
@@ -168,9 +167,8 @@ void reductions(Canary& canary) {
       canary.check({images}, [&](Vars v) { return std::vector{max(v[0], axes), argmax(v[0], 1)}; });
     }
     for (const int axis : {1, 3}) {
-      canary.check({images}, [&](Vars v) {
-        return std::vector{softmax(v[0], axis) + log_softmax(v[0], axis)};
-      });
+      canary.check({images},
+                   [&](Vars v) { return std::vector{softmax(v[0], axis) + log_softmax(v[0], axis)}; });
     }
   }
 }
@@ -178,7 +176,9 @@ void reductions(Canary& canary) {
 void shapes(Canary& canary) {
   for (int i = 0; i < 30; ++i) {
     const auto images = canary.images();
-    canary.check({images}, [](Vars v) { return std::vector{concatenate({v[0], transpose(v[0], {0, 1, 2, 3})}, 1)}; });
+    canary.check({images}, [](Vars v) {
+      return std::vector{concatenate({v[0], transpose(v[0], {0, 1, 2, 3})}, 1)};
+    });
     canary.check({images}, [](Vars v) { return std::vector{transpose(v[0], {0, 2, 3, 1})}; });
     canary.check({images}, [](Vars v) { return std::vector{flatten(slice(channels_last(v[0]), 2, 1, 3))}; });
     canary.check({images}, [](Vars v) { return std::vector{reshape(v[0], {-1, v[0].shape()[3]})}; });

@@ -58,8 +58,8 @@ class GuardedMemory {
   };
 
   [[nodiscard]] bool is_intact(std::span<const std::byte> guard) const {
-    return guard.empty() || (guard[0] == value_ &&
-                             std::memcmp(guard.data(), guard.data() + 1, guard.size() - 1) == 0);
+    return guard.empty() ||
+           (guard[0] == value_ && std::memcmp(guard.data(), guard.data() + 1, guard.size() - 1) == 0);
   }
 
   std::vector<Piece> pieces_;
@@ -138,7 +138,8 @@ class GuardedKernel {
  private:
   std::vector<Slot*> slots(std::size_t count) {
     std::vector<Slot*> added;
-    for (std::size_t i = 0; i < count; ++i) added.push_back(slots_.emplace_back(std::make_unique<Slot>()).get());
+    for (std::size_t i = 0; i < count; ++i)
+      added.push_back(slots_.emplace_back(std::make_unique<Slot>()).get());
     return added;
   }
 
