@@ -236,7 +236,7 @@ Kernel gradient_in_parts(const Convolution& of, std::span<const Part> parts, con
             store_sums(doubles(weights_sums), nullptr, floats(&grad_weights), 1, weights, {});
             if (of.bias) store_sums(doubles(bias_sums), nullptr, floats(grad_bias), 1, outputs, {});
           },
-          bound->kernels[0].kernel.implementation};
+          bound->kernels[0].kernel.implementation + " in parts"};
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ Kernel product_in_parts(const Product& product, const ProductSlots& slots, std::
                        dst.get(), rows, product.columns,
                        {.accumulate = product.accumulate, .relu = product.relu});
           },
-          parts->whole.kernel.implementation};
+          parts->whole.kernel.implementation + " in parts"};
 }
 
 }  // namespace keel
