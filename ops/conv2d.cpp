@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "keel/graph/tape.hpp"
+#include "keel/ops/conv2d_kernels.hpp"
 #include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/window.hpp"
@@ -34,92 +33,6 @@ Cost with_products(Cost cost, const Shape& weights, const Shape& dst) {
   return cost;
 }
 
-// Calls `each` with the places in src, weights and dst of every product that the convolution is a sum of.
-template <class Each>
-void for_each_product(const Convolution& of, const Each& each) {
-  const auto src_size = image_size(of.src);
-  const auto dst_size = image_size(of.dst);
-  const auto pixels = src_size.height * src_size.width;
-  const auto windows = dst_size.height * dst_size.width;
-  const auto taps = of.window.kernel.height * of.window.kernel.width;
-  const auto inputs = of.src[1];
-  const auto outputs = of.dst[1];
-  for (std::int64_t n = 0; n < of.src[0]; ++n) {
-    for (std::int64_t o = 0; o < outputs; ++o) {
-      for (std::int64_t i = 0; i < inputs; ++i) {
-        for_each_tap(src_size, dst_size, of.window, [&](const Tap& tap) {
-          each((n * inputs + i) * pixels + tap.pixel, (o * inputs + i) * taps + tap.kernel,
-               (n * outputs + o) * windows + tap.window);
-        });
-      }
-    }
-  }
-}
-
-Kernel reference_forward(const Convolution& of, bool relu, const Binding& binding) {
-  const auto src = binding.input<const double>(0);
-  const auto weights = binding.input<const double>(1);
-  const auto bias = of.bias ? binding.input<const double>(2) : weights;
-  const auto dst = binding.output<double>(0);
-  return {[=] {
-            const auto windows = of.dst[2] * of.dst[3];
-            for (std::int64_t k = 0; k < of.dst.elements(); ++k)
-              dst.get()[k] = of.bias ? bias.get()[k / windows % of.dst[1]] : 0.0;
-            for_each_product(of, [x = src.get(), w = weights.get(), y = dst.get()](
-                                     auto in, auto weight, auto out) { y[out] += x[in] * w[weight]; });
-            if (!relu) return;
-            for (std::int64_t k = 0; k < of.dst.elements(); ++k) dst.get()[k] = std::max(dst.get()[k], 0.0);
-          },
-          "reference"};
-}
-
-Kernel reference_backward_data(const Convolution& of, const Binding& binding) {
-  const auto grad_dst = binding.input<const double>(0);
-  const auto weights = binding.input<const double>(1);
-  const auto grad_src = binding.output<double>(0);
-  return {[=] {
-            std::fill_n(grad_src.get(), of.src.elements(), 0.0);
-            for_each_product(of, [dx = grad_src.get(), w = weights.get(), dy = grad_dst.get()](
-                                     auto in, auto weight, auto out) { dx[in] += dy[out] * w[weight]; });
-          },
-          "reference"};
-}
-
-Kernel reference_backward_weights(const Convolution& of, const Binding& binding) {
-  const auto src = binding.input<const double>(0);
-  const auto grad_dst = binding.input<const double>(1);
-  const auto grad_weights = binding.output<double>(0);
-  const auto grad_bias = binding.output<double>(of.bias ? 1 : 0);
-  return {[=] {
-            std::fill_n(grad_weights.get(), of.weights.elements(), 0.0);
-            for_each_product(of, [x = src.get(), dw = grad_weights.get(), dy = grad_dst.get()](
-                                     auto in, auto weight, auto out) { dw[weight] += dy[out] * x[in]; });
-            if (!of.bias) return;
-            const auto windows = of.dst[2] * of.dst[3];
-            std::fill_n(grad_bias.get(), of.dst[1], 0.0);
-            for (std::int64_t k = 0; k < of.dst.elements(); ++k)
-              grad_bias.get()[k / windows % of.dst[1]] += grad_dst.get()[k];
-          },
-          "reference"};
-}
-
-// Two kernels as one, named after the one that does the work.
-Kernel in_sequence(const Kernel& first, const Kernel& second, const std::string& implementation) {
-  return {[first = first.run, second = second.run] {
-            first();
-            second();
-          },
-          implementation};
-}
-
-Kernel reorder_kernel(const onednn::Desc& from, Slot& src, const onednn::Desc& to, Slot& dst,
-                      const Binding& binding) {
-  auto call = onednn::reorder(from, to);
-  call.argument(DNNL_ARG_FROM, from, src);
-  call.argument(DNNL_ARG_TO, to, dst);
-  return finish(std::move(call), binding);
-}
-
 // The kernel of a convolution that reads its weights from `given`, row-major: it first copies them into
 // scratch memory as the primitive wants them.
 Kernel with_reordered_weights(onednn::ConvolutionCall convolution, const Shape& weights, Slot& given,
@@ -135,22 +48,6 @@ Kernel with_reordered_weights(onednn::ConvolutionCall convolution, const Shape& 
   call.argument(DNNL_ARG_WEIGHTS, wanted, reordered);
   const auto kernel = finish(std::move(call), binding);
   return in_sequence(reorder, kernel, kernel.implementation);
-}
-
-// The kernel of a convolution that leaves its weights' gradient in `result`, row-major.
-Kernel with_reordered_gradient(onednn::ConvolutionCall convolution, const Shape& weights, Slot& result,
-                               const Binding& binding) {
-  auto [call, left] = std::move(convolution);
-  const auto row_major_weights = onednn::dense(weights);
-  if (left == row_major_weights) {
-    call.argument(DNNL_ARG_DIFF_WEIGHTS, left, result);
-    return finish(std::move(call), binding);
-  }
-  Slot& gradient = *binding.scratch(left.get_size());
-  call.argument(DNNL_ARG_DIFF_WEIGHTS, left, gradient);
-  const auto kernel = finish(std::move(call), binding);
-  const auto reorder = reorder_kernel(left, gradient, row_major_weights, result, binding);
-  return in_sequence(kernel, reorder, kernel.implementation);
 }
 
 }  // namespace
@@ -263,12 +160,7 @@ Kernel Conv2dBackwardWeightsOp::bind(const Binding& binding) const {
                            binding.input_type(1).shape, options_);
   of.bias = bias_;
   if (binding.output_type(0).dtype == DType::f64) return reference_backward_weights(of, binding);
-  auto backward = onednn::convolution_backward_weights(of);
-  backward.call.argument(DNNL_ARG_SRC, onednn::image(of.src, channels_last), binding.input_slot(0));
-  backward.call.argument(DNNL_ARG_DIFF_DST, onednn::image(of.dst, channels_last), binding.input_slot(1));
-  if (bias_)
-    backward.call.argument(DNNL_ARG_DIFF_BIAS, onednn::dense({of.weights[0]}), binding.output_slot(1));
-  return with_reordered_gradient(std::move(backward), of.weights, binding.output_slot(0), binding);
+  return onednn_backward_weights(of, binding);
 }
 
 Cost Conv2dBackwardWeightsOp::cost(std::span<const ValueType> inputs,

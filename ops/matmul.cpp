@@ -3,11 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <tuple>
-
 #include "keel/graph/tape.hpp"
-#include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/product.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/reshape.hpp"
 #include "keel/ops/types.hpp"
@@ -15,21 +12,6 @@
 
 namespace keel {
 namespace {
-
-// What a product computes: (rows, inner) * (inner, columns), and how its operands are stored. In a batch of
-// several, an operand that is not batched is a factor of each.
-struct Product {
-  std::int64_t rows;
-  std::int64_t inner;
-  std::int64_t columns;
-  Transposes transposes;
-  bool bias = false;
-  bool relu = false;
-  std::optional<float> accumulate = {};  // into input 2, which then stands for dst
-  std::int64_t batch = 1;
-  bool src_batched = false;
-  bool weights_batched = false;
-};
 
 std::int64_t rows_of(const Shape& matrix) {
   return matrix[matrix.rank() - 2];
@@ -55,84 +37,6 @@ Product product_of(const Shape& src, const Shape& weights, Transposes transposes
     product.batch = 1;
   }
   return product;
-}
-
-// Up to how many rows the inner product primitive is the faster one: by 1.4 to 3 times for one row of 64 to
-// 2048 features, even or better at eight; at sixteen it is up to seven times slower.
-constexpr std::int64_t few_rows = 8;
-
-Kernel onednn_batch(const Product& product, const Binding& binding) {
-  const auto src = onednn::matrices(product.src_batched ? product.batch : 1, product.rows, product.inner,
-                                    product.transposes.src);
-  const auto weights = onednn::matrices(product.weights_batched ? product.batch : 1, product.inner,
-                                        product.columns, product.transposes.weights);
-  const auto dst = onednn::matrices(product.batch, product.rows, product.columns);
-  auto call = onednn::matmul(src, weights, std::nullopt, dst, {});
-  call.argument(DNNL_ARG_SRC, src, binding.input_slot(0));
-  call.argument(DNNL_ARG_WEIGHTS, weights, binding.input_slot(1));
-  call.argument(DNNL_ARG_DST, dst, binding.output_slot(0));
-  return finish(std::move(call), binding);
-}
-
-Kernel onednn_product(const Product& product, const Binding& binding) {
-  if (product.batch > 1) return onednn_batch(product, binding);
-  const auto [rows, inner, columns, transposes] =
-      std::tuple{product.rows, product.inner, product.columns, product.transposes};
-  const auto src = onednn::matrix(rows, inner, transposes.src);
-  const auto dst = onednn::matrix(rows, columns);
-  const bool by_inner_product =
-      rows <= few_rows && !transposes.src && transposes.weights && !product.accumulate;
-  const auto weights =
-      by_inner_product ? onednn::matrix(columns, inner) : onednn::matrix(inner, columns, transposes.weights);
-  std::optional<onednn::Desc> bias;
-  if (product.bias) bias = by_inner_product ? onednn::dense({columns}) : onednn::matrix(1, columns);
-  auto call = by_inner_product ? onednn::inner_product(src, weights, bias, dst, product.relu)
-                               : onednn::matmul(src, weights, bias, dst,
-                                                {.relu = product.relu, .accumulate = product.accumulate});
-  call.argument(DNNL_ARG_SRC, src, binding.input_slot(0));
-  call.argument(DNNL_ARG_WEIGHTS, weights, binding.input_slot(1));
-  if (bias) call.argument(DNNL_ARG_BIAS, *bias, binding.input_slot(2));
-  call.argument(DNNL_ARG_DST, dst, product.accumulate ? binding.input_slot(2) : binding.output_slot(0));
-  return finish(std::move(call), binding);
-}
-
-// One matrix times another, row-major or, where transposed, column-major; `bias` may be null.
-void multiply_matrices(const Product& product, const double* src, const double* weights, const double* bias,
-                       double* dst) {
-  const auto [rows, inner, columns] = std::tuple{product.rows, product.inner, product.columns};
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      double sum = bias == nullptr ? 0.0 : bias[j];
-      for (std::int64_t k = 0; k < inner; ++k) {
-        const auto a = src[product.transposes.src ? k * rows + i : i * inner + k];
-        const auto b = weights[product.transposes.weights ? j * inner + k : k * columns + j];
-        sum += a * b;
-      }
-      dst[i * columns + j] = product.relu ? std::max(sum, 0.0) : sum;
-    }
-  }
-}
-
-Kernel reference_product(const Product& product, const Binding& binding) {
-  const auto src = binding.input<const double>(0);
-  const auto weights = binding.input<const double>(1);
-  const auto dst = binding.output<double>(0);
-  std::optional<SlotView<const double>> bias;
-  if (product.bias) bias = binding.input<const double>(2);
-  return {[=] {
-            const auto src_step = product.src_batched ? product.rows * product.inner : 0;
-            const auto weights_step = product.weights_batched ? product.inner * product.columns : 0;
-            for (std::int64_t b = 0; b < product.batch; ++b) {
-              multiply_matrices(product, src.get() + b * src_step, weights.get() + b * weights_step,
-                                bias ? bias->get() : nullptr, dst.get() + b * product.rows * product.columns);
-            }
-          },
-          "reference"};
-}
-
-Kernel bind_product(const Product& product, const Binding& binding) {
-  return binding.output_type(0).dtype == DType::f64 ? reference_product(product, binding)
-                                                    : onednn_product(product, binding);
 }
 
 // `cost` with a multiplication and an addition for each element of the product and each term of its sum.
@@ -233,7 +137,8 @@ Cost MatmulIntoVelocityOp::cost(std::span<const ValueType> inputs, std::span<con
 Kernel MatmulIntoVelocityOp::bind(const Binding& binding) const {
   auto product = product_of(binding.input_type(0).shape, binding.input_type(1).shape, transposes_);
   product.accumulate = static_cast<float>(momentum_);
-  return onednn_product(product, binding);
+  auto& velocity = binding.input_slot(2);
+  return onednn_product(product, {binding.input_slot(0), binding.input_slot(1), nullptr, velocity}, binding);
 }
 
 std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const {

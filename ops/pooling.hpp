@@ -16,10 +16,9 @@ struct Pool2dOptions {
 
 /// The largest element of each window of each channel: src (N, C, H, W) to dst (N, C, OH, OW) with
 /// OH = floor((H + 2 padding - kernel) / stride) + 1, OW alike. The gradient goes to the first largest
-/// element, row by row. f32 and f64. In f32 NaN and minus infinity count as the lowest finite number, as
-/// oneDNN compares; in f64 a NaN wins, as in PyTorch. Throws ShapeError when the kernel is larger than the
-/// padded image, a stride is below 1, or a padding negative or more than half the kernel, so that every
-/// window has an element.
+/// element, row by row. f32 and f64. NaN counts as the largest, as in PyTorch; the gradient then goes to the
+/// last one. Throws ShapeError when the kernel is larger than the padded image, a stride is below 1, or a
+/// padding negative or more than half the kernel, so that every window has an element.
 Var max_pool2d(const Var& src, const Pool2dOptions& options,
                const SourceLocation& where = SourceLocation::current());
 
@@ -27,8 +26,8 @@ Var max_pool2d(const Var& src, const Pool2dOptions& options,
 Var average_pool2d(const Var& src, const Pool2dOptions& options,
                    const SourceLocation& where = SourceLocation::current());
 
-/// The operator behind `max_pool2d`. Outputs: dst, and the places of the maxima for the derivative: oneDNN's
-/// workspace in f32, in f64 each one's pixel in its image.
+/// The operator behind `max_pool2d`. Outputs: dst, and the places of the maxima for the derivative: each one's
+/// pixel in its image, s32, which lie as dst does.
 class MaxPool2dOp final : public Operator {
  public:
   explicit MaxPool2dOp(const Pool2dOptions& options) : options_(options) {}

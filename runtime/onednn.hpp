@@ -82,6 +82,7 @@ struct Convolution {
   Shape dst;
   Window window;
   bool bias = false;
+  std::optional<Size2d> padding_behind = {};  ///< below and to the right, where it is not the window's
 };
 
 /// A convolution's call, and how it wants its weights described, or leaves their gradient: in a format of the
@@ -97,16 +98,13 @@ ConvolutionCall convolution_backward_weights(const Convolution& convolution);
 
 /// Pooling of src (N, C, H, W) to dst (N, C, OH, OW), both of them channels last.
 struct Pooling {
-  enum class Kind : std::uint8_t { max, average };  ///< the average counts padding as zeros
-  Kind kind;
   Shape src;
   Shape dst;
   Window window;
 };
-Call pooling_forward(const Pooling& pooling);
-Call pooling_backward(const Pooling& pooling);
-/// The workspace in which max pooling passes the places of the maxima from forward to backward.
-Desc pooling_workspace(const Pooling& pooling);
+/// The mean of each window; padding counts as zeros.
+Call average_pooling_forward(const Pooling& pooling);
+Call average_pooling_backward(const Pooling& pooling);
 
 /// What batch normalization is to do; `data` comes from `batch_of_features` or, row-major, from `image`.
 struct BatchNormOptions {

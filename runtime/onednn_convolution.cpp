@@ -13,7 +13,8 @@ struct Description {
                 dnnl::memory::data_type::f32, dnnl::memory::format_tag::any),
         dst(image(convolution.dst, MemoryFormat::channels_last)),
         stride(dims_of(convolution.window.stride)),
-        padding(dims_of(convolution.window.padding)) {
+        padding(dims_of(convolution.window.padding)),
+        padding_behind(dims_of(convolution.padding_behind.value_or(convolution.window.padding))) {
     if (convolution.bias) bias = dense({convolution.weights[0]});
   }
 
@@ -23,6 +24,7 @@ struct Description {
   Desc bias = {};
   dnnl::memory::dims stride;
   dnnl::memory::dims padding;
+  dnnl::memory::dims padding_behind;
 };
 
 dnnl::convolution_forward::primitive_desc forward_desc(const Description& of, bool relu) {
@@ -30,10 +32,10 @@ dnnl::convolution_forward::primitive_desc forward_desc(const Description& of, bo
   const auto kind = dnnl::prop_kind::forward_training;
   const auto attribute = attributes_with({.relu = relu, .accumulate = {}});
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), kind,      algorithm,  of.src,     of.weights, of.bias,
-          of.dst,   of.stride, of.padding, of.padding, attribute};
+  return {engine(),  kind,       algorithm,         of.src,   of.weights, of.bias, of.dst,
+          of.stride, of.padding, of.padding_behind, attribute};
 #else
-  return {{kind, algorithm, of.src, of.weights, of.bias, of.dst, of.stride, of.padding, of.padding},
+  return {{kind, algorithm, of.src, of.weights, of.bias, of.dst, of.stride, of.padding, of.padding_behind},
           attribute,
           engine()};
 #endif
@@ -51,11 +53,11 @@ ConvolutionCall convolution_backward_data(const Convolution& convolution) {
   const Description of{convolution};
   const auto forward = forward_desc(of, false);
 #if DNNL_VERSION_MAJOR >= 3
-  const Backward::primitive_desc desc{engine(),  algorithm,  of.src,     of.weights, of.dst,
-                                      of.stride, of.padding, of.padding, forward,    attributes()};
+  const Backward::primitive_desc desc{engine(),   algorithm,         of.src,  of.weights,  of.dst, of.stride,
+                                      of.padding, of.padding_behind, forward, attributes()};
 #else
   const Backward::primitive_desc desc{
-      {algorithm, of.src, of.weights, of.dst, of.stride, of.padding, of.padding},
+      {algorithm, of.src, of.weights, of.dst, of.stride, of.padding, of.padding_behind},
       attributes(),
       engine(),
       forward};
@@ -68,11 +70,12 @@ ConvolutionCall convolution_backward_weights(const Convolution& convolution) {
   const Description of{convolution};
   const auto forward = forward_desc(of, false);
 #if DNNL_VERSION_MAJOR >= 3
-  const Backward::primitive_desc desc{engine(),  algorithm,  of.src,     of.weights, of.bias,     of.dst,
-                                      of.stride, of.padding, of.padding, forward,    attributes()};
+  const Backward::primitive_desc desc{engine(),          algorithm, of.src,      of.weights,
+                                      of.bias,           of.dst,    of.stride,   of.padding,
+                                      of.padding_behind, forward,   attributes()};
 #else
   const Backward::primitive_desc desc{
-      {algorithm, of.src, of.weights, of.bias, of.dst, of.stride, of.padding, of.padding},
+      {algorithm, of.src, of.weights, of.bias, of.dst, of.stride, of.padding, of.padding_behind},
       attributes(),
       engine(),
       forward};

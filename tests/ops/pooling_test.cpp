@@ -129,46 +129,82 @@ BOOST_AUTO_TEST_CASE(a_kernel_of_one_pixel_passes_images_on_exactly) {
   }
 }
 
-// oneDNN starts from the lowest finite number and takes what is greater, which no NaN is; the reference lets
-// a NaN win, as PyTorch does.
-BOOST_AUTO_TEST_CASE(nan_and_minus_infinity_count_as_the_lowest_number_in_f32_alone) {
+BOOST_AUTO_TEST_CASE(the_largest_of_a_window_with_nan_is_nan_and_infinities_are_numbers) {
   using Limits = std::numeric_limits<float>;
-  for (const std::int64_t channels : {1, 16, 20}) {
-    for (const float unusual : {Limits::quiet_NaN(), -Limits::infinity()}) {
+  for (const std::int64_t channels : {1, 3, 4, 7, 16, 20}) {
+    for (const float unusual : {Limits::quiet_NaN(), -Limits::infinity(), Limits::infinity()}) {
       // One such element beside ones, in every place of the window in turn, and in the last channel all four.
       Tensor src{Shape{1, channels, 2, 2}};
       const auto x = src.data<float>();
       std::ranges::fill(x, 1.0F);
       for (std::size_t i = 0; i < x.size(); i += 4) x[i + i / 4 % 4] = unusual;
       std::ranges::fill(x.last(4), unusual);
-      const auto dst = [&](DType dtype) {
-        return test::evaluate(largest({2}), {.dtype = dtype, .differentiated = false, .inputs = {src}})
-            .outputs[0];
+      const auto single = test::evaluate(largest({2}), {.inputs = {src}});
+      const auto wide = test::evaluate(largest({2}), {.dtype = DType::f64, .inputs = {src}});
+      const auto expected = [&](std::size_t channel) {
+        const bool is_last = channel + 1 == static_cast<std::size_t>(channels);
+        return unusual < 0 && !is_last ? 1.0 : static_cast<double>(unusual);
       };
-      std::vector<double> expected(static_cast<std::size_t>(channels), 1.0);
-      expected.back() = static_cast<double>(Limits::lowest());
-      BOOST_TEST(dst(DType::f32) == expected, boost::test_tools::per_element());
-      expected.back() = static_cast<double>(unusual);
-      const auto wide = dst(DType::f64);
-      BOOST_TEST((std::isnan(unusual)
-                      ? std::ranges::all_of(wide, [](double value) { return std::isnan(value); })
-                      : wide == expected));
+      for (std::size_t c = 0; c < single.outputs[0].size(); ++c) {
+        for (const double value : {single.outputs[0][c], wide.outputs[0][c]})
+          BOOST_TEST((std::isnan(expected(c)) ? std::isnan(value) : value == expected(c)));
+      }
+      BOOST_TEST(single.gradients[0] == wide.gradients[0], boost::test_tools::per_element());
     }
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_nan_comes_out_of_every_window_that_it_is_in) {
+  for (const auto& of : cases) {
+    for (const auto& function : {largest(of.options), average(of.options)}) {
+      Tensor src = test::random_tensor(of.src, 1);
+      const auto x = src.data<float>();
+      for (std::size_t i = 0; i < x.size(); i += 7) x[i] = std::numeric_limits<float>::quiet_NaN();
+      const auto single = test::evaluate(function, {.differentiated = false, .inputs = {src}}).outputs[0];
+      const auto wide =
+          test::evaluate(function, {.dtype = DType::f64, .differentiated = false, .inputs = {src}})
+              .outputs[0];
+      std::size_t differing = 0;
+      for (std::size_t i = 0; i < wide.size(); ++i)
+        differing += std::isnan(single[i]) == std::isnan(wide[i]) ? 0 : 1;
+      BOOST_TEST(differing == 0, to_string(of));
+    }
+  }
+}
+
+// Of equal values the errors all go the same way.
+BOOST_AUTO_TEST_CASE(means_of_large_windows_do_not_drift) {
+  struct Large {
+    Shape src;
+    Pool2dOptions options;
+  };
+  const std::vector<Large> large{{{1, 3, 128, 130}, {.kernel = {128, 130}}},
+                                 {{2, 20, 23, 23}, {.kernel = 23}},
+                                 {{1, 65, 40, 41}, {.kernel = {30, 31}, .stride = 1, .padding = {3, 4}}},
+                                 {{1, 1, 700, 512}, {.kernel = {700, 512}}}};
+  for (const auto& of : large) {
+    for (const float value : {0.1F, 0.3F, 1.1F}) {
+      Tensor src{of.src};
+      std::ranges::fill(src.data<float>(), value);
+      const auto terms = of.options.kernel.height * of.options.kernel.width;
+      BOOST_TEST_CONTEXT(keel::to_string(of.src) << " of " << value)
+      test::check_sums_of_products(average(of.options), {src}, std::min<std::int64_t>(terms, 512));
+    }
+    BOOST_TEST_CONTEXT(keel::to_string(of.src))
+    test::check_sums_of_products(average(of.options), {test::random_tensor(of.src, 1, 1.0, 100.0)}, 512);
+  }
+}
+
 // Of images with their channels last; row-major ones of few channels would get oneDNN's plain C++.
-BOOST_AUTO_TEST_CASE(it_runs_compiled_kernels) {
+BOOST_AUTO_TEST_CASE(averages_run_compiled_kernels) {
   const auto instructions = onednn::instruction_set();
   if (instructions == "sse41" || instructions == "avx") return;
   for (const auto& of : cases) {
-    for (const auto& function : {largest(of.options), average(of.options)}) {
-      const auto result = test::evaluate(function, {.inputs = {test::random_tensor(of.src, 1)}});
-      for (std::size_t i = 0; i < result.steps.size(); ++i) {
-        if (result.steps[i].find("pool2d") == std::string::npos) continue;
-        BOOST_TEST(result.implementations[i].starts_with("jit"),
-                   to_string(of) << ", " << result.steps[i] << ": " << result.implementations[i]);
-      }
+    const auto result = test::evaluate(average(of.options), {.inputs = {test::random_tensor(of.src, 1)}});
+    for (std::size_t i = 0; i < result.steps.size(); ++i) {
+      if (result.steps[i].find("pool2d") == std::string::npos) continue;
+      BOOST_TEST(result.implementations[i].starts_with("jit"),
+                 to_string(of) << ", " << result.steps[i] << ": " << result.implementations[i]);
     }
   }
 }
