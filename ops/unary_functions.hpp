@@ -59,7 +59,7 @@ struct Reduced {
   const auto [n, r] = reduced(std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | sign));
   const std::uint32_t two_to_128 = sign >> 1U;  // the exponent's bits if x is negative, else 0
   const float first = power_of_two(n, -64U, two_to_128);
-  const float second = std::bit_cast<float>(((127U + 64U) << 23U) - two_to_128);
+  const auto second = std::bit_cast<float>(((127U + 64U) << 23U) - two_to_128);
   return (exp_minus_one(r) + 1.0F) * first * second;
 }
 
@@ -119,7 +119,7 @@ inline constexpr float no_normal_tail = 15.0F;         // from here on Phi(-z) r
 
 // exp(-z^2 / 2) is that of -h^2 / 2, exact since h is z cut off to 12 bits, and of the small rest.
 [[gnu::always_inline]] inline Reduced reduced_normal_exponent(float z) {
-  const float h = std::bit_cast<float>(std::bit_cast<std::uint32_t>(z) & 0xFFFFF000U);
+  const auto h = std::bit_cast<float>(std::bit_cast<std::uint32_t>(z) & 0xFFFFF000U);
   const float rest = 0.5F * (z - h) * (z + h);
   auto [n, r] = reduced(-0.5F * h * h);
   return {n, r - rest};
