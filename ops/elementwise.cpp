@@ -9,9 +9,10 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/arithmetic.hpp"
-#include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/types.hpp"
+#include "keel/ops/unary_loops.hpp"
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/threads.hpp"
 
 namespace keel {
 namespace {
@@ -27,11 +28,12 @@ enum class Reads : std::uint8_t { src, dst };
 // own.
 struct Row {
   std::string_view name;
-  onednn::Eltwise f32;
+  loops::UnaryLoop* f32;
   Function f64;
   Recorded grad = nullptr;
   std::string_view backward_name = {};
   Reads reads = Reads::src;
+  loops::UnaryBackwardLoop* f32_backward = nullptr;
   Function derivative = nullptr;  // as a function of what backward reads
 };
 
@@ -50,22 +52,21 @@ const Var& grad_of(const VjpContext& context) {
 
 // By Kind. x is src, y is dst.
 constexpr std::array table{
-    // beta is -0 so that -1 * 0 + beta is -0.
     Row{.name = "negate",
-        .f32 = {dnnl::algorithm::eltwise_linear, -1.0F, -0.0F},
+        .f32 = loops::negate,
         .f64 = [](double x, double) { return -x; },
         .grad = [](const VjpContext& c) { return negate(grad_of(c), c.where); }},
     Row{.name = "exp",
-        .f32 = {dnnl::algorithm::eltwise_exp},
+        .f32 = loops::exp,
         .f64 = [](double x, double) { return std::exp(x); },
         .grad = [](const VjpContext& c) { return multiply(grad_of(c), c.outputs[0], c.where); }},
     Row{.name = "log",
-        .f32 = {dnnl::algorithm::eltwise_log},
+        .f32 = loops::log,
         .f64 = [](double x, double) { return std::log(x); },
         .grad = [](const VjpContext& c) { return divide(grad_of(c), c.inputs[0], c.where); }},
     // g / 2y
     Row{.name = "sqrt",
-        .f32 = {dnnl::algorithm::eltwise_sqrt},
+        .f32 = loops::sqrt,
         .f64 = [](double x, double) { return std::sqrt(x); },
         .grad =
             [](const VjpContext& c) {
@@ -74,7 +75,7 @@ constexpr std::array table{
             }},
     // g * 2x
     Row{.name = "square",
-        .f32 = {dnnl::algorithm::eltwise_square},
+        .f32 = loops::square,
         .f64 = [](double x, double) { return x * x; },
         .grad =
             [](const VjpContext& c) {
@@ -82,28 +83,36 @@ constexpr std::array table{
               return multiply(grad_of(c), add(x, x, c.where), c.where);
             }},
     Row{.name = "leaky_relu",
-        .f32 = {dnnl::algorithm::eltwise_relu_use_dst_for_bwd},  // alpha: the slope
+        .f32 = loops::leaky_relu,
         .f64 = [](double x, double slope) { return x > 0.0 ? x : slope * x; },
         .backward_name = "leaky_relu_backward",
         .reads = Reads::dst,
-        .derivative = [](double y, double slope) { return y <= 0.0 ? slope : 1.0; }},
+        .f32_backward = loops::leaky_relu_backward,
+        .derivative =
+            [](double y, double slope) {
+              if (y > 0.0) return 1.0;
+              return y <= 0.0 ? slope : y;  // NaN stays NaN
+            }},
     Row{.name = "sigmoid",
-        .f32 = {dnnl::algorithm::eltwise_logistic_use_dst_for_bwd},
+        .f32 = loops::sigmoid,
         .f64 = [](double x, double) { return 1.0 / (1.0 + std::exp(-x)); },
         .backward_name = "sigmoid_backward",
         .reads = Reads::dst,
+        .f32_backward = loops::sigmoid_backward,
         .derivative = [](double y, double) { return y * (1.0 - y); }},
     Row{.name = "tanh",
-        .f32 = {dnnl::algorithm::eltwise_tanh_use_dst_for_bwd},
+        .f32 = loops::tanh,
         .f64 = [](double x, double) { return std::tanh(x); },
         .backward_name = "tanh_backward",
         .reads = Reads::dst,
+        .f32_backward = loops::tanh_backward,
         .derivative = [](double y, double) { return (1.0 - y) * (1.0 + y); }},
     Row{.name = "gelu",
-        .f32 = {dnnl::algorithm::eltwise_gelu_erf},
+        .f32 = loops::gelu,
         .f64 = [](double x, double) { return x * normal_cdf(x); },
         .backward_name = "gelu_backward",
         .reads = Reads::src,
+        .f32_backward = loops::gelu_backward,
         .derivative = [](double x, double) { return normal_cdf(x) + x * normal_density(x); }},
 };
 
@@ -111,16 +120,8 @@ const Row& row_of(Kind kind) {
   return table.at(static_cast<std::size_t>(kind));
 }
 
-onednn::Eltwise f32_function(Kind kind, double slope) {
-  auto function = row_of(kind).f32;
-  if (kind == Kind::leaky_relu) function.alpha = static_cast<float>(slope);
-  return function;
-}
-
-// The elements as they lie in memory, in whichever order.
-onednn::Desc flat(const ValueType& type) {
-  return onednn::dense(Shape{type.shape.elements()});
-}
+// The elements that make a thread worth starting.
+constexpr std::int64_t elements_per_thread = 16384;
 
 }  // namespace
 
@@ -136,11 +137,14 @@ std::vector<ValueType> ElementwiseOp::infer(std::span<const ValueType> inputs) c
 Kernel ElementwiseOp::bind(const Binding& binding) const {
   const auto& type = binding.output_type(0);
   if (type.dtype == DType::f32) {
-    const auto desc = flat(type);
-    auto call = onednn::eltwise_forward(f32_function(kind_, slope_), desc);
-    call.argument(DNNL_ARG_SRC, desc, binding.input_slot(0));
-    call.argument(DNNL_ARG_DST, desc, binding.output_slot(0));
-    return finish(std::move(call), binding);
+    return {
+        [loop = row_of(kind_).f32, slope = static_cast<float>(slope_), src = binding.input<const float>(0),
+         dst = binding.output<float>(0), count = type.shape.elements()] {
+          parallel_for(count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
+            loop(src.get() + begin, dst.get() + begin, end - begin, slope);
+          });
+        },
+        "loop"};
   }
   return {[function = row_of(kind_).f64, slope = slope_, src = binding.input<const double>(0),
            dst = binding.output<double>(0), count = type.shape.elements()] {
@@ -171,12 +175,14 @@ Kernel ElementwiseBackwardOp::bind(const Binding& binding) const {
   const auto& row = row_of(kind_);
   const auto& type = binding.output_type(0);
   if (type.dtype == DType::f32) {
-    const auto desc = flat(type);
-    auto call = onednn::eltwise_backward(f32_function(kind_, slope_), desc);
-    call.argument(DNNL_ARG_DIFF_DST, desc, binding.input_slot(0));
-    call.argument(row.reads == Reads::src ? DNNL_ARG_SRC : DNNL_ARG_DST, desc, binding.input_slot(1));
-    call.argument(DNNL_ARG_DIFF_SRC, desc, binding.output_slot(0));
-    return finish(std::move(call), binding);
+    return {[loop = row.f32_backward, slope = static_cast<float>(slope_),
+             grad_dst = binding.input<const float>(0), read = binding.input<const float>(1),
+             grad_src = binding.output<float>(0), count = type.shape.elements()] {
+              parallel_for(count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
+                loop(grad_dst.get() + begin, read.get() + begin, grad_src.get() + begin, end - begin, slope);
+              });
+            },
+            "loop"};
   }
   return {[derivative = row.derivative, slope = slope_, grad_dst = binding.input<const double>(0),
            read = binding.input<const double>(1), grad_src = binding.output<double>(0),
