@@ -16,6 +16,11 @@ double sum_error(std::int64_t terms) {
   return (2.0 + 4.0 * std::sqrt(std::min(n, block)) + std::max(0.0, std::log2(n / block))) * unit;
 }
 
+double normalization_sum_error(std::int64_t terms) {
+  const double n = std::min(1024.0, static_cast<double>(terms));
+  return (2.0 + 4.0 * std::sqrt(n) + n / 4.0) * unit;
+}
+
 Expected relative(std::vector<double> values, double error) {
   Expected expected{std::move(values), {}};
   for (const double value : expected.values) expected.bounds.push_back(error * std::abs(value) + least);
@@ -27,12 +32,13 @@ Expected exact(std::vector<double> values) {
   return {std::move(values), std::move(bounds)};
 }
 
-Expected scaled(std::vector<double> values, double error, const std::vector<double>& magnitudes) {
+Expected scaled(std::vector<double> values, double error, const std::vector<double>& magnitudes,
+                std::int64_t terms) {
   Expected expected{std::move(values), {}};
   for (const double magnitude : magnitudes) {
     const bool overflows = magnitude > largest;
     expected.bounds.push_back(overflows ? std::numeric_limits<double>::infinity()
-                                        : error * magnitude + 2 * least);
+                                        : error * magnitude + static_cast<double>(terms + 1) * least);
   }
   return expected;
 }

@@ -39,12 +39,18 @@ double product_sum_error(std::int64_t terms);
 /// blocks' sums along a tree, whose depth counts.
 double sum_error(std::int64_t terms);
 
+/// The same for the sums inside of a normalization, which are oneDNN's: one number gathers all terms of a
+/// feature that a thread has. Equal terms are rounded alike, so that errors can grow with their number:
+/// measured are n/6, n/4 are allowed; up to 1024 terms, beyond which a sum has to be split.
+double normalization_sum_error(std::int64_t terms);
+
 /// Every value with a relative error.
 Expected relative(std::vector<double> values, double error);
 /// Values that must be met exactly.
 Expected exact(std::vector<double> values);
-/// Values with `error` times a magnitude each.
-Expected scaled(std::vector<double> values, double error, const std::vector<double>& magnitudes);
+/// Values with `error` times a magnitude each, and what so many terms lose that underflow.
+Expected scaled(std::vector<double> values, double error, const std::vector<double>& magnitudes,
+                std::int64_t terms = 1);
 
 /// Whether an f32 (or f64) result is what it should be: within its bound; of the same kind if infinite or NaN.
 bool is_within(double actual, double expected, double bound);

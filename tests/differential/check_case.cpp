@@ -52,10 +52,15 @@ class NodeCheck {
                 .inputs = {},
                 .outputs = {},
                 .mutated = {},
+                .uncertain = {},
                 .recorded = &execution_.recorded(),
                 .compiled = &execution_.plan().program(),
                 .values = &outcome_.values};
-    for (const auto id : node.inputs) run.inputs.push_back(value(id));
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto id = node.inputs[i];
+      run.inputs.push_back(value(id));
+      if (uncertain_.contains(id)) run.uncertain.emplace(i, uncertain_.at(id));
+    }
     for (const auto id : node.outputs) {
       run.outputs.push_back(outcome_.values.at(id));
       run.outputs.back().type = run.compiled->values[id].type;
@@ -99,6 +104,7 @@ class NodeCheck {
       auto& stored = stored_.at(id);
       if (--changes_[id] > 0) {  // changed again later: only then can be seen what is left
         stored.data = expected.values;
+        uncertain_[id] = expected.bounds;
         continue;
       }
       stored = run.mutated.at(input);
@@ -132,8 +138,9 @@ class NodeCheck {
   const Execution& execution_;
   const Outcome& outcome_;
   Tallies& tallies_;
-  std::map<std::size_t, Array> stored_;         // as the next node finds them
-  std::map<std::size_t, std::size_t> changes_;  // of stored values, how many are to come
+  std::map<std::size_t, Array> stored_;                   // as the next node finds them
+  std::map<std::size_t, std::vector<double>> uncertain_;  // by how much that may be off
+  std::map<std::size_t, std::size_t> changes_;            // of stored values, how many are to come
 };
 
 std::optional<std::size_t> first_difference(const Array& a, const Array& b) {

@@ -46,7 +46,7 @@ void Execution::restore() {
 std::optional<std::string> Execution::run_once() {
   try {
     plan_->run();
-  } catch (const Error& error) {
+  } catch (const NonFiniteError& error) {
     return error.what();
   }
   return std::nullopt;
@@ -95,6 +95,7 @@ Outcome Execution::run(bool reuse_memory, int runs_before) {
       outcome.values[id] = read_array(program.values[id].type, program.values[id].format, arena + *offset);
   }
   for (const auto& [var, tensor] : recording_.bound) outcome.values[var.id()] = read_array(tensor);
+  for (const auto& [id, array] : outcome.before) outcome.values[id] = array;
   return outcome;
 }
 

@@ -73,6 +73,18 @@ void add_logits(Draft& draft) {
   if (draft.chance(30)) draft.builder.add_step("exp", {logs});
 }
 
+// A 1x1 convolution that strides over an image of few channels, as a shortcut does.
+void add_shortcut(Draft& draft) {
+  const auto side = draft.extent(draft.chance(50) ? 16 : 33);
+  const auto channels = draft.extent(20);
+  const auto src = draft.input({draft.extent(5), channels, side, draft.chance(70) ? side : draft.extent()});
+  const auto weights = draft.parameter({draft.extent(33), channels, 1, 1});
+  const auto stride = static_cast<double>(2 + draft.below(2));
+  std::vector<std::size_t> operands{src, weights};
+  if (draft.chance(50)) operands.push_back(draft.parameter({draft.builder.shape(weights)[0]}));
+  draft.builder.add_step("conv2d", operands, {stride, draft.chance(80) ? stride : 1.0, 0, 0});
+}
+
 // One sum of very many terms: larger than a cache, too.
 void add_long_sum(Draft& draft) {
   const auto rows = 2000 + draft.below(draft.chance(20) ? 200'000 : 20'000);
@@ -99,6 +111,7 @@ void add_pattern(Draft& draft) {
   if (draw < 35) return add_perceptron(draft);
   if (draw < 70) return add_convolutional(draft);
   if (draw < 82) return add_normalized(draft);
+  if (draw < 88) return add_shortcut(draft);
   if (draw < 96) return add_logits(draft);
   add_long_sum(draft);
 }

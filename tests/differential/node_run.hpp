@@ -28,7 +28,9 @@ struct NodeRun {
   std::vector<Array> inputs;  ///< stored ones as they were before the node changed them
   std::vector<Array> outputs;
   std::map<std::size_t, Array> mutated;  ///< inputs that it changes, by their index: what it left there
-  const Program* recorded;               ///< before fusion; values have the same numbers
+  std::map<std::size_t, std::vector<double>>
+      uncertain;            ///< inputs of which a node before left not quite this
+  const Program* recorded;  ///< before fusion; values have the same numbers
   const Program* compiled;
   const std::vector<Array>* values;  ///< of the compiled program, by number, after the run
 };

@@ -1,6 +1,7 @@
 // Functions of one or two numbers each, and operators that only move numbers.
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "keel/ops/broadcasting.hpp"
@@ -25,7 +26,7 @@ Prediction unrounded(const NodeRun& run) {
   return prediction;
 }
 
-// Results below the least normal number may be flushed to zero, as the documentation of `exp` says.
+// Exponentials below the least normal number may be flushed to zero, as the documentation of `exp` says.
 Prediction exponential(const NodeRun& run) {
   auto expected = relative(reference_of(run), function_error);
   for (auto& bound : expected.bounds) bound += 2 * least_normal;
@@ -46,6 +47,36 @@ Prediction maximum(const NodeRun& run) {
   return {{expected}, {}};
 }
 
+// A gradient that is not a number, or that meets one, may or may not come through.
+Prediction relu_backward(const NodeRun& run) {
+  auto expected = exact(reference_of(run));
+  for (std::size_t i = 0; i < expected.values.size(); ++i) {
+    if (!std::isfinite(run.inputs[0].data[i]) || std::isnan(run.inputs[1].data[i])) {
+      expected.values[i] = 0;
+      expected.bounds[i] = std::numeric_limits<double>::infinity();
+    }
+  }
+  return {{expected}, {}};
+}
+
+// Its slope is rounded, and the product; a slope of zero times infinity may be zero.
+Prediction leaky_relu(const NodeRun& run) {
+  auto expected = relative(reference_of(run), 2 * unit);
+  for (std::size_t i = 0; i < expected.values.size(); ++i) {
+    if (!std::isnan(expected.values[i]) || std::isnan(run.inputs[0].data[i])) continue;
+    expected.values[i] = 0;
+    expected.bounds[i] = std::numeric_limits<double>::infinity();
+  }
+  return {{expected}, {}};
+}
+
+// Each term but the first is added and rounded.
+Prediction accumulate(const NodeRun& run) {
+  const auto terms = static_cast<double>(run.inputs.size());
+  const auto magnitudes = in_f64(run.shared_op, absolute(run.inputs)).outputs[0].data;
+  return {{scaled(reference_of(run), (terms - 1) * unit, magnitudes)}, {}};
+}
+
 // grad * y (1 - y): the difference is of numbers up to 1, exact where it cancels.
 Prediction sigmoid_backward(const NodeRun& run) {
   return {{relative(reference_of(run), 4 * unit)}, {}};
@@ -62,7 +93,8 @@ Prediction tanh_backward(const NodeRun& run) {
 }
 
 // grad * (cdf(x) + x density(x)) with cdf = (1 + erf(x / sqrt 2)) / 2: four units each of erf, which is near
-// -1 far below 0, and of the density, whose exponent x^2 / 2 is rounded itself.
+// -1 far below 0, and of the density, whose exponent x^2 / 2 is rounded itself; then two
+// products, a sum and the one with the gradient.
 Prediction gelu_backward(const NodeRun& run) {
   std::vector<double> magnitudes;
   for (std::size_t i = 0; i < run.inputs[0].data.size(); ++i) {
@@ -72,7 +104,7 @@ Prediction gelu_backward(const NodeRun& run) {
     const double sum = cdf + (std::isinf(x) ? 0.0 : std::abs(x) * density * (1 + x * x));
     magnitudes.push_back(std::abs(run.inputs[0].data[i]) * sum);
   }
-  auto expected = scaled(reference_of(run), function_error, magnitudes);
+  auto expected = scaled(reference_of(run), function_error + 4 * unit, magnitudes);
   for (std::size_t i = 0; i < magnitudes.size(); ++i)
     expected.bounds[i] += 2 * least_normal * std::abs(run.inputs[0].data[i]);
   return {{expected}, {}};
@@ -92,13 +124,15 @@ Prediction dropout_mask(const NodeRun& run) {
 }  // namespace
 
 void add_elementwise_oracles(Oracles& all) {
-  for (const auto* name : {"relu", "relu_backward", "negate", "share_of_maximum"}) all[name] = unrounded;
-  for (const auto* name : {"add", "subtract", "multiply", "square", "leaky_relu", "leaky_relu_backward"})
-    all[name] = rounded(unit);
+  for (const auto* name : {"relu", "negate", "share_of_maximum"}) all[name] = unrounded;
+  all["relu_backward"] = relu_backward;
+  for (const auto* name : {"add", "subtract", "multiply", "square"}) all[name] = rounded(unit);
+  for (const auto* name : {"leaky_relu", "leaky_relu_backward"}) all[name] = leaky_relu;
   for (const auto* name : {"divide", "sqrt"}) all[name] = rounded(unit);
-  for (const auto* name : {"log", "sigmoid", "tanh", "gelu"}) all[name] = rounded(function_error);
-  all["exp"] = exponential;
+  for (const auto* name : {"log", "tanh"}) all[name] = rounded(function_error);
+  for (const auto* name : {"exp", "sigmoid", "gelu"}) all[name] = exponential;
   all["maximum"] = maximum;
+  all["accumulate"] = accumulate;
   all["sigmoid_backward"] = sigmoid_backward;
   all["tanh_backward"] = tanh_backward;
   all["gelu_backward"] = gelu_backward;

@@ -52,7 +52,7 @@ struct Moments {
 // A mean is off by its sum's error times the mean magnitude. Where that magnitude is more than 64 deviations
 // (an offset), the sums have to be taken around some number near the mean, so that the deviations count in
 // its place: 64 of them at most, since up to there nothing need be done. Around a mean that is off by e the
-// squares add up to N (variance + e^2).
+// squares add up to N (variance + e^2); the variance alone may be taken around a rounded mean.
 Moments moments_of(const std::vector<double>& src, const Group& group) {
   const auto n = static_cast<double>(group.places.size());
   long double mean = 0;
@@ -63,17 +63,15 @@ Moments moments_of(const std::vector<double>& src, const Group& group) {
   }
   mean /= n;
   long double squares = 0;
-  double deviation = 0;
   for (const auto i : group.places) {
     squares += (src[i] - mean) * (src[i] - mean);
-    deviation += static_cast<double>(std::abs(src[i] - mean)) / n;
   }
   const auto variance = static_cast<double>(squares / n);
-  const double sum_off = sum_error(static_cast<std::int64_t>(n));
+  const double sum_off = normalization_sum_error(static_cast<std::int64_t>(n));
   const double mean_error = (sum_off + unit) * std::min(magnitude, 64 * std::sqrt(variance)) + least;
-  (void)deviation;
+  const double rounded = 2 * unit * std::abs(static_cast<double>(mean));
   return {static_cast<double>(mean), variance, mean_error,
-          (sum_off + 6 * unit) * variance + mean_error * mean_error};
+          (sum_off + 6 * unit) * variance + mean_error * mean_error + rounded * rounded + 2 * least_normal};
 }
 
 // 1 / sqrt(variance + epsilon): epsilon, the sum, the root and the quotient are rounded.
@@ -123,6 +121,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
   const auto parameters = run.inputs[1].data.size();
   std::vector<double> gamma_magnitudes(parameters);
   std::vector<double> beta_magnitudes(parameters);
+  std::vector<double> gamma_floors(parameters, 2 * least);  // of products that underflow
   std::vector<std::int64_t> terms(parameters);
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto& group = groups[g];
@@ -145,10 +144,11 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
       product_magnitude += std::abs(dxhat * xhat);
       gamma_magnitudes[parameter] += std::abs(grad[i] * xhat);
       beta_magnitudes[parameter] += std::abs(grad[i]);
+      gamma_floors[parameter] += least * (1 + inverse);
       ++terms[parameter];
       widest = std::max({widest, std::abs(src[i] - mean), std::abs(xhat)});
     }
-    const double sum_off = sum_error(static_cast<std::int64_t>(n)) + unit;
+    const double sum_off = normalization_sum_error(static_cast<std::int64_t>(n)) + unit;
     for (std::size_t k = 0; k < group.places.size(); ++k) {
       const auto i = group.places[k];
       const double xhat = std::abs(src[i] - mean) * inverse;
@@ -159,14 +159,14 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
         bound += (sum_off * sum_magnitude + xhat * (sum_off + xhat_error) * product_magnitude) / n;
       }
       prediction.outputs[0].bounds[i] =
-          inverse * bound + 2 * least_normal * unit + 4 * least * std::max(1.0, inverse);
-      if (widest * widest > largest || product_magnitude > largest)
-        prediction.outputs[0].bounds[i] = infinity;
+          inverse * bound + least * (n + 4) * (1 + inverse) * (1 + inverse) * (1 + dxhat);
+      if (widest * widest * (1 + n * dxhat) > largest / 64) prediction.outputs[0].bounds[i] = infinity;
     }
   }
   for (std::size_t p = 0; p < parameters; ++p) {
-    prediction.outputs[1].bounds[p] = (sum_error(terms[p]) + xhat_error) * gamma_magnitudes[p] + 2 * least;
-    prediction.outputs[2].bounds[p] = sum_error(terms[p]) * beta_magnitudes[p] + 2 * least;
+    prediction.outputs[1].bounds[p] =
+        (normalization_sum_error(terms[p]) + xhat_error) * gamma_magnitudes[p] + gamma_floors[p];
+    prediction.outputs[2].bounds[p] = normalization_sum_error(terms[p]) * beta_magnitudes[p] + 2 * least;
     if (gamma_magnitudes[p] > largest / 64) prediction.outputs[1].bounds[p] = infinity;
   }
   return prediction;
@@ -186,14 +186,11 @@ Prediction batch_norm(const NodeRun& run) {
   return prediction;
 }
 
-// A fused ReLU lets pass where the forward node, which made the mask, left more than 0.
-std::vector<double> masked_gradient(const NodeRun& run) {
-  auto grad = run.inputs[5].data;
+// What the forward node of a fused ReLU left, which made the mask.
+const std::vector<double>& rectified_of(const NodeRun& run) {
   for (const auto& node : run.compiled->nodes) {
     if (node.outputs.size() != 4 || node.outputs[3] != run.node->inputs[6]) continue;
-    const auto& dst = run.values->at(node.outputs[0]).data;
-    for (std::size_t i = 0; i < grad.size(); ++i) grad[i] = dst[i] > 0 ? grad[i] : 0.0;
-    return grad;
+    return run.values->at(node.outputs[0]).data;
   }
   throw Error{"the forward node of a fused batch_norm_backward was not found"};
 }
@@ -201,14 +198,22 @@ std::vector<double> masked_gradient(const NodeRun& run) {
 Prediction batch_norm_backward(const NodeRun& run) {
   auto settings = dynamic_cast<const BatchNormBackwardOp&>(*run.op).settings();
   NodeRun plain = run;
+  bool masked_nan = false;  // which may count as positive or not
   if (settings.fused_relu) {
-    plain.inputs[5].data = masked_gradient(run);
+    const auto& dst = rectified_of(run);
+    for (std::size_t i = 0; i < dst.size(); ++i) {
+      if (!(dst[i] > 0)) plain.inputs[5].data[i] = 0;
+      masked_nan = masked_nan || std::isnan(dst[i]);
+    }
     plain.inputs.resize(6);
     settings.fused_relu = false;
   }
   const auto reference = in_f64(std::make_shared<BatchNormBackwardOp>(settings), plain.inputs);
-  return backward(plain, groups_of_features(run.inputs[0].type.shape), reference, plain.inputs[5].data,
-                  settings.epsilon, settings.given_statistics);
+  auto prediction = backward(plain, groups_of_features(run.inputs[0].type.shape), reference,
+                             plain.inputs[5].data, settings.epsilon, settings.given_statistics);
+  for (auto& output : prediction.outputs)
+    for (auto& bound : output.bounds) bound = masked_nan ? infinity : bound;
+  return prediction;
 }
 
 Array small_array(std::initializer_list<std::int64_t> extents, std::vector<double> data) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "keel/ops/conv2d.hpp"
 #include "keel/ops/matmul.hpp"
@@ -14,13 +15,30 @@ namespace {
 
 // Values and magnitudes of a function that is linear in each of its inputs.
 std::vector<Expected> linear_in_each(const std::shared_ptr<const Operator>& op, const NodeRun& run,
-                                     double error) {
+                                     std::int64_t terms) {
   auto values = in_f64(op, run.inputs).outputs;
   const auto magnitudes = in_f64(op, absolute(run.inputs)).outputs;
   std::vector<Expected> expected;
   for (std::size_t i = 0; i < values.size(); ++i)
-    expected.push_back(scaled(std::move(values[i].data), error, magnitudes[i].data));
+    expected.push_back(
+        scaled(std::move(values[i].data), product_sum_error(terms), magnitudes[i].data, terms));
   return expected;
+}
+
+// Padding is zeros, and zero times infinity is NaN: a kernel that multiplies them out and one that skips them
+// are both right where the sum without them is finite.
+void allow_padding(const NodeRun& run, std::vector<Expected>& expected) {
+  bool finite = true;
+  for (const auto& input : run.inputs)
+    for (const double value : input.data) finite = finite && std::isfinite(value);
+  if (finite) return;
+  for (auto& output : expected) {
+    for (std::size_t i = 0; i < output.values.size(); ++i) {
+      if (std::isnan(output.values[i])) continue;
+      output.values[i] = 0;
+      output.bounds[i] = std::numeric_limits<double>::infinity();
+    }
+  }
 }
 
 // ReLU moves no two numbers apart, so the bound stays; a NaN stays, too.
@@ -35,13 +53,13 @@ std::int64_t inner_extent(const Shape& src, bool transposed) {
 Prediction matmul(const NodeRun& run) {
   const auto& op = dynamic_cast<const MatmulOp&>(*run.op);
   const auto terms = inner_extent(run.inputs[0].type.shape, op.transposes().src);
-  return {linear_in_each(run.shared_op, run, product_sum_error(terms)), {}};
+  return {linear_in_each(run.shared_op, run, terms), {}};
 }
 
 Prediction linear(const NodeRun& run) {
   const auto& op = dynamic_cast<const LinearOp&>(*run.op);
   const auto terms = run.inputs[1].type.shape[1] + 1;
-  auto expected = linear_in_each(std::make_shared<LinearOp>(false), run, product_sum_error(terms));
+  auto expected = linear_in_each(std::make_shared<LinearOp>(false), run, terms);
   if (op.fused_relu()) rectify(expected[0]);
   return {expected, {}};
 }
@@ -50,8 +68,8 @@ Prediction conv2d(const NodeRun& run) {
   const auto& op = dynamic_cast<const Conv2dOp&>(*run.op);
   const auto& weights = run.inputs[1].type.shape;
   const auto terms = weights[1] * weights[2] * weights[3] + 1;
-  auto expected =
-      linear_in_each(std::make_shared<Conv2dOp>(op.options(), false), run, product_sum_error(terms));
+  auto expected = linear_in_each(std::make_shared<Conv2dOp>(op.options(), false), run, terms);
+  allow_padding(run, expected);
   if (op.fused_relu()) rectify(expected[0]);
   return {expected, {}};
 }
@@ -59,12 +77,16 @@ Prediction conv2d(const NodeRun& run) {
 Prediction conv2d_backward_data(const NodeRun& run) {
   const auto& weights = run.inputs[1].type.shape;
   const auto terms = weights[0] * weights[2] * weights[3];
-  return {linear_in_each(run.shared_op, run, product_sum_error(terms)), {}};
+  auto expected = linear_in_each(run.shared_op, run, terms);
+  allow_padding(run, expected);
+  return {expected, {}};
 }
 
 Prediction conv2d_backward_weights(const NodeRun& run) {
   const auto& grad = run.inputs[1].type.shape;
-  return {linear_in_each(run.shared_op, run, product_sum_error(grad[0] * grad[2] * grad[3])), {}};
+  auto expected = linear_in_each(run.shared_op, run, grad[0] * grad[2] * grad[3]);
+  allow_padding(run, expected);
+  return {expected, {}};
 }
 
 // The product that the tape had in place of the fused node, and the momentum of the update that read it.
@@ -95,7 +117,7 @@ Prediction matmul_into_velocity(const NodeRun& run) {
   const auto terms = inner_extent(run.inputs[0].type.shape, op.transposes().src) + 2;
   NodeRun factors = run;
   factors.inputs.resize(2);
-  auto expected = linear_in_each(product, factors, product_sum_error(terms))[0];
+  auto expected = linear_in_each(product, factors, terms)[0];
   for (std::size_t i = 0; i < expected.values.size(); ++i) {
     const double kept = momentum * run.inputs[2].data[i];
     expected.values[i] += kept;

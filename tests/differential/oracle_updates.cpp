@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "keel/ops/sgd.hpp"
 #include "oracle.hpp"
 
 namespace keel::differential {
@@ -31,6 +32,23 @@ Oracle update(double error) {
   };
 }
 
+// A velocity that a product was added to before is known up to that product's error, which the update passes
+// on: to the parameter times the learning rate.
+Prediction sgd_update(const NodeRun& run) {
+  auto prediction = update(8 * unit)(run);
+  const auto& op = dynamic_cast<const SgdUpdateOp&>(*run.op);
+  for (std::size_t i = 0; i < op.accumulated().size(); ++i) {
+    const auto found = run.uncertain.find(op.velocity_input(i));
+    if (found == run.uncertain.end()) continue;
+    for (std::size_t k = 0; k < found->second.size(); ++k) {
+      prediction.mutated.at(op.velocity_input(i)).bounds[k] += found->second[k];
+      prediction.mutated.at(op.parameter_input(i)).bounds[k] +=
+          std::abs(run.inputs[0].data[0]) * found->second[k];
+    }
+  }
+  return prediction;
+}
+
 Prediction running_statistics(const NodeRun& run) {
   auto values = in_f64(run.shared_op, run.inputs).mutated;
   const auto magnitudes = in_f64(run.shared_op, absolute(run.inputs)).mutated;
@@ -53,7 +71,7 @@ Prediction clip_by_norm(const NodeRun& run) {
 }  // namespace
 
 void add_update_oracles(Oracles& all) {
-  all["sgd_update"] = update(8 * unit);
+  all["sgd_update"] = sgd_update;
   all["adam_update"] = update(16 * unit);
   all["running_statistics"] = running_statistics;
   all["clip_by_norm"] = clip_by_norm;

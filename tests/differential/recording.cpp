@@ -127,7 +127,10 @@ Recording record_case(const Case& description) {
   auto recording = record_steps(description);
   std::vector<Var> results;
   for (const auto id : unread_steps(description)) results.push_back(recording.values[id]);
-  recording.outputs = results;
+  for (const auto& result : results) {
+    const auto kind = recording.tape->program().values.at(result.id()).kind;
+    if (kind == keel::ValueKind::intermediate) recording.outputs.push_back(result);
+  }
   if (description.gradients) record_gradients(recording, description, results);
   return recording;
 }

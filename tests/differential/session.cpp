@@ -3,68 +3,134 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdlib>
+#include <csignal>
+#include <filesystem>
 #include <set>
+#include <sstream>
 
+#include "../support/process.hpp"
 #include "generator.hpp"
-#include "keel/runtime/error.hpp"
 #include "shrink.hpp"
 
 namespace keel::differential {
 namespace {
 
-// A case that is not a program has no finding; shrinking proposes such.
-std::optional<Finding> finding_of(const Case& description) {
-  Tallies ignored;
-  try {
-    return check_case(description, ignored);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+test::Finished run_self(const SessionOptions& options, const std::string& arguments) {
+  static const auto program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const auto variable =
+      options.instruction_set.empty() ? "" : fmt::format("ONEDNN_MAX_CPU_ISA={} ", options.instruction_set);
+  return test::run_command(fmt::format("{}'{}' {}", variable, program, arguments), "/tmp");
 }
 
-std::string failure_line(const Case& description, const Finding& finding, bool shrunk) {
-  if (!shrunk) return reproduction(description, finding);
-  const auto smallest = shrink(description, [&](const Case& smaller) {
-    const auto found = finding_of(smaller);
-    return found && found->operator_name == finding.operator_name;
-  });
-  return reproduction(smallest, finding_of(smallest).value_or(finding));
+// What one case does in a process of its own: the operator that is wrong, and the text; "crash" for one that
+// takes the process down; empty for nothing.
+struct Verdict {
+  std::string operator_name;
+  std::string text;
+};
+
+Verdict verdict_of(const SessionOptions& options, const Case& description) {
+  const auto finished = run_self(options, fmt::format("--case '{}'", to_text(description)));
+  if (finished.status == 0 || finished.status == 2) return {};
+  if (finished.status != 1) return {"crash", fmt::format("ended by signal {}", finished.status - 128)};
+  std::istringstream lines{finished.out};
+  Verdict verdict;
+  std::getline(lines, verdict.operator_name);
+  std::getline(lines, verdict.text);
+  return verdict;
+}
+
+std::string failure_line(const SessionOptions& options, const Case& description, const std::string& name) {
+  const auto smallest = shrink(
+      description, [&](const Case& smaller) { return verdict_of(options, smaller).operator_name == name; });
+  const auto verdict = verdict_of(options, smallest);
+  const auto text = verdict.text.empty() ? name + ", not when it is run again" : verdict.text;
+  const auto line = reproduction(smallest, text);
+  return options.instruction_set.empty()
+             ? line
+             : fmt::format("ONEDNN_MAX_CPU_ISA={} {}", options.instruction_set, line);
+}
+
+// What a worker wrote: the last tallies, and the cases that failed.
+struct Parsed {
+  std::uint64_t cases = 0;
+  Tallies tallies;
+  std::vector<std::pair<std::uint64_t, std::string>> failed;  // case, operator
+  bool crashed = false;
+};
+
+Parsed parse(const std::string& out) {
+  Parsed parsed;
+  std::istringstream lines{out};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words{line};
+    std::string kind;
+    std::string name;
+    std::uint64_t index = 0;
+    words >> kind;
+    if (kind == "tally") {
+      Tally tally;
+      words >> name >> tally.nodes >> tally.comparisons >> tally.worst;
+      parsed.tallies[name] = tally;
+    } else if (kind == "cases") {
+      words >> parsed.cases;
+    } else if (kind == "finding" && words >> index >> name) {
+      parsed.failed.emplace_back(index, name);
+    } else if (kind == "crashed" && words >> index) {
+      parsed.failed.emplace_back(index, "crash");
+      parsed.crashed = true;
+    }
+  }
+  return parsed;
+}
+
+void add(Tallies& all, const Tallies& more) {
+  for (const auto& [name, tally] : more) {
+    auto& sum = all[name];
+    sum.nodes += tally.nodes;
+    sum.comparisons += tally.comparisons;
+    sum.worst = std::max(sum.worst, tally.worst);
+  }
 }
 
 }  // namespace
 
-std::string reproduction(const Case& description, const Finding& finding) {
-  const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
-  return fmt::format("{}test-differential --case '{}'  # {}",
-                     limit == nullptr ? "" : fmt::format("ONEDNN_MAX_CPU_ISA={} ", limit),
-                     to_text(description), finding.text);
-}
-
 SessionReport run_session(const SessionOptions& options) {
   using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
+  const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
   SessionReport report;
-  std::set<std::string> found_operators;
-  for (std::uint64_t index = options.first;; ++index) {
-    const double passed = std::chrono::duration<double>(Clock::now() - start).count();
-    if (options.cases > 0 && report.cases >= options.cases) break;
-    if (options.seconds > 0 && passed >= options.seconds) break;
-    const auto description = generate(options.seed, index);
-    ++report.cases;
-    std::optional<Finding> finding;
-    try {
-      finding = check_case(description, report.tallies);
-    } catch (const Error& error) {
-      finding = Finding{"case", error.what()};
+  std::set<std::string> known;
+  std::uint64_t first = 0;
+  for (bool crashed = true; crashed;) {
+    const double left = std::chrono::duration<double>(end - Clock::now()).count();
+    if (left <= 0) break;
+    const auto out = run_self(options, fmt::format("--worker {} {} {}", options.seed, first, left)).out;
+    const auto parsed = parse(out);
+    crashed = parsed.crashed;
+    report.cases += parsed.cases;
+    add(report.tallies, parsed.tallies);
+    for (const auto& [index, name] : parsed.failed) {
+      first = index + 1;
+      if (report.failures.size() >= options.findings || !known.insert(name).second) continue;
+      report.failures.push_back(failure_line(options, generate(options.seed, index), name));
     }
-    if (!finding) continue;
-    if (options.once_an_operator && !found_operators.insert(finding->operator_name).second) continue;
-    report.failures.push_back(
-        failure_line(description, *finding, options.shrink && finding->operator_name != "case"));
-    if (report.failures.size() >= options.findings) break;
   }
   return report;
+}
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> sets;
+#ifdef __x86_64__
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("sse4.1")) sets.emplace_back("SSE41");
+  if (__builtin_cpu_supports("avx2")) sets.emplace_back("AVX2");
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq"))
+    sets.emplace_back("AVX512_CORE");
+#else
+  sets.emplace_back("ALL");
+#endif
+  return sets;
 }
 
 std::string to_text(const Tallies& tallies) {

@@ -5,18 +5,16 @@
 #include <vector>
 
 #include "check_case.hpp"
+#include "worker.hpp"
 
 namespace keel::differential {
 
-/// What a session is to do.
+/// What a session of workers is to do.
 struct SessionOptions {
+  std::string instruction_set;  ///< a value of ONEDNN_MAX_CPU_ISA; empty: as the environment has it
   std::uint64_t seed = 1;
-  std::uint64_t first = 0;
-  std::uint64_t cases = 0;  ///< 0: as many as fit
-  double seconds = 0.0;     ///< 0: as long as it takes
-  bool shrink = true;
-  std::size_t findings = 1;       ///< the session ends after as many
-  bool once_an_operator = false;  ///< no further findings of an operator that has one
+  double seconds = 10.0;
+  std::size_t findings = 1;  ///< of different operators, after which it ends
 };
 
 struct SessionReport {
@@ -25,11 +23,11 @@ struct SessionReport {
   std::vector<std::string> failures;  ///< one line each, which says how to have it again
 };
 
-/// Checks generated cases one after another.
+/// Checks generated cases in workers, and shrinks each one that fails.
 SessionReport run_session(const SessionOptions& options);
 
-/// The line by which a case's finding is had again.
-std::string reproduction(const Case& description, const Finding& finding);
+/// Those of SSE41, AVX2 and AVX512_CORE that this processor has.
+std::vector<std::string> instruction_sets();
 
 /// A table of operators: nodes, comparisons, the worst error.
 std::string to_text(const Tallies& tallies);
