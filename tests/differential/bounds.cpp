@@ -45,8 +45,9 @@ Expected scaled(std::vector<double> values, double error, const std::vector<doub
 
 bool is_within(double actual, double expected, double bound) {
   if (std::isnan(expected)) return std::isnan(actual);
-  if (std::isinf(expected)) return actual == expected;
-  if (bound == std::numeric_limits<double>::infinity()) return true;
+  const bool overflows = !(bound < std::numeric_limits<double>::infinity());
+  if (std::isinf(expected)) return actual == expected || (overflows && std::isnan(actual));
+  if (overflows) return true;
   const double reach = std::abs(expected) + bound;
   if (reach > largest && std::isinf(actual)) return (actual > 0) == (expected > 0);
   return std::abs(actual - expected) <= bound;

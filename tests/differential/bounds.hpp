@@ -53,6 +53,7 @@ Expected scaled(std::vector<double> values, double error, const std::vector<doub
                 std::int64_t terms = 1);
 
 /// Whether an f32 (or f64) result is what it should be: within its bound; of the same kind if infinite or NaN.
+/// Where sums on the way overflow, an infinity may meet another one and become NaN.
 bool is_within(double actual, double expected, double bound);
 
 }  // namespace keel::differential

@@ -29,12 +29,17 @@ class NodeCheck {
   }
 
   std::optional<Finding> run() {
+    const Node* suspect = nullptr;
     for (const auto& node : execution_.plan().program().nodes) {
-      const bool threw = outcome_.thrown && outcome_.thrown->starts_with(node.op->name());
-      auto found = threw ? check_throw(node) : check_node(node);
-      if (found || threw) return found;
+      if (may_have_thrown(node)) {
+        if (has_cause(node)) return std::nullopt;
+        suspect = &node;
+      }
+      if (auto found = check_node(node)) return found;
     }
-    return std::nullopt;
+    if (suspect == nullptr) return std::nullopt;
+    return Finding{std::string{suspect->op->name()},
+                   fmt::format("threw without a cause: {}", *outcome_.thrown)};
   }
 
  private:
@@ -70,15 +75,19 @@ class NodeCheck {
     return run;
   }
 
+  [[nodiscard]] bool may_have_thrown(const Node& node) const {
+    return outcome_.thrown && outcome_.thrown->starts_with(fmt::format("{} at ", node.op->name()));
+  }
+
   // An update that meets what is not finite throws; there must be a reason in what it read.
-  std::optional<Finding> check_throw(const Node& node) {
+  bool has_cause(const Node& node) {
     const auto run = run_of(node);
     constexpr double suspicious = 1e17;  // whose square overflows
     for (const auto& input : run.inputs) {
       for (const double number : input.data)
-        if (!(std::abs(number) < suspicious)) return std::nullopt;
+        if (!(std::abs(number) < suspicious)) return true;
     }
-    return Finding{std::string{run.op->name()}, fmt::format("threw without a cause: {}", *outcome_.thrown)};
+    return false;
   }
 
   std::optional<Finding> check_node(const Node& node) {

@@ -60,14 +60,24 @@ void Execution::warm_up() {
   run_once();
 }
 
-Outcome Execution::run(bool reuse_memory, int runs_before) {
+const Program& Execution::compiled() {
   const ThreadLimit limit{case_.threads};
+  compile(true);
+  return plan_->program();
+}
+
+void Execution::compile(bool reuse_memory) {
   std::vector<FusionRule> rules;
   if (case_.fused) rules.assign(fusion_rules().begin(), fusion_rules().end());
   if (sabotage_) rules.push_back({"a planted fault", plant});
   planted = &sabotage_;
   plan_ = std::make_unique<Plan>(*recording_.tape, recording_.outputs,
                                  PlanOptions{.rules = rules, .reuse_memory = reuse_memory});
+}
+
+Outcome Execution::run(bool reuse_memory, int runs_before) {
+  const ThreadLimit limit{case_.threads};
+  compile(reuse_memory);
   plan_->poison();
   for (; runs_before > 0; --runs_before) {
     restore();

@@ -38,6 +38,8 @@ class Execution {
  public:
   explicit Execution(const Case& description, const Sabotage& sabotage = {});
 
+  /// What the case's program is compiled to, without running it.
+  [[nodiscard]] const Program& compiled();
   /// Runs a plan of its own: with numbers of another seed first where asked, then in poisoned memory with
   /// the case's own, from the same stored values every time.
   Outcome run(bool reuse_memory, int runs_before);
@@ -46,6 +48,7 @@ class Execution {
   [[nodiscard]] const Program& recorded() const { return recording_.tape->program(); }
 
  private:
+  void compile(bool reuse_memory);
   void restore();
   void warm_up();
   std::optional<std::string> run_once();

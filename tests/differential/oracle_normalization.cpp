@@ -122,6 +122,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
   std::vector<double> gamma_magnitudes(parameters);
   std::vector<double> beta_magnitudes(parameters);
   std::vector<double> gamma_floors(parameters, 2 * least);  // of products that underflow
+  std::vector<double> gamma_unscaled(parameters);
   std::vector<std::int64_t> terms(parameters);
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto& group = groups[g];
@@ -132,7 +133,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
     double product = 0;
     double sum_magnitude = 0;
     double product_magnitude = 0;
-    double widest = 0;
+    double unscaled = 0;  // the sum of products before it is multiplied by 1 / s, which can overflow
     for (std::size_t k = 0; k < group.places.size(); ++k) {
       const auto i = group.places[k];
       const auto parameter = group.parameters[k];
@@ -146,7 +147,10 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
       beta_magnitudes[parameter] += std::abs(grad[i]);
       gamma_floors[parameter] += least * (1 + inverse);
       ++terms[parameter];
-      widest = std::max({widest, std::abs(src[i] - mean), std::abs(xhat)});
+      const double unscaled_term =
+          (std::abs(grad[i]) + std::abs(dxhat)) * std::max(1.0, std::abs(src[i] - mean));
+      unscaled += unscaled_term;
+      gamma_unscaled[parameter] += unscaled_term;
     }
     const double sum_off = normalization_sum_error(static_cast<std::int64_t>(n)) + unit;
     for (std::size_t k = 0; k < group.places.size(); ++k) {
@@ -158,16 +162,16 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
         bound += (std::abs(sum) + xhat * std::abs(product)) / n * (inverse_roundings + xhat_error + 4 * unit);
         bound += (sum_off * sum_magnitude + xhat * (sum_off + xhat_error) * product_magnitude) / n;
       }
-      prediction.outputs[0].bounds[i] =
-          inverse * bound + least * (n + 4) * (1 + inverse) * (1 + inverse) * (1 + dxhat);
-      if (widest * widest * (1 + n * dxhat) > largest / 64) prediction.outputs[0].bounds[i] = infinity;
+      prediction.outputs[0].bounds[i] = inverse * bound + least * (n + 4) * (1 + inverse) * (1 + inverse) *
+                                                              (1 + dxhat) * (1 + std::abs(src[i] - mean));
+      if (!(unscaled * std::max(1.0, xhat) < largest / 64)) prediction.outputs[0].bounds[i] = infinity;
     }
   }
   for (std::size_t p = 0; p < parameters; ++p) {
     prediction.outputs[1].bounds[p] =
         (normalization_sum_error(terms[p]) + xhat_error) * gamma_magnitudes[p] + gamma_floors[p];
     prediction.outputs[2].bounds[p] = normalization_sum_error(terms[p]) * beta_magnitudes[p] + 2 * least;
-    if (gamma_magnitudes[p] > largest / 64) prediction.outputs[1].bounds[p] = infinity;
+    if (!(gamma_unscaled[p] < largest / 64)) prediction.outputs[1].bounds[p] = infinity;
   }
   return prediction;
 }

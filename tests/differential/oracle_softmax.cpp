@@ -133,6 +133,11 @@ Prediction log_softmax_backward(const NodeRun& run) {
     for (const auto i : line) {
       const long double p = std::exp(static_cast<long double>(dst[i]));
       expected.values[i] = static_cast<double>(grad[i] - p * sum);
+      if (std::isinf(sum) && !std::isnan(p)) {  // times a probability that may be flushed to zero
+        expected.values[i] = 0;
+        expected.bounds[i] = std::numeric_limits<double>::infinity();
+        continue;
+      }
       const double product = static_cast<double>(std::abs(p * sum));
       expected.bounds[i] = static_cast<double>(p) * sum_off + (function_error + 2 * unit) * product +
                            unit * (std::abs(grad[i]) + std::abs(expected.values[i])) +
@@ -148,6 +153,11 @@ Prediction cross_entropy_backward(const NodeRun& run) {
   const auto classes = static_cast<std::size_t>(shape[1]);
   const double factor = run.inputs[0].data[0] / static_cast<double>(shape[0]);
   Expected expected;
+  if (std::isinf(factor)) {  // times a probability that may be flushed to zero
+    const auto size = run.inputs[2].data.size();
+    return {{{std::vector<double>(size), std::vector<double>(size, std::numeric_limits<double>::infinity())}},
+            {}};
+  }
   for (std::size_t i = 0; i < run.inputs[2].data.size(); ++i) {
     const double p = std::exp(run.inputs[2].data[i]);
     const bool is_label = static_cast<std::size_t>(run.inputs[1].data[i / classes]) == i % classes;
