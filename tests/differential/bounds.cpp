@@ -16,7 +16,7 @@ double sum_error(std::int64_t terms) {
   return (2.0 + 4.0 * std::sqrt(std::min(n, block)) + std::max(0.0, std::log2(n / block))) * unit;
 }
 
-double normalization_sum_error(std::int64_t terms) {
+double inner_sum_error(std::int64_t terms) {
   const double n = std::min(1024.0, static_cast<double>(terms));
   return (2.0 + 4.0 * std::sqrt(n) + n / 4.0) * unit;
 }

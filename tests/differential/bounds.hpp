@@ -39,10 +39,10 @@ double product_sum_error(std::int64_t terms);
 /// blocks' sums along a tree, whose depth counts.
 double sum_error(std::int64_t terms);
 
-/// The same for the sums inside of a normalization, which are oneDNN's: one number gathers all terms of a
-/// feature that a thread has. Equal terms are rounded alike, so that errors can grow with their number:
+/// The same for the sums inside of a normalization or a softmax, mostly oneDNN's: one number gathers all terms
+/// of a feature or a row. Equal terms are rounded alike, so that errors can grow with their number:
 /// measured are n/6, n/4 are allowed; up to 1024 terms, beyond which a sum has to be split.
-double normalization_sum_error(std::int64_t terms);
+double inner_sum_error(std::int64_t terms);
 
 /// Every value with a relative error.
 Expected relative(std::vector<double> values, double error);

@@ -67,7 +67,7 @@ Moments moments_of(const std::vector<double>& src, const Group& group) {
     squares += (src[i] - mean) * (src[i] - mean);
   }
   const auto variance = static_cast<double>(squares / n);
-  const double sum_off = normalization_sum_error(static_cast<std::int64_t>(n));
+  const double sum_off = inner_sum_error(static_cast<std::int64_t>(n));
   const double mean_error = (sum_off + unit) * std::min(magnitude, 64 * std::sqrt(variance)) + least;
   const double rounded = 2 * unit * std::abs(static_cast<double>(mean));
   return {static_cast<double>(mean), variance, mean_error,
@@ -152,7 +152,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
       unscaled += unscaled_term;
       gamma_unscaled[parameter] += unscaled_term;
     }
-    const double sum_off = normalization_sum_error(static_cast<std::int64_t>(n)) + unit;
+    const double sum_off = inner_sum_error(static_cast<std::int64_t>(n)) + unit;
     for (std::size_t k = 0; k < group.places.size(); ++k) {
       const auto i = group.places[k];
       const double xhat = std::abs(src[i] - mean) * inverse;
@@ -169,8 +169,8 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
   }
   for (std::size_t p = 0; p < parameters; ++p) {
     prediction.outputs[1].bounds[p] =
-        (normalization_sum_error(terms[p]) + xhat_error) * gamma_magnitudes[p] + gamma_floors[p];
-    prediction.outputs[2].bounds[p] = normalization_sum_error(terms[p]) * beta_magnitudes[p] + 2 * least;
+        (inner_sum_error(terms[p]) + xhat_error) * gamma_magnitudes[p] + gamma_floors[p];
+    prediction.outputs[2].bounds[p] = inner_sum_error(terms[p]) * beta_magnitudes[p] + 2 * least;
     if (!(gamma_unscaled[p] < largest / 64)) prediction.outputs[1].bounds[p] = infinity;
   }
   return prediction;
