@@ -50,4 +50,27 @@ std::size_t Draft::labels(std::int64_t count, std::int64_t classes) {
   return builder.add_input({Role::constant, Shape{count}, ValueKind::labels, classes});
 }
 
+std::size_t Draft::of_rank(std::size_t source, std::size_t rank) {
+  const bool fits = builder.is_f32(source) && builder.shape(source).rank() == rank;
+  return fits ? source : input(shape(rank));
+}
+
+std::size_t Draft::of_any_rank(std::size_t source) {
+  return builder.is_f32(source) ? source : input(shape(static_cast<std::size_t>(below(5))));
+}
+
+std::size_t Draft::with_axes(std::size_t source) {
+  source = of_any_rank(source);
+  if (builder.shape(source).rank() > 0) return source;
+  return input(shape(static_cast<std::size_t>(1 + below(4))));
+}
+
+std::size_t Draft::images(std::size_t source) {
+  if (builder.is_f32(source) && builder.shape(source).rank() == 4) return source;
+  const auto side = extent(chance(80) ? 9 : 20);
+  const Shape images_shape{extent(chance(90) ? 4 : 9), extent(chance(70) ? 20 : 33), side,
+                           chance(70) ? side : extent(11)};
+  return input(images_shape);
+}
+
 }  // namespace keel::differential

@@ -18,33 +18,8 @@ std::vector<double> as_options(std::span<const std::int64_t> values) {
   return {values.begin(), values.end()};
 }
 
-// `source` if it has that many axes, else a new input.
-std::size_t of_rank(Draft& draft, std::size_t source, std::size_t rank) {
-  const bool fits = draft.builder.is_f32(source) && draft.builder.shape(source).rank() == rank;
-  return fits ? source : draft.input(draft.shape(rank));
-}
-
-std::size_t of_any_rank(Draft& draft, std::size_t source) {
-  return draft.builder.is_f32(source) ? source
-                                      : draft.input(draft.shape(static_cast<std::size_t>(draft.below(5))));
-}
-
-std::size_t with_axes(Draft& draft, std::size_t source) {
-  source = of_any_rank(draft, source);
-  if (draft.builder.shape(source).rank() > 0) return source;
-  return draft.input(draft.shape(static_cast<std::size_t>(1 + draft.below(4))));
-}
-
-std::size_t images(Draft& draft, std::size_t source) {
-  if (draft.builder.is_f32(source) && draft.builder.shape(source).rank() == 4) return source;
-  const auto side = draft.extent(draft.chance(80) ? 9 : 20);
-  const Shape shape{draft.extent(draft.chance(90) ? 4 : 9), draft.extent(draft.chance(70) ? 20 : 33), side,
-                    draft.chance(70) ? side : draft.extent(11)};
-  return draft.input(shape);
-}
-
 std::size_t add_unary(Draft& draft, std::string_view name, std::size_t source) {
-  source = of_any_rank(draft, source);
+  source = draft.of_any_rank(source);
   if ((name == "log" || name == "sqrt") && draft.chance(80)) {
     const auto kind = draft.chance(30) ? ValueKind::near_one : ValueKind::positive;
     source = draft.input(draft.builder.shape(source), kind);
@@ -67,7 +42,7 @@ std::size_t stretched_operand(Draft& draft, const Shape& shape) {
 }
 
 std::size_t add_binary(Draft& draft, std::string_view name, std::size_t source) {
-  source = of_any_rank(draft, source);
+  source = draft.of_any_rank(source);
   std::vector<std::size_t> equals;
   for (std::size_t i = 0; i < draft.builder.values(); ++i)
     if (draft.builder.is_f32(i) && draft.builder.shape(i) == draft.builder.shape(source)) equals.push_back(i);
@@ -79,7 +54,7 @@ std::size_t add_binary(Draft& draft, std::string_view name, std::size_t source) 
 
 std::size_t add_matmul(Draft& draft, std::string_view, std::size_t source) {
   const auto rank = static_cast<std::size_t>(draft.chance(70) ? 2 : 3 + draft.below(2));
-  const auto src = of_rank(draft, source, rank);
+  const auto src = draft.of_rank(source, rank);
   const auto shape = draft.builder.shape(src);
   const bool src_transposed = draft.chance(30);
   const bool weights_transposed = draft.chance(30);
@@ -95,7 +70,7 @@ std::size_t add_matmul(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_linear(Draft& draft, std::string_view, std::size_t source) {
-  const auto src = of_rank(draft, source, 2);
+  const auto src = draft.of_rank(source, 2);
   const auto features = draft.extent(draft.chance(90) ? 33 : 257);
   std::vector<std::size_t> operands{src, draft.parameter({features, draft.builder.shape(src)[1]})};
   if (draft.chance(80)) operands.push_back(draft.parameter({features}));
@@ -103,7 +78,7 @@ std::size_t add_linear(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_conv2d(Draft& draft, std::string_view, std::size_t source) {
-  const auto src = images(draft, source);
+  const auto src = draft.images(source);
   const auto shape = draft.builder.shape(src);
   const auto kernel = draft.chance(40) ? 1 : 1 + draft.below(3);
   const auto width = draft.chance(80) ? kernel : 1 + draft.below(3);
@@ -119,7 +94,7 @@ std::size_t add_conv2d(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_pooling(Draft& draft, std::string_view name, std::size_t source) {
-  const auto src = images(draft, source);
+  const auto src = draft.images(source);
   std::vector<double> options;
   for (int i = 0; i < 2; ++i) options.push_back(as_option(1 + draft.below(3)));
   for (int i = 0; i < 2; ++i) options.push_back(as_option(1 + draft.below(3)));
@@ -129,7 +104,7 @@ std::size_t add_pooling(Draft& draft, std::string_view name, std::size_t source)
 }
 
 std::size_t add_reduction(Draft& draft, std::string_view name, std::size_t source) {
-  source = of_any_rank(draft, source);
+  source = draft.of_any_rank(source);
   std::vector<double> options{as_option(draft.below(2))};
   const auto rank = static_cast<std::int64_t>(draft.builder.shape(source).rank());
   for (std::int64_t axis = 0; axis < rank; ++axis)
@@ -138,26 +113,26 @@ std::size_t add_reduction(Draft& draft, std::string_view name, std::size_t sourc
 }
 
 std::size_t add_argmax(Draft& draft, std::string_view, std::size_t source) {
-  source = with_axes(draft, source);
+  source = draft.with_axes(source);
   const auto rank = static_cast<std::int64_t>(draft.builder.shape(source).rank());
   return draft.builder.add_step("argmax", {source}, {as_option(draft.below(rank))});
 }
 
 std::size_t add_along_axis(Draft& draft, std::string_view name, std::size_t source) {
-  source = with_axes(draft, source);
+  source = draft.with_axes(source);
   const auto rank = static_cast<std::int64_t>(draft.builder.shape(source).rank());
   const auto axis = draft.chance(60) ? -1 : draft.below(rank);
   return draft.builder.add_step(std::string{name}, {source}, {as_option(axis)});
 }
 
 std::size_t add_broadcast(Draft& draft, std::string_view, std::size_t source) {
-  const auto shape = Shape{draft.builder.shape(of_any_rank(draft, source))};
+  const auto shape = Shape{draft.builder.shape(draft.of_any_rank(source))};
   const auto part = stretched_operand(draft, shape);
   return draft.builder.add_step("broadcast_to", {part}, as_options(shape.extents()));
 }
 
 std::size_t add_sum_to(Draft& draft, std::string_view, std::size_t source) {
-  source = of_any_rank(draft, source);
+  source = draft.of_any_rank(source);
   const auto shape = draft.builder.shape(source);
   std::vector<std::int64_t> extents(shape.extents().begin(), shape.extents().end());
   extents.erase(extents.begin(),
@@ -168,7 +143,7 @@ std::size_t add_sum_to(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_reshape(Draft& draft, std::string_view, std::size_t source) {
-  source = of_any_rank(draft, source);
+  source = draft.of_any_rank(source);
   auto rest = draft.builder.shape(source).elements();
   std::vector<double> options;
   for (std::int64_t factor = 2; factor <= 9 && options.size() < 4; ++factor) {
@@ -181,13 +156,13 @@ std::size_t add_reshape(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_flatten(Draft& draft, std::string_view, std::size_t source) {
-  source = with_axes(draft, source);
+  source = draft.with_axes(source);
   const auto rank = static_cast<std::int64_t>(draft.builder.shape(source).rank());
   return draft.builder.add_step("flatten", {source}, {as_option(draft.below(rank))});
 }
 
 std::size_t add_transpose(Draft& draft, std::string_view, std::size_t source) {
-  source = of_any_rank(draft, source);
+  source = draft.of_any_rank(source);
   std::vector<std::int64_t> axes(draft.builder.shape(source).rank());
   for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<std::int64_t>(i);
   draft.rng.shuffle(std::span{axes});
@@ -195,7 +170,7 @@ std::size_t add_transpose(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_slice(Draft& draft, std::string_view, std::size_t source) {
-  source = with_axes(draft, source);
+  source = draft.with_axes(source);
   const auto shape = draft.builder.shape(source);
   const auto axis = draft.below(static_cast<std::int64_t>(shape.rank()));
   const auto begin = draft.below(shape[static_cast<std::size_t>(axis)]);
@@ -204,7 +179,7 @@ std::size_t add_slice(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_concatenation(Draft& draft, std::string_view, std::size_t source) {
-  source = with_axes(draft, source);
+  source = draft.with_axes(source);
   const auto shape = draft.builder.shape(source);
   const auto axis = draft.below(static_cast<std::int64_t>(shape.rank()));
   std::vector<std::size_t> operands{source};
@@ -223,7 +198,7 @@ double epsilon(Draft& draft) {
 
 std::size_t add_batch_norm(Draft& draft, std::string_view name, std::size_t source) {
   const auto rank = draft.builder.shape(source).rank();
-  const auto src = rank == 4 || draft.chance(30) ? images(draft, source) : of_rank(draft, source, 2);
+  const auto src = rank == 4 || draft.chance(30) ? draft.images(source) : draft.of_rank(source, 2);
   const Shape features{draft.builder.shape(src)[1]};
   std::vector<std::size_t> operands{src, draft.parameter(features), draft.parameter(features)};
   std::vector<double> options{epsilon(draft)};
@@ -246,13 +221,13 @@ std::size_t add_layer_norm(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_classification(Draft& draft, std::string_view name, std::size_t source) {
-  const auto src = of_rank(draft, source, 2);
+  const auto src = draft.of_rank(source, 2);
   const auto& shape = draft.builder.shape(src);
   return draft.builder.add_step(std::string{name}, {src, draft.labels(shape[0], shape[1])});
 }
 
 std::size_t add_mse(Draft& draft, std::string_view, std::size_t source) {
-  source = of_any_rank(draft, source);
+  source = draft.of_any_rank(source);
   return draft.builder.add_step("mse", {source, draft.input(Shape{draft.builder.shape(source)})});
 }
 

@@ -34,6 +34,12 @@ struct Draft {
   std::size_t parameter(const Shape& shape);
   std::size_t constant(const Shape& shape, ValueKind values);
   std::size_t labels(std::int64_t count, std::int64_t classes);
+
+  /// `source` where it has that many axes, any number, at least one, or those of images; else a new input.
+  std::size_t of_rank(std::size_t source, std::size_t rank);
+  std::size_t of_any_rank(std::size_t source);
+  std::size_t with_axes(std::size_t source);
+  std::size_t images(std::size_t source);
 };
 
 /// Adds one step by `name` to the draft, reading `source` if it fits, else new inputs; its result.
