@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "node_run.hpp"
+
+namespace keel::differential {
+
+/// The largest relative error of one correctly rounded f32 operation.
+inline constexpr double unit = 0x1p-24;
+/// The spacing of denormal numbers: what a product that underflows may be off by.
+inline constexpr double least = 0x1p-149;
+inline constexpr double least_normal = 0x1p-126;
+inline constexpr double largest = 3.4028234663852886e38;
+
+/// Four units in the last place, relative: what keel promises of a function of one number.
+inline constexpr double function_error = 8 * unit;
+
+/// What a node should have left in one of its outputs, and how far each element may be off. Where the bound is
+/// infinite, an f32 number on the way overflows: anything goes. No values: not checked (a workspace).
+struct Expected {
+  std::vector<double> values;
+  std::vector<double> bounds;
+};
+
+/// What a node should have left in all of its outputs, and in the inputs that it changes.
+struct Prediction {
+  std::vector<Expected> outputs;
+  std::map<std::size_t, Expected> mutated;
+};
+
+/// A bound, times the sum of the terms' magnitudes, on the error of a sum of `terms` products that are each
+/// added to one f32 number: rounding errors are as good as independent and grow with the root of their number
+/// (Higham and Mary 2019; 4 is their lambda); the 2 is for the product and the last rounding.
+double product_sum_error(std::int64_t terms);
+
+/// The same for a sum alone, which has to be blocked: within a block of at most 256 terms as above, and the
+/// blocks' sums along a tree, whose depth counts.
+double sum_error(std::int64_t terms);
+
+/// The same for the sums inside of a normalization or a softmax, mostly oneDNN's: one number gathers all terms
+/// of a feature or a row. Equal terms are rounded alike, so that errors can grow with their number:
+/// measured are n/6, n/4 are allowed; up to 1024 terms, beyond which a sum has to be split.
+double inner_sum_error(std::int64_t terms);
+
+/// Every value with a relative error.
+Expected relative(std::vector<double> values, double error);
+/// Values that must be met exactly.
+Expected exact(std::vector<double> values);
+/// Values with `error` times a magnitude each, and what so many terms lose that underflow.
+Expected scaled(std::vector<double> values, double error, const std::vector<double>& magnitudes,
+                std::int64_t terms = 1);
+
+/// Whether an f32 (or f64) result is what it should be: within its bound; of the same kind if infinite or NaN.
+/// Where sums on the way overflow, an infinity may meet another one and become NaN.
+bool is_within(double actual, double expected, double bound);
+
+}  // namespace keel::differential
