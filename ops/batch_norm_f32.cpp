@@ -124,7 +124,7 @@ Kernel forward_by_given(const BatchNormSettings& settings, const Binding& bindin
 }
 
 // The derivative, of which the derivation is in batch_norm.cpp. As the mean that forward left was rounded,
-// what it was rounded by is found anew: the mean of the deviations from it.
+// what it was rounded by is found anew.
 class Backward {
  public:
   Backward(const BatchNormSettings& settings, const Binding& binding)
@@ -186,7 +186,7 @@ class Backward {
     for (std::int64_t c = 0; c < tiles_->channels(); ++c) {
       const double inverse = 1.0 / std::sqrt(variance_.get()[c] + settings_.epsilon);
       const double dbeta = channels_[mean_grad][c];
-      const double center = settings_.given_statistics ? 0.0 : channels_[rest][c] / values;
+      const double center = settings_.given_statistics ? 0.0 : channels_[rest][c] / values - channels_[mean][c];
       const double dgamma = (channels_[products][c] - center * dbeta) * inverse;
       grad_gamma_.get()[c] = static_cast<float>(dgamma);
       grad_beta_.get()[c] = static_cast<float>(dbeta);

@@ -29,7 +29,7 @@ template <bool relu>
                                                       const float* grad_dst, const float* rectified,
                                                       const Rows& rows, const GradientSums& sums) {
   for_each_block<lanes_of_three>(rows.width, [&](std::int64_t first, auto count) {
-    double deviations[lanes_of_three] = {};
+    double values[lanes_of_three] = {};
     double grads[lanes_of_three] = {};
     double products[lanes_of_three] = {};
     for (std::int64_t i = 0; i < rows.count; ++i) {
@@ -37,14 +37,14 @@ template <bool relu>
       for (std::int64_t k = 0; k < count; ++k) {
         const float dy = grad_dst[begin + k];
         const float grad = relu ? passed_by_relu(dy, rectified[begin + k]) : dy;
-        const float deviation = src[begin + k] - mean[first + k];
-        deviations[k] += deviation;
+        const float value = src[begin + k];
+        values[k] += value;
         grads[k] += grad;
-        products[k] += grad * deviation;
+        products[k] += grad * (value - mean[first + k]);
       }
     }
     for (std::int64_t k = 0; k < count; ++k) {
-      sums.deviations[first + k] += deviations[k];
+      sums.values[first + k] += values[k];
       sums.grads[first + k] += grads[k];
       sums.products[first + k] += products[k];
     }

@@ -36,9 +36,9 @@ void normalize(const float* src, const Centers& centers, const float* scale, con
 
 /// The sums that the derivative is made of, column by column.
 struct GradientSums {
-  double* deviations;  ///< += the sum of src - mean
-  double* grads;       ///< += the sum of grad_dst
-  double* products;    ///< += the sum of grad_dst * (src - mean)
+  double* values;    ///< += the sum of src
+  double* grads;     ///< += the sum of grad_dst
+  double* products;  ///< += the sum of grad_dst * (src - mean)
 };
 
 /// `rectified` is what a ReLU made of the result, which lets through grad_dst where it is above 0 alone; null

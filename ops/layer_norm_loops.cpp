@@ -20,7 +20,7 @@ KEEL_EACH_WIDTH void normalize_row(const float* src, const RowStatistics& row, c
 
 KEEL_EACH_WIDTH RowGradientSums row_gradient_sums(const float* src, float mean, const float* gamma,
                                                   const float* grad_dst, std::int64_t count) {
-  const auto deviation = [=](std::int64_t j) { return static_cast<double>(src[j] - mean); };
+  const auto deviation = [=](std::int64_t j) { return static_cast<double>(src[j]) - mean; };
   const auto grad = [=](std::int64_t j) { return static_cast<double>(gamma[j]) * grad_dst[j]; };
   return {.deviations = sum_body(count, deviation),
           .grads = sum_body(count, grad),

@@ -10,17 +10,6 @@ double product_sum_error(std::int64_t terms) {
   return (2.0 + 4.0 * std::sqrt(static_cast<double>(terms))) * unit;
 }
 
-double sum_error(std::int64_t terms) {
-  constexpr double block = 256.0;
-  const double n = std::max(1.0, static_cast<double>(terms));
-  return (2.0 + 4.0 * std::sqrt(std::min(n, block)) + std::max(0.0, std::log2(n / block))) * unit;
-}
-
-double inner_sum_error(std::int64_t terms) {
-  const double n = std::min(1024.0, static_cast<double>(terms));
-  return (2.0 + 4.0 * std::sqrt(n) + n / 4.0) * unit;
-}
-
 Expected relative(std::vector<double> values, double error) {
   Expected expected{std::move(values), {}};
   for (const double value : expected.values) expected.bounds.push_back(error * std::abs(value) + least);

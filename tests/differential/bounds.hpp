@@ -35,14 +35,9 @@ struct Prediction {
 /// (Higham and Mary 2019; 4 is their lambda); the 2 is for the product and the last rounding.
 double product_sum_error(std::int64_t terms);
 
-/// The same for a sum alone, which has to be blocked: within a block of at most 256 terms as above, and the
-/// blocks' sums along a tree, whose depth counts.
-double sum_error(std::int64_t terms);
-
-/// The same for the sums inside of a normalization or a softmax, mostly oneDNN's: one number gathers all terms
-/// of a feature or a row. Equal terms are rounded alike, so that errors can grow with their number:
-/// measured are n/6, n/4 are allowed; up to 1024 terms, beyond which a sum has to be split.
-double inner_sum_error(std::int64_t terms);
+/// The same for a sum alone, and for the sums inside of a normalization or a softmax: they are taken in double,
+/// and so are off by the rounding of their result alone, one for each axis that is summed apart.
+inline constexpr double sum_error = 4 * unit;
 
 /// Every value with a relative error.
 Expected relative(std::vector<double> values, double error);

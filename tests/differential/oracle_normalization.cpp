@@ -67,7 +67,7 @@ Moments moments_of(const std::vector<double>& src, const Group& group) {
     squares += (src[i] - mean) * (src[i] - mean);
   }
   const auto variance = static_cast<double>(squares / n);
-  const double sum_off = inner_sum_error(static_cast<std::int64_t>(n));
+  const double sum_off = sum_error;
   const double mean_error = (sum_off + unit) * std::min(magnitude, 64 * std::sqrt(variance)) + least;
   const double rounded = 2 * unit * std::abs(static_cast<double>(mean));
   return {static_cast<double>(mean), variance, mean_error,
@@ -152,7 +152,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
       unscaled += unscaled_term;
       gamma_unscaled[parameter] += unscaled_term;
     }
-    const double sum_off = inner_sum_error(static_cast<std::int64_t>(n)) + unit;
+    const double sum_off = sum_error + unit;
     for (std::size_t k = 0; k < group.places.size(); ++k) {
       const auto i = group.places[k];
       const double xhat = std::abs(src[i] - mean) * inverse;
@@ -168,9 +168,8 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
     }
   }
   for (std::size_t p = 0; p < parameters; ++p) {
-    prediction.outputs[1].bounds[p] =
-        (inner_sum_error(terms[p]) + xhat_error) * gamma_magnitudes[p] + gamma_floors[p];
-    prediction.outputs[2].bounds[p] = inner_sum_error(terms[p]) * beta_magnitudes[p] + 2 * least;
+    prediction.outputs[1].bounds[p] = (sum_error + xhat_error) * gamma_magnitudes[p] + gamma_floors[p];
+    prediction.outputs[2].bounds[p] = sum_error * beta_magnitudes[p] + 2 * least;
     if (!(gamma_unscaled[p] < largest / 64)) prediction.outputs[1].bounds[p] = infinity;
   }
   return prediction;
@@ -185,39 +184,36 @@ Prediction batch_norm(const NodeRun& run) {
                             settings.given_statistics);
   if (rectified) {
     for (auto& value : prediction.outputs[0].values) value = value < 0 ? 0.0 : value;
-    if (!settings.given_statistics) prediction.outputs.emplace_back();  // the mask
   }
   return prediction;
 }
 
-// What the forward node of a fused ReLU left, which made the mask.
-const std::vector<double>& rectified_of(const NodeRun& run) {
-  for (const auto& node : run.compiled->nodes) {
-    if (node.outputs.size() != 4 || node.outputs[3] != run.node->inputs[6]) continue;
-    return run.values->at(node.outputs[0]).data;
+// The mean that a backward node reads was rounded as forward's result; what is right is the derivative at the
+// mean itself.
+void restore_mean(std::vector<Array>& inputs, const std::vector<Group>& groups) {
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const double exact_mean = moments_of(inputs[0].data, groups[g]).mean;
+    auto& mean = inputs[3].data[g];
+    if (std::abs(exact_mean - mean) <= unit * std::abs(mean) + least) mean = exact_mean;
   }
-  throw Error{"the forward node of a fused batch_norm_backward was not found"};
 }
 
 Prediction batch_norm_backward(const NodeRun& run) {
   auto settings = dynamic_cast<const BatchNormBackwardOp&>(*run.op).settings();
   NodeRun plain = run;
-  bool masked_nan = false;  // which may count as positive or not
   if (settings.fused_relu) {
-    const auto& dst = rectified_of(run);
+    const auto& dst = run.inputs[6].data;
     for (std::size_t i = 0; i < dst.size(); ++i) {
-      if (!(dst[i] > 0)) plain.inputs[5].data[i] = 0;
-      masked_nan = masked_nan || std::isnan(dst[i]);
+      if (!(dst[i] > 0)) plain.inputs[5].data[i] = dst[i] <= 0 ? 0 : dst[i];
     }
     plain.inputs.resize(6);
     settings.fused_relu = false;
   }
+  const auto groups = groups_of_features(run.inputs[0].type.shape);
+  if (!settings.given_statistics) restore_mean(plain.inputs, groups);
   const auto reference = in_f64(std::make_shared<BatchNormBackwardOp>(settings), plain.inputs);
-  auto prediction = backward(plain, groups_of_features(run.inputs[0].type.shape), reference,
-                             plain.inputs[5].data, settings.epsilon, settings.given_statistics);
-  for (auto& output : prediction.outputs)
-    for (auto& bound : output.bounds) bound = masked_nan ? infinity : bound;
-  return prediction;
+  return backward(plain, groups, reference, plain.inputs[5].data, settings.epsilon,
+                  settings.given_statistics);
 }
 
 Array small_array(std::initializer_list<std::int64_t> extents, std::vector<double> data) {
@@ -246,8 +242,11 @@ Prediction layer_norm(const NodeRun& run) {
 }
 
 Prediction layer_norm_backward(const NodeRun& run) {
-  return backward(run, groups_of_rows(run.inputs[0].type.shape), in_f64(run.shared_op, run.inputs),
-                  run.inputs[5].data, epsilon_of(run), false);
+  NodeRun plain = run;
+  const auto groups = groups_of_rows(run.inputs[0].type.shape);
+  restore_mean(plain.inputs, groups);
+  return backward(plain, groups, in_f64(run.shared_op, plain.inputs), run.inputs[5].data, epsilon_of(run),
+                  false);
 }
 
 }  // namespace

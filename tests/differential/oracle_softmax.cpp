@@ -49,8 +49,7 @@ Expected log_softmax_of(const Array& src, std::int64_t axis) {
     }
     const long double logarithm = std::log(total);
     const auto terms = static_cast<std::int64_t>(line.size());
-    const double sum_off =
-        function_error + inner_sum_error(terms) + unit * static_cast<double>(shifted / total);
+    const double sum_off = function_error + sum_error + unit * static_cast<double>(shifted / total);
     for (const auto i : line) {
       const long double distance = src.data[i] - highest;
       const long double value = known ? distance - logarithm : std::numeric_limits<long double>::quiet_NaN();
@@ -83,7 +82,7 @@ Prediction cross_entropy(const NodeRun& run) {
     magnitude += std::abs(logs.values[place]) / n;
     off += logs.bounds[place] / n;
   }
-  auto expected = scaled({static_cast<double>(loss)}, sum_error(rows) + unit, {magnitude});
+  auto expected = scaled({static_cast<double>(loss)}, sum_error + unit, {magnitude});
   expected.bounds[0] += off;
   return {{expected, logs}, {}};
 }
@@ -93,7 +92,7 @@ Prediction cross_entropy(const NodeRun& run) {
 Prediction softmax(const NodeRun& run) {
   Expected expected{in_f64(run.shared_op, run.inputs).outputs[0].data, {}};
   const auto n = static_cast<double>(run.inputs[0].data.size());
-  const double sum_off = inner_sum_error(static_cast<std::int64_t>(n)) + unit * std::log(n);
+  const double sum_off = sum_error + unit * std::log(n);
   for (const double p : expected.values) {
     const double exponent = p > 0 ? -std::log(p) : 0.0;
     expected.bounds.push_back(p * (unit * exponent + 2 * function_error + sum_off + 2 * unit) +
@@ -112,8 +111,7 @@ Prediction softmax_backward(const NodeRun& run) {
     const double own = std::abs(run.inputs[0].data[i] * run.inputs[1].data[i]);
     magnitudes.push_back(2 * own - difference[i]);
   }
-  const auto terms = static_cast<std::int64_t>(values.size());
-  auto expected = scaled(std::move(values), inner_sum_error(terms) + 3 * unit, magnitudes);
+  auto expected = scaled(std::move(values), sum_error + 3 * unit, magnitudes);
   return {{expected}, {}};
 }
 
@@ -130,7 +128,7 @@ Prediction log_softmax_backward(const NodeRun& run) {
       sum += grad[i];
       magnitude += std::abs(grad[i]);
     }
-    const double sum_off = inner_sum_error(static_cast<std::int64_t>(line.size())) * magnitude;
+    const double sum_off = sum_error * magnitude;
     for (const auto i : line) {
       const long double p = std::exp(static_cast<long double>(dst[i]));
       expected.values[i] = static_cast<double>(grad[i] - p * sum);

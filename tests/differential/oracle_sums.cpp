@@ -15,11 +15,9 @@ Expected summed(const std::shared_ptr<const Operator>& op, const std::vector<Arr
   return scaled(std::move(values), error, in_f64(op, absolute(inputs)).outputs[0].data);
 }
 
-// Every result has as many terms; a mean's quotient is rounded besides.
+// A mean's quotient is rounded besides.
 Prediction reduction(const NodeRun& run) {
-  const auto results = std::max<std::int64_t>(1, run.outputs[0].type.shape.elements());
-  const auto terms = run.inputs[0].type.shape.elements() / results;
-  return {{summed(run.shared_op, run.inputs, sum_error(terms) + unit)}, {}};
+  return {{summed(run.shared_op, run.inputs, sum_error + unit)}, {}};
 }
 
 // The mean of one number a row; long double, since a loss is small beside large probabilities.
@@ -35,8 +33,7 @@ Prediction nll(const NodeRun& run) {
     loss -= value / static_cast<long double>(rows);
     magnitude += std::abs(value) / static_cast<long double>(rows);
   }
-  return {{scaled({static_cast<double>(loss)}, sum_error(shape[0]) + unit, {static_cast<double>(magnitude)})},
-          {}};
+  return {{scaled({static_cast<double>(loss)}, sum_error + unit, {static_cast<double>(magnitude)})}, {}};
 }
 
 Prediction nll_backward(const NodeRun& run) {
@@ -51,11 +48,12 @@ Prediction relu_backward_bias(const NodeRun& run) {
   std::vector<double> sums(columns);
   std::vector<double> magnitudes(columns);
   for (std::size_t i = 0; i < run.inputs[0].data.size(); ++i) {
-    grad.push_back(run.inputs[1].data[i] > 0 ? run.inputs[0].data[i] : 0.0);
+    const double dst = run.inputs[1].data[i];
+    grad.push_back(dst > 0 ? run.inputs[0].data[i] : dst <= 0 ? 0.0 : dst);
     sums[i % columns] += grad[i];
     magnitudes[i % columns] += std::abs(grad[i]);
   }
-  return {{exact(grad), scaled(sums, sum_error(shape[0]), magnitudes)}, {}};
+  return {{exact(grad), scaled(sums, sum_error, magnitudes)}, {}};
 }
 
 // No window has more pixels than its image; the generators' have 64 at most.
@@ -63,7 +61,7 @@ double window_error(const Shape& image) {
   return product_sum_error(std::min<std::int64_t>(image[2] * image[3], 64));
 }
 
-// The workspace that stands behind the result is oneDNN's own.
+// The places of the maxima are in the order in which the image lies, and are checked by the gradient alone.
 Prediction max_pool2d(const NodeRun& run) {
   return {{exact(in_f64(run.shared_op, run.inputs).outputs[0].data), {}}, {}};
 }
