@@ -89,14 +89,15 @@ void Plan::bind_kernels(std::vector<Binding::ScratchPiece>& scratch) {
   for (const auto& node : program_.nodes) {
     if (needs_no_kernel(node)) continue;
     const auto cost = node.op->cost(program_.types(node.inputs), program_.types(node.outputs));
-    const int threads = is_worth_threads(cost) ? ThreadLimit::current() : 1;
+    const int threads = is_worth_threads(cost) ? startable_threads(ThreadLimit::current()) : 1;
     auto kernel = bind_kernel(node, threads, scratch);
     kernels_.push_back({std::move(kernel.run), threads});
     steps_.push_back({node, std::move(kernel.implementation), cost, threads});
-    may_yield_ = may_yield_ || threads > 1;
+    most_threads_ = std::max(most_threads_, threads);
     estimate += estimated_time(cost);
   }
   crowding_ = Crowding{estimate};
+  may_yield_ = most_threads_ > 1;
 }
 
 // Most plans never need these, so that they are made when first wanted. One kernel left on several threads
@@ -207,6 +208,12 @@ void Plan::run() {
   if (!unbound_.empty()) {
     throw Error{
         fmt::format("input '{}' of the plan has nothing bound to it yet", program_.values[unbound_[0]].name)};
+  }
+  if (const int threads = startable_threads(most_threads_); threads < most_threads_) {
+    throw Error{fmt::format(
+        "the plan runs on {} threads, but the system lets the process have only {}; compile it under "
+        "ThreadLimit {}",
+        most_threads_, threads, threads)};
   }
   if (!may_yield_) return run_kernels(false);
   if (crowding_.yields() && yielding_kernels_.empty()) bind_yielding_kernels();

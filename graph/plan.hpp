@@ -48,8 +48,8 @@ class Plan {
   /// The same by the value's number, for a plan that has outlived its tape.
   void bind(std::size_t input, const Tensor& tensor);
 
-  /// Runs every kernel once, in order. Throws Error when an input is not bound, and what a kernel throws with
-  /// the operator and its line in front.
+  /// Runs every kernel once, in order. Throws Error when an input is not bound, when the system does not let the
+  /// process have the plan's threads, and what a kernel throws with the operator and its line in front.
   void run();
 
   /// Fills the memory of all intermediate values, outputs and scratch with bytes 0xFF, which read as NaN. The
@@ -105,6 +105,7 @@ class Plan {
   std::vector<std::unique_ptr<Slot>> yielding_scratch_slots_;
   Buffer yielding_scratch_;
   Crowding crowding_{{}};
+  int most_threads_ = 1;    // of a kernel
   bool may_yield_ = false;  // there are kernels on several threads, and none is known to differ on one
   std::vector<Step> steps_;
   std::shared_ptr<Buffer> arena_;
