@@ -77,7 +77,7 @@ std::optional<double> quota_in(const fs::path& folder, bool version_2) {
 
 // Where a hierarchy shows a group, relative to its mount point; nothing where it lies outside of what is shown.
 fs::path shown_at(const Hierarchy& hierarchy, const std::string& group) {
-  const auto relative = fs::path{group}.lexically_relative(hierarchy.mounted_group);
+  auto relative = fs::path{group}.lexically_relative(hierarchy.mounted_group);
   if (relative.empty() || *relative.begin() == ".." || relative == ".") return {};
   return relative;
 }
