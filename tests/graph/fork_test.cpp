@@ -1,12 +1,14 @@
 // Plans in a forked child.
 
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <boost/test/unit_test.hpp>
-#include <cstring>
+#include <fstream>
 #include <thread>
 
 #include "../support/graph_support.hpp"
@@ -65,6 +67,19 @@ bool holds_in_a_child(const Body& body) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// Each further thread wants a stack of 1 GiB, of which the address space has none left.
+void leave_no_room_for_threads() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t{1} << 30U);
+  pthread_setattr_default_np(&attributes);
+  rlim_t pages = 0;
+  std::ifstream{"/proc/self/statm"} >> pages;
+  const rlim_t most = pages * 4096 + (rlim_t{1} << 29U);
+  const rlimit limit{most, most};
+  setrlimit(RLIMIT_AS, &limit);
 }
 
 }  // namespace
@@ -157,6 +172,21 @@ BOOST_AUTO_TEST_CASE(a_child_runs_plans_while_another_thread_of_its_parent_does)
   }
   over = true;
   other.join();
+}
+
+BOOST_AUTO_TEST_CASE(a_child_that_can_not_have_the_plans_threads_is_told_so) {
+  const ThreadLimit two{2};
+  Product product;
+  const auto expected = product.run();
+  BOOST_TEST(holds_in_a_child([&] {
+    leave_no_room_for_threads();
+    const auto text = text_of<Error>([&] { product.run(); });
+    const ThreadLimit one{1};
+    return text ==
+               "the plan runs on 2 threads, but the system lets the process have only 1; compile it under "
+               "ThreadLimit 1" &&
+           Product{}.run() == expected;
+  }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
