@@ -7,19 +7,26 @@
 
 #include "keel/graph/layout.hpp"
 #include "keel/graph/memory_format.hpp"
+#include "keel/graph/scratch.hpp"
+#include "keel/graph/thread_trial.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 
 namespace keel {
 namespace {
 
-// Starting and joining threads costs about a microsecond, and much more when other programs want the
-// processors: below three microseconds of work on one thread, at rough figures for a processor of today, it
-// does not pay.
-bool is_worth_threads(const Cost& cost) {
+// What a kernel takes on one thread, at rough figures for a processor of today.
+Crowding::Duration estimated_time(const Cost& cost) {
   constexpr double flops_per_microsecond = 100e3;
   constexpr double bytes_per_microsecond = 40e3;
-  return cost.flops / flops_per_microsecond + cost.bytes / bytes_per_microsecond > 3.0;
+  return Crowding::Duration{cost.flops / flops_per_microsecond + cost.bytes / bytes_per_microsecond};
+}
+
+// Starting and joining threads costs about a microsecond, and much more when other programs want the
+// processors: below three microseconds of work on one thread it does not pay, nor below six of what moves
+// memory and calculates little.
+bool is_worth_threads(const Cost& cost) {
+  return estimated_time(cost) > Crowding::Duration{cost.flops > 0.0 ? 3.0 : 6.0};
 }
 
 }  // namespace
@@ -55,33 +62,60 @@ bool Plan::needs_no_kernel(const Node& node) const {
   return node.op->is_view() && !shared_.empty() && shared_[node.outputs[0]] != node.outputs[0];
 }
 
-void Plan::bind_kernels(std::vector<Binding::ScratchPiece>& scratch) {
+Kernel Plan::bind_kernel(const Node& node, int threads, std::vector<Binding::ScratchPiece>& scratch) const {
   const auto slots_of = [&](const std::vector<std::size_t>& ids) {
     std::vector<Slot*> slots;
     for (const auto id : ids) slots.push_back(slots_[id].get());
     return slots;
   };
+  const auto input_types = program_.types(node.inputs);
+  const auto output_types = program_.types(node.outputs);
+  const auto input_formats = program_.formats(node.inputs);
+  const auto output_formats = program_.formats(node.outputs);
+  const auto inputs = slots_of(node.inputs);
+  const auto outputs = slots_of(node.outputs);
+  const ThreadLimit limit{threads};
+  try {
+    return node.op->bind(
+        Binding{{input_types, input_formats, inputs}, {output_types, output_formats, outputs}, scratch});
+  } catch (const std::exception& error) {
+    throw Error{
+        fmt::format("no kernel for {} at {}: {}", node.op->name(), describe(node.where), error.what())};
+  }
+}
+
+void Plan::bind_kernels(std::vector<Binding::ScratchPiece>& scratch) {
+  Crowding::Duration estimate{};
   for (const auto& node : program_.nodes) {
     if (needs_no_kernel(node)) continue;
-    const auto input_types = program_.types(node.inputs);
-    const auto output_types = program_.types(node.outputs);
-    const auto input_formats = program_.formats(node.inputs);
-    const auto output_formats = program_.formats(node.outputs);
-    const auto inputs = slots_of(node.inputs);
-    const auto outputs = slots_of(node.outputs);
-    const auto cost = node.op->cost(input_types, output_types);
-    const int threads = is_worth_threads(cost) ? ThreadLimit::current() : 1;
-    const ThreadLimit limit{threads};
-    try {
-      auto kernel = node.op->bind(
-          Binding{{input_types, input_formats, inputs}, {output_types, output_formats, outputs}, scratch});
-      kernels_.push_back({std::move(kernel.run), threads});
-      steps_.push_back({node, std::move(kernel.implementation), cost, threads});
-    } catch (const std::exception& error) {
-      throw Error{
-          fmt::format("no kernel for {} at {}: {}", node.op->name(), describe(node.where), error.what())};
-    }
+    const auto cost = node.op->cost(program_.types(node.inputs), program_.types(node.outputs));
+    const int threads = is_worth_threads(cost) ? startable_threads(ThreadLimit::current()) : 1;
+    auto kernel = bind_kernel(node, threads, scratch);
+    kernels_.push_back({std::move(kernel.run), threads});
+    steps_.push_back({node, std::move(kernel.implementation), cost, threads});
+    most_threads_ = std::max(most_threads_, threads);
+    estimate += estimated_time(cost);
   }
+  crowding_ = Crowding{estimate};
+  may_yield_ = most_threads_ > 1;
+}
+
+// Most plans never need these, so that they are made when first wanted. One kernel left on several threads
+// would wait for a processor as long as all of them.
+void Plan::bind_yielding_kernels() {
+  std::vector<int> threads;  // by node
+  std::size_t step = 0;
+  for (const auto& node : program_.nodes)
+    threads.push_back(needs_no_kernel(node) ? 1 : steps_[step++].threads);
+  may_yield_ = same_bits_on_one_thread(program_, threads);
+  if (!may_yield_) return;
+  std::vector<Binding::ScratchPiece> scratch;
+  for (const auto& [node, implementation, cost, several] : steps_) {
+    yielding_kernels_.emplace_back();
+    if (several > 1) yielding_kernels_.back() = {bind_kernel(node, 1, scratch).run, 1};
+  }
+  yielding_scratch_ = place_scratch(scratch);
+  for (auto& piece : scratch) yielding_scratch_slots_.push_back(std::move(piece.slot));
 }
 
 void Plan::place(const std::vector<std::size_t>& outputs, std::vector<Binding::ScratchPiece>& scratch,
@@ -175,13 +209,30 @@ void Plan::run() {
     throw Error{
         fmt::format("input '{}' of the plan has nothing bound to it yet", program_.values[unbound_[0]].name)};
   }
+  if (const int threads = startable_threads(most_threads_); threads < most_threads_) {
+    throw Error{fmt::format(
+        "the plan runs on {} threads, but the system lets the process have only {}; compile it under "
+        "ThreadLimit {}",
+        most_threads_, threads, threads)};
+  }
+  if (!may_yield_) return run_kernels(false);
+  if (crowding_.yields() && yielding_kernels_.empty()) bind_yielding_kernels();
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  run_kernels(may_yield_ && crowding_.yields());
+  crowding_.note(Clock::now() - start);
+}
+
+void Plan::run_kernels(bool yields) {
   std::size_t step = 0;
   int threads = ThreadLimit::current();
   const ThreadLimit restored_at_the_end{threads};
   try {
     for (; step < kernels_.size(); ++step) {
-      if (kernels_[step].threads != threads) ThreadLimit::set(threads = kernels_[step].threads);
-      kernels_[step].run();
+      const bool on_one = yields && yielding_kernels_[step].run;
+      const auto& kernel = on_one ? yielding_kernels_[step] : kernels_[step];
+      if (kernel.threads != threads) ThreadLimit::set(threads = kernel.threads);
+      kernel.run();
     }
   } catch (const Error&) {
     fail_at(step);
@@ -190,6 +241,7 @@ void Plan::run() {
 
 void Plan::poison() {
   std::fill_n(arena_->data(), arena_->size(), std::byte{0xFF});
+  std::fill_n(yielding_scratch_.data(), yielding_scratch_.size(), std::byte{0xFF});
 }
 
 void Plan::fail_at(std::size_t step) const {

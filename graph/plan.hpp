@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "keel/graph/crowding.hpp"
 #include "keel/graph/fusion.hpp"
 #include "keel/graph/tape.hpp"
 #include "keel/runtime/kernel.hpp"
@@ -25,6 +26,10 @@ struct PlanOptions {
 /// Dead nodes are dropped, fusion rules applied, every intermediate value given an offset in the arena by its
 /// first and last use, every node bound to a kernel. The plan does not need the tape any more once it is
 /// made. A plan must be run under the thread limit that it was compiled under, by one thread at a time.
+///
+/// While other programs want the processors, a plan that was compiled for several threads runs on one, provided
+/// that all its kernels then leave the same bits, which is tried out: what it computes never depends on when it
+/// runs.
 class Plan {
  public:
   /// Compiles what `outputs` need, and every node that changes stored values.
@@ -43,8 +48,8 @@ class Plan {
   /// The same by the value's number, for a plan that has outlived its tape.
   void bind(std::size_t input, const Tensor& tensor);
 
-  /// Runs every kernel once, in order. Throws Error when an input is not bound, and what a kernel throws with
-  /// the operator and its line in front.
+  /// Runs every kernel once, in order. Throws Error when an input is not bound, when the system does not let the
+  /// process have the plan's threads, and what a kernel throws with the operator and its line in front.
   void run();
 
   /// Fills the memory of all intermediate values, outputs and scratch with bytes 0xFF, which read as NaN. The
@@ -80,6 +85,14 @@ class Plan {
   void bind_kernels(std::vector<Binding::ScratchPiece>& scratch);
   void place(const std::vector<std::size_t>& outputs, std::vector<Binding::ScratchPiece>& scratch,
              bool reuse_memory);
+  struct BoundKernel {
+    std::function<void()> run;
+    int threads = 1;
+  };
+  [[nodiscard]] Kernel bind_kernel(const Node& node, int threads,
+                                   std::vector<Binding::ScratchPiece>& scratch) const;
+  void bind_yielding_kernels();
+  void run_kernels(bool yields);
   [[noreturn]] void fail_at(std::size_t step) const;
 
   Program program_;
@@ -87,11 +100,13 @@ class Plan {
   std::vector<std::unique_ptr<Slot>> slots_;  // by value
   std::vector<std::size_t> shared_;           // by value, whose memory it lies in; empty: its own
   std::vector<std::unique_ptr<Slot>> scratch_slots_;
-  struct BoundKernel {
-    std::function<void()> run;
-    int threads;
-  };
   std::vector<BoundKernel> kernels_;
+  std::vector<BoundKernel> yielding_kernels_;  // by kernel on several threads, the same on one; else empty
+  std::vector<std::unique_ptr<Slot>> yielding_scratch_slots_;
+  Buffer yielding_scratch_;
+  Crowding crowding_{{}};
+  int most_threads_ = 1;    // of a kernel
+  bool may_yield_ = false;  // there are kernels on several threads, and none is known to differ on one
   std::vector<Step> steps_;
   std::shared_ptr<Buffer> arena_;
   std::vector<Tensor> outputs_;

@@ -1,0 +1,186 @@
+// Which results are the same, bit for bit, on one thread and on several.
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../support/graph_support.hpp"
+#include "keel/graph/thread_trial.hpp"
+#include "keel/keel.hpp"
+#include "keel/runtime/threads.hpp"
+
+namespace {
+
+using namespace keel;
+using namespace keel::testing;
+
+struct Network {
+  Conv2d conv1{3, 32, 3, {.padding = 1}}, conv2{32, 32, 3, {.padding = 1}};
+  BatchNorm bn1{32};
+  Linear fc1{32 * 8 * 8, 64}, fc2{64, 10};
+  bool batch_norm = false;
+
+  Var operator()(const Var& images) const {
+    Var x = conv1(images);
+    if (batch_norm) x = bn1(x);
+    x = conv2(max_pool2d(relu(x), {.kernel = 2}));
+    return fc2(relu(fc1(flatten(x))));
+  }
+  void visit(auto&& each) {
+    each("conv1", conv1), each("bn1", bn1), each("conv2", conv2), each("fc1", fc1), each("fc2", fc2);
+  }
+};
+
+// The losses of some steps and what the model has become, on so many threads.
+template <class MakeModel, class MakeOptimizer>
+std::vector<double> history(const MakeModel& make_model, const MakeOptimizer& make_optimizer,
+                            const Tensor& images, int threads) {
+  const ThreadLimit limit{threads};
+  auto model = make_model();
+  auto optimizer = make_optimizer();
+  initialize(model, Rng{3});
+  TrainingStep step{model, optimizer, cross_entropy};
+  const Tensor labels{Shape{images.shape()[0]}, DType::s32};
+  std::vector<double> results;
+  for (int i = 0; i < 5; ++i) results.push_back(step(images, labels));
+  for (const auto& [path, parameter] : parameters(model)) {
+    const auto values = values_of(parameter->value());
+    results.insert(results.end(), values.begin(), values.end());
+  }
+  return results;
+}
+
+// Whether the trial says that the step's kernels leave the same bits on one thread as on two.
+template <class MakeModel, class MakeOptimizer>
+bool said_to_be_same(const MakeModel& make_model, const MakeOptimizer& make_optimizer, const Tensor& images) {
+  const ThreadLimit two{2};
+  auto model = make_model();
+  auto optimizer = make_optimizer();
+  initialize(model, Rng{3});
+  TrainingStep step{model, optimizer, cross_entropy};
+  const auto& program = step.plan(images, Tensor{Shape{images.shape()[0]}, DType::s32}).program();
+  return same_bits_on_one_thread(program, std::vector(program.nodes.size(), 2));
+}
+
+// What is said to be the same must be. The other way round nothing is promised, but said.
+template <class MakeModel, class MakeOptimizer>
+void check(const std::string& name, const MakeModel& model, const MakeOptimizer& optimizer,
+           const Shape& shape) {
+  const auto images = random_tensor(shape, DType::f32, 7);
+  const bool same = history(model, optimizer, images, 1) == history(model, optimizer, images, 2);
+  const bool said = said_to_be_same(model, optimizer, images);
+  BOOST_TEST_MESSAGE(name << ": " << (same ? "the same" : "other") << " bits on one and two threads");
+  BOOST_TEST((same || !said), name);
+}
+
+// Whether one node's kernels leave the same bits.
+bool same_bits_of(const Program& program, std::size_t node, int threads) {
+  std::vector<int> by_node(program.nodes.size(), 1);
+  by_node[node] = threads;
+  return same_bits_on_one_thread(program, by_node);
+}
+
+// Sums of columns, added up in four parts, or in as many as there are threads.
+class ColumnSums final : public Operator {
+ public:
+  explicit ColumnSums(bool by_threads) : by_threads_(by_threads) {}
+
+  [[nodiscard]] std::string_view name() const override { return "column_sums"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{Shape{inputs[0].shape[1]}, inputs[0].dtype}};
+  }
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto& shape = binding.input_type(0).shape;
+    return {[rows = shape[0], columns = shape[1], parts = by_threads_ ? ThreadLimit::current() : 4,
+             src = binding.input<const float>(0), dst = binding.output<float>(0)] {
+              for (std::int64_t c = 0; c < columns; ++c) {
+                float sum = 0.0F;
+                for (int part = 0; part < parts; ++part) {
+                  float partial = 0.0F;
+                  for (auto r = rows * part / parts; r < rows * (part + 1) / parts; ++r)
+                    partial += src.get()[r * columns + c];
+                  sum += partial;
+                }
+                dst.get()[c] = sum;
+              }
+            },
+            "loop"};
+  }
+
+ private:
+  bool by_threads_;
+};
+
+Var column_sums(const Var& src, bool by_threads) {
+  return record(std::make_shared<ColumnSums>(by_threads), {src}, SourceLocation::current());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(thread_bits_test)
+
+BOOST_AUTO_TEST_CASE(training_is_the_same_where_all_kernels_are_said_to_be) {
+  const auto sgd = [] { return Sgd{{.learning_rate = 0.01, .momentum = 0.9}}; };
+  const auto adam = [] { return Adam{{}}; };
+  for (const bool batch_norm : {false, true}) {
+    const auto mlp = [&] { return Mlp{{.batch_norm = batch_norm}}; };
+    const std::string name = batch_norm ? "with batch norm" : "plain";
+    for (const std::int64_t batch : {64, 128, 512}) {
+      check("784-128-10, " + name + ", batch " + std::to_string(batch), mlp, sgd, {batch, 784});
+      check("784-128-10, " + name + ", Adam, batch " + std::to_string(batch), mlp, adam, {batch, 784});
+    }
+    const auto network = [&] { return Network{.batch_norm = batch_norm}; };
+    check("convolutions, " + name, network, sgd, {16, 3, 16, 16});
+  }
+}
+
+// Keel's own loops: an element is worked out by one thread, and what is summed is cut into pieces of one length.
+BOOST_AUTO_TEST_CASE(loops_are_the_same_on_any_number_of_threads) {
+  const ThreadLimit two{2};
+  Mlp model{{.batch_norm = true}};
+  initialize(model, Rng{3});
+  const Tensor images{{128, 784}};
+  const Tensor labels{{128}, DType::s32};
+  Adam adam{{}};
+  Sgd sgd{{.learning_rate = 0.01, .momentum = 0.9, .clip_norm = 1.0}};
+  const auto check_loops = [&](auto& optimizer) {
+    TrainingStep step{model, optimizer, cross_entropy};
+    const auto& program = step.plan(images, labels).program();
+    std::map<std::string_view, int> tried;
+    for (std::size_t node = 0; node < program.nodes.size(); ++node) {
+      const auto name = program.nodes[node].op->name();
+      if (name != "adam_update" && name != "sgd_update" && name != "clip_by_norm") continue;
+      for (const int threads : {2, 3, 5}) BOOST_TEST(same_bits_of(program, node, threads), name << threads);
+      ++tried[name];
+    }
+    BOOST_TEST(!tried.empty());
+  };
+  check_loops(adam);
+  check_loops(sgd);
+}
+
+// The trial itself: it sees that the same numbers are added up in another order.
+BOOST_AUTO_TEST_CASE(sums_in_another_order_are_told_from_sums_in_the_same) {
+  for (const bool by_threads : {true, false}) {
+    Tape tape;
+    const Var src = tape.input({{64, 40}, DType::f32}, "src");
+    const Var sums = column_sums(src, by_threads);
+    const Plan plan{tape, std::array{sums}};
+    for (const int threads : {2, 3, 8}) {
+      BOOST_TEST(same_bits_of(plan.program(), 0, threads) == !by_threads);
+    }
+  }
+}
+
+// Two sums may agree by chance, zeros always do.
+BOOST_AUTO_TEST_CASE(what_too_few_numbers_can_not_tell_is_not_said_to_be_the_same) {
+  Tape tape;
+  const Var src = tape.input({{64, 2}, DType::f32}, "src");
+  const Var sums = column_sums(src, false);
+  const Plan plan{tape, std::array{sums}};
+  BOOST_TEST(!same_bits_of(plan.program(), 0, 2));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
