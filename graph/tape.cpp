@@ -35,7 +35,7 @@ Var Tape::input(ValueType type, std::string name) {
 
 Var Tape::stored(const Tensor& tensor, std::string name) {
   if (!tensor.defined()) {
-    throw Error{
+    throw NoValuesError{
         fmt::format("parameter '{}' has no values yet: call keel::initialize on the model first", name)};
   }
   const auto known = stored_.find(tensor.bytes());

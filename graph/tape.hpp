@@ -28,7 +28,7 @@ class Tape {
     return input(ValueType{shape, dtype}, std::move(name));
   }
   /// A value that lives outside the tape and outlasts it: a parameter, a running statistic, a constant. The
-  /// same memory given twice is the same value. Throws Error when `tensor` is undefined.
+  /// same memory given twice is the same value. Throws NoValuesError when `tensor` is undefined.
   Var stored(const Tensor& tensor, std::string name = "");
 
   /// Appends a node and returns its outputs. Throws ShapeError, naming the operator, the shapes and `where`.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -27,13 +28,27 @@ void Adam::update(std::span<const Var> parameters, std::span<const Var> grads, c
   const auto variances = variances_.record(parameters);
   const auto followed = clipped(grads, options_.clip_norm, where);
   adam_update({.parameters = parameters, .means = means, .variances = variances, .grads = followed},
-              learning_rate_.record(tape), tape.stored(steps_, "step"),
+              learning_rate_.record(tape), steps_.record(parameters),
               {.beta1 = options_.beta1,
                .beta2 = options_.beta2,
                .epsilon = options_.epsilon,
                .weight_decay = options_.weight_decay,
                .decay = options_.decay},
               where);
+}
+
+std::int64_t Adam::steps() const {
+  double most = 0.0;
+  for (const auto& count : steps_.all()) most = std::max(most, count.data<double>()[0]);
+  return static_cast<std::int64_t>(most);
+}
+
+void Adam::reset() {
+  for (auto* arrays : {&means_, &variances_, &steps_}) arrays->reset();
+}
+
+std::vector<OptimizerState> Adam::state(std::span<const NamedParameter> parameters) {
+  return optimizer_state(learning_rate_, {&means_, &variances_, &steps_}, parameters);
 }
 
 }  // namespace keel

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "keel/graph/tape.hpp"
 #include "keel/models/optimizer.hpp"
@@ -21,8 +23,10 @@ struct AdamOptions {
 };
 
 /// Adam, and with weight decay AdamW, by PyTorch's definition (see `adam_update`), but for biases and batch
-/// norm's gamma and beta, which do not decay unless asked. Keeps two moments a parameter and the number of
-/// steps done, which all plans share: every run of a recorded update counts as one.
+/// norm's gamma and beta, which do not decay unless asked. Keeps two moments a parameter, and the number of
+/// steps that it took part in, which all plans share: every run of a recorded update counts as one for the
+/// parameters that it updates. What joins later, or is initialized anew, thus begins with step 1. A copy is an
+/// optimizer of its own: it begins with the same learning rate, moments and counts.
 class Adam {
  public:
   /// Throws Error, naming the option, when one is out of range.
@@ -31,19 +35,34 @@ class Adam {
   [[nodiscard]] double learning_rate() const { return learning_rate_.value(); }
   /// From the next step on; steps that are compiled already follow.
   void set_learning_rate(double learning_rate) { learning_rate_.set(learning_rate); }
-  /// Steps done so far.
-  [[nodiscard]] std::int64_t steps() const { return static_cast<std::int64_t>(steps_.data<double>()[0]); }
+  /// Steps done so far: of the parameter that took part in the most.
+  [[nodiscard]] std::int64_t steps() const;
 
   /// Records the update of `parameters`, all of a model's at once, by `grads`, which correspond one to one.
   void update(std::span<const Var> parameters, std::span<const Var> grads,
               const SourceLocation& where = SourceLocation::current());
 
+  /// Forgets all steps, as if none had been done; the learning rate stays. Steps that are compiled
+  /// already follow.
+  void reset();
+  /// All that it keeps of the trained parameters of `model`, frozen ones included, zeros where it has had none
+  /// yet, and the learning rate: "mean", "variance" and "step" of each. Throws NoValuesError before `initialize`.
+  [[nodiscard]] std::vector<OptimizerState> state(std::span<const NamedParameter> parameters);
+  template <class Model>
+  [[nodiscard]] std::vector<OptimizerState> state(Model& model) {
+    return state(std::span<const NamedParameter>{parameters(model)});
+  }
+
+  /// Tells when another optimizer was assigned to this one, or when it was moved or destroyed.
+  [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
+
  private:
   AdamOptions options_;
   LearningRate learning_rate_;
-  Tensor steps_{Shape{}, DType::f64};
   Moments means_{"mean", PageOffset::quarter};
   Moments variances_{"variance", PageOffset::three_quarters};
+  Moments steps_{"step", PageOffset::none, ValueType{Shape{}, DType::f64}};
+  Presence presence_;
 };
 
 }  // namespace keel

@@ -15,16 +15,16 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
 
 Var BatchNorm::operator()(const Var& src, const SourceLocation& where) const {
   Tape& tape = src.tape();
-  const Var gamma = tape.stored(gamma_.value(), "gamma");
-  const Var beta = tape.stored(beta_.value(), "beta");
-  const Var running_mean = tape.stored(running_mean_.value(), "running_mean");
-  const Var running_variance = tape.stored(running_variance_.value(), "running_variance");
+  const Var gamma = gamma_.on(tape, "gamma", where);
+  const Var beta = beta_.on(tape, "beta", where);
+  const Var running_mean = running_mean_.on(tape, "running_mean", where);
+  const Var running_variance = running_variance_.on(tape, "running_variance", where);
   if (tape.mode() == Mode::inference || running_mean_.frozen()) {
     return batch_norm_inference(src, gamma, beta, running_mean, running_variance, options_.epsilon, where);
   }
   const auto [dst, mean, variance] = batch_norm_training(src, gamma, beta, options_.epsilon, where);
   const auto count = src.shape().elements() / gamma.shape()[0];  // a feature
-  update_running_statistics(running_mean, running_variance, tape.stored(updates_.value(), "updates"), mean,
+  update_running_statistics(running_mean, running_variance, updates_.on(tape, "updates", where), mean,
                             variance, options_.momentum, count, where);
   return dst;
 }

@@ -57,12 +57,26 @@ void require_same_settings(const Safetensors& file, std::span<const NamedSetting
 
 }  // namespace
 
+void detail::require_distinct_paths(std::span<const NamedSetting> settings) {
+  std::map<std::string_view, std::string_view> known{{"format", "keel"}};  // which the file itself has
+  for (const auto& [path, value] : settings) {
+    const auto [other, is_new] = known.emplace(path, value);
+    if (is_new || other->second == value) continue;  // a layer may be visited twice
+    throw Error{fmt::format(
+        "two settings have the path '{}', one of value {} and one of value {}: a checkpoint could "
+        "not tell them apart; give each a name of its own",
+        path, other->second, value)};
+  }
+}
+
 std::string setting_text(std::optional<double> value) {
   return value ? fmt::format("{}", *value) : "none";
 }
 
 void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
                      const std::filesystem::path& path) {
+  detail::require_distinct_paths(parameters);
+  detail::require_distinct_paths(settings);
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : parameters) {
     if (!parameter->value().defined())
@@ -76,13 +90,12 @@ void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const
 
 void load_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
                      const std::filesystem::path& path) {
+  detail::require_distinct_paths(parameters);
   const Safetensors file{path};
   require_same_parameters(file, parameters);
   require_same_settings(file, settings);
   const auto values = file.read_values();
-  const auto is_defined = [](const auto& named) { return named.parameter->value().defined(); };
-  if (!std::ranges::all_of(parameters, is_defined))
-    initialize(parameters, Rng{0}, model_dtype(file, parameters));
+  detail::allocate(parameters, model_dtype(file, parameters));
   for (const auto& [name, parameter] : parameters) {
     const auto begin = static_cast<std::ptrdiff_t>(file.entries().at(name).begin);
     std::copy_n(values.begin() + begin, parameter->value().type().bytes(), parameter->value().bytes());

@@ -19,8 +19,8 @@ void load_checkpoint(std::span<const NamedParameter> parameters, std::span<const
 
 /// Writes the values of all of the model's parameters, batch norm's statistics and their count among them,
 /// and the settings of its layers into a file. The file is there whole or not at all: it is written under
-/// another name beside it, flushed to disk and renamed. Throws Error when the model has no values yet or the
-/// file can't be written.
+/// another name beside it, flushed to disk and renamed. Throws Error when the model has no values yet, when two
+/// of its parameters or settings have one path, or when the file can't be written.
 template <class Model>
 void save_checkpoint(Model& model, const std::filesystem::path& path) {
   save_checkpoint(parameters(model), settings(model), path);

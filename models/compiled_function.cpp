@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "keel/models/parameter.hpp"
 #include "keel/ops/fusion_rules.hpp"
+#include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 
 namespace keel {
 
-CompiledFunction::CompiledFunction(Mode mode, Recording recording)
-    : mode_(mode), recording_(std::move(recording)) {}
+CompiledFunction::CompiledFunction(Mode mode, Recording recording, PlanBound bound)
+    : mode_(mode), recording_(std::move(recording)), bound_(bound) {}
 
 const Plan& CompiledFunction::operator()(std::span<const Tensor> inputs) {
   Plan& compiled = plan(inputs);
@@ -21,13 +25,54 @@ Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
   for (const auto& input : inputs) key_.types.push_back(input.type());
   key_.threads = ThreadLimit::current();
   auto found = compiled_.find(key_);
-  if (found == compiled_.end()) found = compiled_.emplace(key_, compile(key_.types)).first;
-  auto& [plan, ids] = found->second;
-  for (std::size_t i = 0; i < inputs.size(); ++i) plan.bind(ids[i], inputs[i]);
-  return plan;
+  if (found != compiled_.end() && changed(found->second)) {
+    forget();
+    found = compiled_.end();
+  }
+  const bool is_new = found == compiled_.end();
+  if (is_new) found = compiled_.emplace(key_, compile(key_.types)).first;
+  auto& compiled = found->second;
+  compiled.used = ++clock_;
+  if (is_new) drop_least_used();
+  for (std::size_t i = 0; i < inputs.size(); ++i) compiled.plan.bind(compiled.inputs[i], inputs[i]);
+  return compiled.plan;
+}
+
+std::size_t CompiledFunction::bytes() const {
+  std::size_t sum = 0;
+  for (const auto& [key, compiled] : compiled_) sum += compiled.plan.arena_bytes();
+  return sum;
+}
+
+bool CompiledFunction::changed(Compiled& compiled) {
+  bool any = false;
+  for (auto& [value, watch] : compiled.parameters) {
+    const auto fate = watch.look();
+    any = any || fate == Presence::Fate::changed;
+    if (fate != Presence::Fate::moved_away && fate != Presence::Fate::destroyed) continue;
+    throw Error{
+        fmt::format("parameter '{}' was {} after a function that uses it was compiled: make the "
+                    "function anew, or let it forget, where its recording can do without",
+                    compiled.plan.program().values[value].name,
+                    fate == Presence::Fate::destroyed ? "destroyed" : "moved away")};
+  }
+  return any;
+}
+
+void CompiledFunction::drop_least_used() {
+  auto total = bytes();
+  const auto least_used = [&] {
+    return std::ranges::min_element(compiled_, {}, [](const auto& entry) { return entry.second.used; });
+  };
+  while (compiled_.size() > 1 && (compiled_.size() > bound_.plans || total > bound_.bytes)) {
+    const auto oldest = least_used();
+    total -= oldest->second.plan.arena_bytes();
+    compiled_.erase(oldest);
+  }
 }
 
 CompiledFunction::Compiled CompiledFunction::compile(std::span<const ValueType> types) const {
+  if (!recording_) throw Error{"a compiled function, or a step, was called after it had been moved away"};
   Tape tape{mode_};
   std::vector<Var> inputs;
   std::vector<std::size_t> ids;
@@ -36,7 +81,12 @@ CompiledFunction::Compiled CompiledFunction::compile(std::span<const ValueType> 
     ids.push_back(inputs.back().id());
   }
   const auto outputs = recording_(tape, inputs);
-  return {Plan{tape, outputs, {.rules = fusion_rules()}}, std::move(ids)};
+  std::vector<Watched> parameters;
+  for (std::size_t id = 0; id < tape.program().values.size(); ++id) {
+    if (const auto* parameter = parameter_of(tape.program().values[id].storage))
+      parameters.push_back({id, parameter->watch()});
+  }
+  return {Plan{tape, outputs, {.rules = fusion_rules()}}, std::move(ids), std::move(parameters)};
 }
 
 }  // namespace keel

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "keel/graph/plan.hpp"
 #include "keel/graph/tape.hpp"
+#include "keel/models/presence.hpp"
 #include "keel/runtime/tensor.hpp"
 
 namespace keel {
@@ -15,22 +17,42 @@ namespace keel {
 /// Records a program and returns its outputs, given its inputs.
 using Recording = std::function<std::vector<Var>(Tape& tape, std::span<const Var> inputs)>;
 
+/// How many plans are kept: when there are more, or when their arenas take more memory in all, those that were
+/// not used for longest go. The one in use stays, however large. What has gone is compiled anew when it is
+/// wanted again, which takes about as long as a step or two of a small network.
+struct PlanBound {
+  std::size_t plans = 64;
+  std::size_t bytes = std::size_t{1} << 30U;
+};
+
 /// A recording, compiled anew for each combination of input types and thread limit that it meets, then
 /// replayed: the short last batch of an epoch thus has a plan of its own. The mode is fixed, so training and
 /// inference never share a plan.
+///
+/// When a parameter that was recorded is frozen, unfrozen, initialized anew or assigned anew, all is recorded
+/// anew at the next call. Whatever else the recording would do otherwise next time has to be followed by
+/// `forget`.
 class CompiledFunction {
  public:
-  CompiledFunction(Mode mode, Recording recording);
+  CompiledFunction(Mode mode, Recording recording, PlanBound bound = {});
 
   /// Runs the recording on `inputs`, whose elements are used in place, and returns the plan, whose outputs
-  /// hold the results until its next run.
+  /// hold the results until the next call. Throws Error when a parameter that the plan was compiled with was
+  /// moved away or destroyed.
   const Plan& operator()(std::span<const Tensor> inputs);
 
-  /// The plan for such inputs, bound to these, not run.
+  /// The plan for such inputs, bound to these, not run. It stays until the next call.
   Plan& plan(std::span<const Tensor> inputs);
 
-  /// Drops all plans: the recording would not record the same any more.
+  /// Drops all plans, and with them what they returned.
   void forget() { compiled_.clear(); }
+
+  /// From the next new plan on.
+  void set_plan_bound(PlanBound bound) { bound_ = bound; }
+  /// How many there are at present.
+  [[nodiscard]] std::size_t plans() const { return compiled_.size(); }
+  /// The memory of their arenas.
+  [[nodiscard]] std::size_t bytes() const;
 
  private:
   struct Key {
@@ -38,17 +60,27 @@ class CompiledFunction {
     int threads;
     auto operator<=>(const Key&) const = default;
   };
+  struct Watched {
+    std::size_t value;  // of the plan's program
+    Presence::Watch watch;
+  };
   struct Compiled {
     Plan plan;
     std::vector<std::size_t> inputs;
+    std::vector<Watched> parameters;
+    std::uint64_t used = 0;  // when, by the clock
   };
 
   [[nodiscard]] Compiled compile(std::span<const ValueType> types) const;
+  static bool changed(Compiled& compiled);
+  void drop_least_used();
 
   Mode mode_;
   Recording recording_;
+  PlanBound bound_;
   std::map<Key, Compiled> compiled_;
-  Key key_;  // of the present call; kept to reuse its memory
+  Key key_;                  // of the present call; kept to reuse its memory
+  std::uint64_t clock_ = 0;  // counts calls
 };
 
 }  // namespace keel

@@ -26,8 +26,8 @@ Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels, Size2d kerne
 
 Var Conv2d::operator()(const Var& src, const SourceLocation& where) const {
   Tape& tape = src.tape();
-  const Var bias = bias_ ? tape.stored(bias_->value(), "bias") : Var{};
-  return conv2d(src, tape.stored(weights_.value(), "weights"), bias,
+  const Var bias = bias_ ? bias_->on(tape, "bias", where) : Var{};
+  return conv2d(src, weights_.on(tape, "weights", where), bias,
                 {.stride = options_.stride, .padding = options_.padding}, where);
 }
 

@@ -18,7 +18,7 @@ Dropout::Dropout(double rate)
 Var Dropout::operator()(const Var& src, const SourceLocation& where) const {
   Tape& tape = src.tape();
   if (tape.mode() == Mode::inference || rate_ == 0.0) return src;
-  return dropout(src, rate_, tape.stored(stream_.value(), "stream"), where);
+  return dropout(src, rate_, stream_.on(tape, "stream", where), where);
 }
 
 }  // namespace keel

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <vector>
 
 #include "keel/graph/fusion.hpp"
 #include "keel/graph/tape.hpp"
+#include "keel/models/parameter.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/conv2d.hpp"
 #include "keel/ops/fusion_rules.hpp"
@@ -84,6 +86,21 @@ bool fold_into_the_layer_before(Rewriter& rewriter, std::size_t index) {
   return true;
 }
 
+// What was folded must not be mixed with what the model learns later.
+bool copy_stored(Rewriter& rewriter, std::size_t index) {
+  bool any = false;
+  const auto inputs = rewriter.node(index).inputs;
+  for (const auto id : inputs) {
+    const auto value = rewriter.value(id);
+    if (value.kind != ValueKind::stored || parameter_of(value.storage) == nullptr) continue;
+    const auto copy = rewriter.add_stored(value.storage.clone(), value.name);
+    for (const auto reader : std::vector(rewriter.readers(id).begin(), rewriter.readers(id).end()))
+      std::ranges::replace(rewriter.node(reader).inputs, id, copy);
+    any = true;
+  }
+  return any;
+}
+
 void refuse_what_is_left(const Plan& plan) {
   for (const auto& step : plan.steps()) {
     const auto* op = dynamic_cast<const BatchNormOp*>(step.node.op.get());
@@ -108,7 +125,8 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
   Tape tape{mode};
   const Var input = tape.input(batch, "batch");
   const Var dst = model(input);
-  std::vector<FusionRule> rules{{"batch_norm into the layer before", fold_into_the_layer_before}};
+  std::vector<FusionRule> rules{{"values of its own", copy_stored},
+                                {"batch_norm into the layer before", fold_into_the_layer_before}};
   rules.insert(rules.end(), fusion_rules().begin(), fusion_rules().end());
   Plan plan{tape, std::span{&dst, 1}, {.rules = rules}};
   refuse_what_is_left(plan);

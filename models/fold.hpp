@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "keel/graph/plan.hpp"
+#include "keel/models/visit_check.hpp"
 #include "keel/runtime/tensor.hpp"
 
 namespace keel {
@@ -38,12 +39,13 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
 ///
 ///   W' = gamma / sqrt(variance + epsilon) W,   b' = gamma / sqrt(variance + epsilon) (b - mean) + beta.
 ///
-/// They are computed in double. The model is not changed, and later changes of the model don't reach what was
-/// folded. Throws Error, naming its line, for a batch norm that is not directly behind a layer with weights
+/// They are computed in double. The model is not changed, and later changes of it reach nothing of what was
+/// compiled, which has values of its own, those of layers without a batch norm as well. Throws Error, naming its line, for a batch norm that is not directly behind a layer with weights
 /// whose output nothing else reads: behind a ReLU, for one, or where it normalizes by the batch's statistics.
 template <class Model>
 FoldedInference fold_batch_norm(Model& model, const ValueType& batch) {
-  return fold_batch_norm(std::function<Var(const Var&)>{[&](const Var& src) { return model(src); }}, batch);
+  const auto recorded = [&](const Var& src) { return detail::recorded(model, [&] { return model(src); }); };
+  return fold_batch_norm(std::function<Var(const Var&)>{recorded}, batch);
 }
 
 }  // namespace keel

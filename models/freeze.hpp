@@ -1,13 +1,11 @@
 #pragma once
 
-#include <vector>
-
 #include "keel/models/parameter.hpp"
 
 namespace keel {
 
 // Two switches, each alone: the weights of a model, or of any part of it, and the statistics of its batch
-// norms. Training steps follow from their next call on; a CompiledFunction of one's own has to `forget`.
+// norms. Training steps, and whatever else was compiled with these parameters, follow from their next call on.
 
 namespace detail {
 
@@ -40,32 +38,5 @@ template <class Module>
 void unfreeze_statistics(Module& module) {
   detail::set_frozen(module, Parameter::Kind::statistic, false);
 }
-
-/// Tells whether a model was frozen or unfrozen, anywhere in it, since one looked last.
-class FreezeWatch {
- public:
-  template <class Model>
-  explicit FreezeWatch(Model& model) {
-    for (const auto& [path, parameter] : parameters(model)) {
-      seen_.push_back({parameter, parameter->frozen()});
-    }
-  }
-
-  [[nodiscard]] bool changed() {
-    bool any = false;
-    for (auto& [parameter, frozen] : seen_) {
-      any = any || frozen != parameter->frozen();
-      frozen = parameter->frozen();
-    }
-    return any;
-  }
-
- private:
-  struct Seen {
-    const Parameter* parameter;
-    bool frozen;
-  };
-  std::vector<Seen> seen_;
-};
 
 }  // namespace keel

@@ -35,7 +35,7 @@ void start(const Tensor& value, const Initializer& initializer, const Rng& rng) 
                             name_of(value.dtype()))};
 }
 
-void allocate(std::span<const NamedParameter> parameters, Parameter::Kind kind, DType dtype) {
+void allocate_kind(std::span<const NamedParameter> parameters, Parameter::Kind kind, DType dtype) {
   std::vector<ValueType> types;
   std::vector<Parameter*> members;
   for (const auto& [path, parameter] : parameters) {
@@ -44,7 +44,7 @@ void allocate(std::span<const NamedParameter> parameters, Parameter::Kind kind, 
     members.push_back(parameter);
   }
   const auto tensors = allocate_side_by_side(types);
-  for (std::size_t i = 0; i < members.size(); ++i) members[i]->set_value(tensors[i]);
+  for (std::size_t i = 0; i < members.size(); ++i) members[i]->place(tensors[i]);
 }
 
 }  // namespace
@@ -62,10 +62,16 @@ std::vector<Tensor> allocate_side_by_side(std::span<const ValueType> types, Page
   return tensors;
 }
 
-void initialize(std::span<const NamedParameter> parameters, const Rng& rng, DType dtype) {
+void detail::allocate(std::span<const NamedParameter> parameters, DType dtype) {
   for (const auto kind : {Parameter::Kind::trained, Parameter::Kind::statistic, Parameter::Kind::state})
-    allocate(parameters, kind, dtype);
+    allocate_kind(parameters, kind, dtype);
+}
+
+void initialize(std::span<const NamedParameter> parameters, const Rng& rng, DType dtype) {
+  detail::require_distinct_paths(parameters);
+  detail::allocate(parameters, dtype);
   for (const auto& [path, parameter] : parameters) {
+    parameter->place(parameter->value());
     const auto& value = parameter->value();
     const auto wanted = parameter->dtype(dtype);
     if (value.dtype() != wanted) {

@@ -11,8 +11,8 @@ LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options)
 
 Var LayerNorm::operator()(const Var& src, const SourceLocation& where) const {
   Tape& tape = src.tape();
-  return layer_norm(src, tape.stored(gamma_.value(), "gamma"), tape.stored(beta_.value(), "beta"),
-                    options_.epsilon, where);
+  return layer_norm(src, gamma_.on(tape, "gamma", where), beta_.on(tape, "beta", where), options_.epsilon,
+                    where);
 }
 
 }  // namespace keel

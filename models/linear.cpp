@@ -11,8 +11,8 @@ Linear::Linear(std::int64_t inputs, std::int64_t outputs, const LinearOptions& o
 
 Var Linear::operator()(const Var& src, const SourceLocation& where) const {
   Tape& tape = src.tape();
-  const Var bias = bias_ ? tape.stored(bias_->value(), "bias") : Var{};
-  return linear(src, tape.stored(weights_.value(), "weights"), bias, where);
+  const Var bias = bias_ ? bias_->on(tape, "bias", where) : Var{};
+  return linear(src, weights_.on(tape, "weights", where), bias, where);
 }
 
 }  // namespace keel

@@ -5,6 +5,7 @@
 
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/linear.hpp"
+#include "keel/models/presence.hpp"
 
 namespace keel {
 
@@ -23,6 +24,9 @@ class Mlp {
  public:
   explicit Mlp(const MlpOptions& options = {});
 
+  /// Tells when the network was moved, which its layers, in containers, would not.
+  [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
+
   /// images (N, inputs) to logits (N, classes).
   Var operator()(const Var& images) const;
 
@@ -36,6 +40,7 @@ class Mlp {
  private:
   std::vector<Linear> linears_;
   std::vector<BatchNorm> norms_;
+  Presence presence_;
 };
 
 }  // namespace keel

@@ -2,20 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "keel/models/initialize.hpp"
 #include "keel/ops/clip.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
-namespace {
-
-const std::byte* memory_of(const Var& parameter) {
-  return parameter.tape().program().values[parameter.id()].storage.bytes();
-}
-
-}  // namespace
 
 LearningRate::LearningRate(double value) : scalar_(Shape{}, DType::f64) {
   set(value);
@@ -27,25 +22,111 @@ void LearningRate::set(double value) {
   scalar_.data<double>()[0] = value;
 }
 
-std::vector<Var> Moments::record(std::span<const Var> parameters) {
+Moments::Moments(const Moments& other)
+    : name_(other.name_), page_offset_(other.page_offset_), type_(other.type_) {
+  // In the order in which they lie there, so that one sweep goes on to reach them all.
+  std::vector<std::pair<Key, Tensor>> entries;
+  for (const auto& [key, tensor] : other.tensors_)
+    if (!key.holder.expired()) entries.emplace_back(key, tensor);
+  std::ranges::sort(entries, std::less<>{}, [](const auto& entry) { return entry.second.bytes(); });
   std::vector<ValueType> types;
-  std::vector<const std::byte*> owners;
-  for (const auto& parameter : parameters) {
-    if (tensors_.contains(memory_of(parameter))) continue;
-    types.push_back(parameter.type());
-    owners.push_back(memory_of(parameter));
+  for (const auto& [key, tensor] : entries) types.push_back(tensor.type());
+  const auto copies = allocate_side_by_side(types, page_offset_);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    std::copy_n(entries[i].second.bytes(), types[i].bytes(), copies[i].bytes());
+    tensors_.emplace(entries[i].first, copies[i]);
   }
-  const auto added = allocate_side_by_side(types, page_offset_);
-  for (std::size_t i = 0; i < owners.size(); ++i) tensors_.emplace(owners[i], added[i]);
+}
 
-  std::vector<Var> recorded;
+Moments& Moments::operator=(const Moments& other) {
+  if (this != &other) *this = Moments{other};
+  return *this;
+}
+
+bool Moments::Key::operator<(const Key& other) const {
+  if (holder.owner_before(other.holder)) return true;
+  if (other.holder.owner_before(holder)) return false;
+  return std::less<>{}(address, other.address);
+}
+
+std::vector<Tensor> Moments::of(std::span<const Tensor> parameters) {
+  std::erase_if(tensors_, [](const auto& entry) { return entry.first.holder.expired(); });
+  std::vector<ValueType> types;
+  std::vector<Key> added;
   for (const auto& parameter : parameters) {
-    auto& tape = parameter.tape();
-    const auto& of = tape.program().values[parameter.id()].name;
-    recorded.push_back(tape.stored(tensors_.at(memory_of(parameter)),
-                                   of.empty() ? std::string{name_} : fmt::format("{} of {}", name_, of)));
+    Key key{parameter.buffer(), parameter.bytes()};
+    if (tensors_.contains(key)) continue;
+    types.push_back(type_.value_or(parameter.type()));
+    added.push_back(std::move(key));
+  }
+  const auto fresh = allocate_side_by_side(types, page_offset_);
+  for (std::size_t i = 0; i < added.size(); ++i) tensors_.emplace(added[i], fresh[i]);
+
+  std::vector<Tensor> result;
+  for (const auto& parameter : parameters)
+    result.push_back(tensors_.at({parameter.buffer(), parameter.bytes()}));
+  return result;
+}
+
+std::vector<Var> Moments::record(std::span<const Var> parameters) {
+  std::vector<Tensor> values;
+  for (const auto& parameter : parameters)
+    values.push_back(parameter.tape().program().values[parameter.id()].storage);
+  const auto own = of(values);
+  std::vector<Var> recorded;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    auto& tape = parameters[i].tape();
+    const auto& parameter = tape.program().values[parameters[i].id()].name;
+    recorded.push_back(tape.stored(
+        own[i], parameter.empty() ? std::string{name_} : fmt::format("{} of {}", name_, parameter)));
   }
   return recorded;
+}
+
+std::vector<Tensor> Moments::all() const {
+  std::vector<Tensor> result;
+  for (const auto& [key, tensor] : tensors_)
+    if (!key.holder.expired()) result.push_back(tensor);
+  return result;
+}
+
+void Moments::reset() {
+  for (const auto& [key, tensor] : tensors_) std::fill_n(tensor.bytes(), tensor.type().bytes(), std::byte{});
+}
+
+std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate,
+                                            std::initializer_list<Moments*> arrays,
+                                            std::span<const NamedParameter> parameters) {
+  std::vector<Tensor> values;
+  std::vector<std::string_view> paths;
+  for (const auto& [path, parameter] : parameters) {
+    if (parameter->kind() != Parameter::Kind::trained) continue;
+    if (!parameter->value().defined()) {
+      throw NoValuesError{
+          fmt::format("parameter '{}' has no values yet: call keel::initialize on the model first", path)};
+    }
+    values.push_back(parameter->value());
+    paths.push_back(path);
+  }
+  std::vector<std::vector<Tensor>> kept;
+  for (auto* array : arrays) kept.push_back(array->of(values));
+  std::vector<OptimizerState> result{{"", "learning_rate", learning_rate.scalar()}};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (std::size_t k = 0; k < kept.size(); ++k)
+      result.push_back({std::string{paths[i]}, std::string{std::data(arrays)[k]->name()}, kept[k][i]});
+  }
+  return result;
+}
+
+bool detail::optimizer_changed(Presence::Watch& watch) {
+  const auto fate = watch.look();
+  if (fate == Presence::Fate::moved_away || fate == Presence::Fate::destroyed) {
+    throw Error{fmt::format(
+        "the optimizer was {} after a step was made with it: make the step anew, with the optimizer "
+        "where it stays",
+        fate == Presence::Fate::destroyed ? "destroyed" : "moved away")};
+  }
+  return fate == Presence::Fate::changed;
 }
 
 void require_parameters(std::string_view optimizer, std::span<const Var> parameters,

@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "keel/graph/plan.hpp"
 #include "keel/graph/tape.hpp"
+#include "keel/models/compiled_function.hpp"
 #include "keel/models/statistics_guard.hpp"
 #include "keel/ops/batch_norm.hpp"
-#include "keel/ops/fusion_rules.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -114,17 +113,14 @@ class Pass {
 
   void add(const Tensor& batch) {
     samples_ += batch.shape()[0];
-    auto found = compiled_.find(batch.type());
-    if (found == compiled_.end()) found = compiled_.emplace(batch.type(), compile(batch.type())).first;
-    if (layer_ >= layers_) return;
-    auto& [plan, input] = found->second;
-    if (!plan) return moments_.add(batch);
-    plan->bind(input, batch);
-    plan->run();
-    moments_.add(plan->output(0));
+    Plan& plan = what_reaches_.plan(std::span{&batch, 1});
+    if (layer_ >= layers()) return;
+    if (plan.output_values().empty()) return moments_.add(batch);
+    plan.run();
+    moments_.add(plan.output(0));
   }
 
-  [[nodiscard]] std::size_t layers() const { return layers_; }
+  [[nodiscard]] std::size_t layers() const { return layers_.value_or(0); }
   [[nodiscard]] std::int64_t samples() const { return samples_; }
 
   void write() const {
@@ -140,26 +136,19 @@ class Pass {
   }
 
  private:
-  struct Compiled {
-    std::optional<Plan> plan;  // none where the layer stands first: the batch is what reaches it
-    std::size_t input = 0;
-  };
-
-  Compiled compile(const ValueType& type) {
-    Tape tape{Mode::inference};
-    const Var input = tape.input(type, "batch");
-    model_(input);
+  // Without outputs where the layer stands first: the batch is what reaches it.
+  std::vector<Var> record(Tape& tape, const Var& batch) {
+    model_(batch);
     const auto norms = norms_of(tape.program(), parameters_);
-    if (!compiled_.empty() && norms.size() != layers_) {
+    if (layers_ && norms.size() != *layers_) {
       throw Error{fmt::format("the model has {} batch norms for one shape of batch and {} for another",
-                              layers_, norms.size())};
+                              *layers_, norms.size())};
     }
     layers_ = norms.size();
-    if (layer_ >= layers_) return {};
+    if (layer_ >= *layers_) return {};
     norm_ = norms[layer_];
-    if (norm_->src == input.id()) return {};
-    const Var src = tape.var(norm_->src);
-    return {Plan{tape, std::span{&src, 1}, {.rules = fusion_rules()}}, input.id()};
+    if (norm_->src == batch.id()) return {};
+    return {tape.var(norm_->src)};
   }
 
   template <class T>
@@ -178,10 +167,11 @@ class Pass {
   const std::function<Var(const Var&)>& model_;
   std::span<const NamedParameter> parameters_;
   std::size_t layer_;
-  std::size_t layers_ = 0;  // of the model
+  std::optional<std::size_t> layers_;  // of the model, once it was recorded
   std::int64_t samples_ = 0;
   std::optional<NormUse> norm_;
-  std::map<ValueType, Compiled> compiled_;
+  CompiledFunction what_reaches_{
+      Mode::inference, [this](Tape& tape, std::span<const Var> inputs) { return record(tape, inputs[0]); }};
   Moments moments_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "keel/graph/var.hpp"
 #include "keel/models/parameter.hpp"
+#include "keel/models/visit_check.hpp"
 #include "keel/runtime/tensor.hpp"
 
 namespace keel {
@@ -40,7 +41,8 @@ void population_statistics(Model& model, Batches&& batches) {
       for (const Tensor& batch : batches) consume(batch);
     }
   };
-  population_statistics([&](const Var& src) { return model(src); }, parameters(model), source);
+  const auto recorded = [&](const Var& src) { return detail::recorded(model, [&] { return model(src); }); };
+  population_statistics(recorded, parameters(model), source);
 }
 
 }  // namespace keel

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 #include <tuple>
 
@@ -54,6 +55,15 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
   return true;
 }
 
+bool is_utf8(const std::string& text) {
+  try {
+    const auto quoted = json(text).dump();
+    return !quoted.empty();
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
 // The header with its length in front. Spaces at its end bring the values to a multiple of 8 bytes.
 std::string header_of(std::span<const NamedTensor> tensors,
                       const std::map<std::string, std::string>& metadata) {
@@ -76,6 +86,21 @@ std::string header_of(std::span<const NamedTensor> tensors,
   return prefix + text;
 }
 
+// What is written under them must be found again.
+void require_names(const fs::path& path, std::span<const NamedTensor> tensors) {
+  std::set<std::string_view> known{metadata_key};
+  for (const auto& [name, tensor] : tensors) {
+    if (!known.insert(name).second) {
+      throw Error{fmt::format(
+          "'{}' can't be written: {} is called '{}'", path.string(),
+          name == metadata_key ? "the format has another use for it, but an array" : "more than one array",
+          name)};
+    }
+    if (!is_utf8(name))
+      throw Error{fmt::format("'{}' can't be written: the name '{}' is not UTF-8", path.string(), name)};
+  }
+}
+
 // Whether everything is safely on disk; errno tells why not.
 bool write_file(const fs::path& path, const std::string& header, std::span<const NamedTensor> tensors) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -95,6 +120,7 @@ bool write_file(const fs::path& path, const std::string& header, std::span<const
 void write_safetensors(const fs::path& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata) {
   require_little_endian(path);
+  require_names(path, tensors);
   const fs::path temporary = path.parent_path() / fmt::format(".{}.{}", path.filename().string(), ::getpid());
   const bool written = write_file(temporary, header_of(tensors, metadata), tensors) &&
                        std::rename(temporary.c_str(), path.c_str()) == 0;

@@ -27,7 +27,8 @@ struct NamedTensor {
 };
 
 /// Writes a file, whole or not at all: under another name beside it, flushed to disk and renamed. Throws
-/// Error with the file and the reason when that can't be done.
+/// Error with the file and the reason when that can't be done, or when it could not be read back: a name that
+/// two arrays have, that the format has another use for, or that is not UTF-8.
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ struct NamedSetting {
 std::string setting_text(std::optional<double> value);
 
 namespace detail {
+
+/// Throws Error, with both values, when two settings have one path, or one that the file itself uses.
+void require_distinct_paths(std::span<const NamedSetting> settings);
 
 template <class Module>
 void collect_settings(Module& module, const std::string& path, std::vector<NamedSetting>& result) {

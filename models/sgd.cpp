@@ -24,4 +24,12 @@ void Sgd::update(std::span<const Var> parameters, std::span<const Var> grads, co
              where);
 }
 
+void Sgd::reset() {
+  velocities_.reset();
+}
+
+std::vector<OptimizerState> Sgd::state(std::span<const NamedParameter> parameters) {
+  return optimizer_state(learning_rate_, {&velocities_}, parameters);
+}
+
 }  // namespace keel

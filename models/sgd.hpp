@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "keel/graph/tape.hpp"
 #include "keel/models/optimizer.hpp"
@@ -21,7 +22,8 @@ struct SgdOptions {
 
 /// Stochastic gradient descent with momentum, Nesterov's too, and weight decay, by PyTorch's definition (see
 /// `sgd_update`), but for biases and batch norm's gamma and beta, which do not decay unless asked. Keeps one
-/// velocity a parameter.
+/// velocity a parameter, which begins at zero when the parameter joins or is initialized anew, and goes with
+/// it. A copy is an optimizer of its own: it begins with the same learning rate and velocities.
 class Sgd {
  public:
   /// Throws Error, naming the option, when one is out of range.
@@ -35,10 +37,25 @@ class Sgd {
   void update(std::span<const Var> parameters, std::span<const Var> grads,
               const SourceLocation& where = SourceLocation::current());
 
+  /// Forgets all steps, as if none had been done; the learning rate stays. Steps that are compiled
+  /// already follow.
+  void reset();
+  /// All that it keeps of the trained parameters of `model`, frozen ones included, zeros where it has had none
+  /// yet, and the learning rate: "velocity" of each. Throws NoValuesError before `initialize`.
+  [[nodiscard]] std::vector<OptimizerState> state(std::span<const NamedParameter> parameters);
+  template <class Model>
+  [[nodiscard]] std::vector<OptimizerState> state(Model& model) {
+    return state(std::span<const NamedParameter>{parameters(model)});
+  }
+
+  /// Tells when another optimizer was assigned to this one, or when it was moved or destroyed.
+  [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
+
  private:
   SgdOptions options_;
   LearningRate learning_rate_;
   Moments velocities_{"velocity", PageOffset::quarter};
+  Presence presence_;
 };
 
 }  // namespace keel

@@ -6,23 +6,27 @@
 #include <vector>
 
 #include "keel/models/parameter.hpp"
+#include "keel/runtime/error.hpp"
 
 namespace keel {
 
 /// Puts the statistics and other state of a model's layers (batch norm's running averages, dropout's streams)
 /// back at the end of the scope, so that a training tape can be run to look at something and leave no trace.
-/// The model must have been initialized and must outlive the guard.
+/// Throws NoValuesError where the model has not been initialized.
 class StatisticsGuard {
  public:
   explicit StatisticsGuard(std::span<const NamedParameter> parameters) {
     for (const auto& [path, parameter] : parameters) {
-      if (parameter->kind() != Parameter::Kind::trained)
-        before_.emplace_back(parameter->value(), parameter->value().clone());
+      if (parameter->kind() == Parameter::Kind::trained) continue;
+      if (!parameter->value().defined()) {
+        throw NoValuesError{"parameter '" + path +
+                            "' has no values yet: call keel::initialize on the model first"};
+      }
+      before_.emplace_back(parameter->value(), parameter->value().clone());
     }
   }
   ~StatisticsGuard() {
-    for (const auto& [value, copy] : before_)
-      if (value.defined()) std::copy_n(copy.bytes(), copy.type().bytes(), value.bytes());
+    for (const auto& [value, copy] : before_) std::copy_n(copy.bytes(), copy.type().bytes(), value.bytes());
   }
   StatisticsGuard(const StatisticsGuard&) = delete;
   StatisticsGuard& operator=(const StatisticsGuard&) = delete;

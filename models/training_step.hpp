@@ -2,12 +2,16 @@
 
 #include <array>
 #include <concepts>
+#include <optional>
 
 #include "keel/graph/gradients.hpp"
 #include "keel/models/call.hpp"
 #include "keel/models/compiled_function.hpp"
-#include "keel/models/freeze.hpp"
+#include "keel/models/model_watch.hpp"
+#include "keel/models/optimizer.hpp"
 #include "keel/models/parameter.hpp"
+#include "keel/models/presence.hpp"
+#include "keel/models/visit_check.hpp"
 
 namespace keel {
 
@@ -15,9 +19,13 @@ namespace keel {
 /// replayed.
 ///
 /// `model` maps one or more inputs to predictions, of whatever type, `loss` maps these and any number of
-/// targets to a scalar, `optimizer` records the update of all trained parameters that are not frozen. Model
-/// and optimizer are used by reference: they must outlive the step and stay where they are, as must the
-/// model's layers.
+/// targets to a scalar, `optimizer` records the update of all trained parameters that are not frozen and that
+/// the loss depends on; the others have no part in the step, neither by momentum or decay nor in counts. Model
+/// and optimizer are used by reference: they must outlive the step and stay where they are. What is done to
+/// them there the step follows from its next call on: new values, freezing, `initialize`, another model or
+/// optimizer assigned to the same variable. A call after one of them, or a part of the model, was moved away
+/// or destroyed throws Error (for models in containers, see ModelWatch; of optimizers, for those that have a
+/// `watch`, as Sgd and Adam do).
 template <class Model, class Optimizer, class Loss>
 class TrainingStep {
  public:
@@ -26,7 +34,8 @@ class TrainingStep {
                   [&model, &optimizer, loss](Tape& tape, std::span<const Var> inputs) {
                     return record_step(model, optimizer, loss, tape, inputs);
                   }),
-        freeze_watch_(model) {}
+        model_watch_(model),
+        optimizer_watch_(watch_of(optimizer)) {}
 
   /// Trains on one batch, the model's inputs and then the loss's targets, and returns its loss, before the
   /// update. A loss that is not finite means that the run has diverged and the parameters are lost. Throws
@@ -34,63 +43,100 @@ class TrainingStep {
   template <std::same_as<Tensor>... Tensors>
   double operator()(const Tensors&... batch) {
     const std::array inputs{batch...};
-    follow_freezing();
+    follow_changes();
     const Tensor& loss = function_(inputs).output(0);
     return loss.dtype() == DType::f64 ? loss.data<double>()[0] : loss.data<float>()[0];
   }
 
-  /// The plan that such a batch is trained with, bound to it: to look at, or to profile.
+  /// The plan that such a batch is trained with, bound to it: to look at, or to profile, until the next call.
   template <std::same_as<Tensor>... Tensors>
   Plan& plan(const Tensors&... batch) {
-    follow_freezing();
+    follow_changes();
     return function_.plan(std::array{batch...});
   }
 
+  /// Drops all that was compiled: the model or the loss would not record the same any more.
+  void forget() { function_.forget(); }
+  /// How many shapes of batch stay compiled.
+  void set_plan_bound(PlanBound bound) { function_.set_plan_bound(bound); }
+
  private:
-  // What was compiled before the model was frozen or unfrozen does the wrong work.
-  void follow_freezing() {
-    if (freeze_watch_.changed()) function_.forget();
+  static std::optional<Presence::Watch> watch_of(const Optimizer& optimizer) {
+    if constexpr (requires { optimizer.watch(); })
+      return optimizer.watch();
+    else
+      return std::nullopt;
+  }
+
+  // What was compiled before the model or the optimizer changed does the wrong work.
+  void follow_changes() {
+    bool changed = model_watch_.changed();
+    if (optimizer_watch_) changed = detail::optimizer_changed(*optimizer_watch_) || changed;
+    if (changed) function_.forget();
   }
 
   static std::vector<Var> record_step(Model& model, Optimizer& optimizer, const Loss& loss, Tape& tape,
                                       std::span<const Var> inputs) {
     std::vector<Var> trained;
     bool any_frozen = false;
-    for (const auto& [path, parameter] : parameters(model)) {
+    const auto parts = detail::parts_of(model);
+    for (const auto& [path, parameter] : detail::parameters_of(parts)) {
       if (parameter->kind() != Parameter::Kind::trained) continue;
       any_frozen = any_frozen || parameter->frozen();
       if (!parameter->frozen()) trained.push_back(tape.stored(parameter->value(), path));
     }
     constexpr auto taken = detail::inputs_of<Model>();
-    const Var value = detail::call_loss(loss, detail::call_model(model, inputs), inputs.subspan(taken));
-    const bool all_frozen = any_frozen && trained.empty();
-    if (!all_frozen) optimizer.update(trained, gradients(value, trained));
+    const auto predictions = detail::recorded(model, [&] { return detail::call_model(model, inputs); });
+    detail::require_visited(tape, parts);
+    const Var value = detail::call_loss(loss, predictions, inputs.subspan(taken));
+    const bool has_parameters = any_frozen || !trained.empty();
+    detail::keep_what_matters(value, trained);
+    if (!trained.empty() || !has_parameters) optimizer.update(trained, gradients(value, trained));
     return {value};
   }
 
   CompiledFunction function_;
-  FreezeWatch freeze_watch_;
+  ModelWatch model_watch_;
+  std::optional<Presence::Watch> optimizer_watch_;
 };
 
 /// A model's predictions as a call, in inference mode, compiled once for each shape of batch and replayed.
-/// The model is used by reference and never changed.
+/// The model, which may also be a function that applies one, is used by reference and never changed; what is
+/// done to it is followed as by a TrainingStep.
 template <class Model>
 class Inference {
  public:
   explicit Inference(Model& model)
-      : function_(Mode::inference, [&model](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
-          return {detail::call_model(model, inputs)};
-        }) {}
+      : function_(Mode::inference,
+                  [&model](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
+                    return {detail::recorded(model, [&] { return detail::call_model(model, inputs); })};
+                  }),
+        model_watch_(watch_of(model)) {}
 
-  /// The predictions; they stay as they are until the next call.
+  /// The predictions; they stay as they are until the next call. Throws Error when the model, or a part of it,
+  /// was moved away or destroyed.
   template <std::same_as<Tensor>... Tensors>
   requires(sizeof...(Tensors) == detail::inputs_of<Model>()) const Tensor& operator()(
       const Tensors&... inputs) {
+    if (model_watch_ && model_watch_->changed()) function_.forget();
     return function_(std::array{inputs...}).output(0);
   }
 
+  /// Drops all that was compiled, and with it the predictions.
+  void forget() { function_.forget(); }
+  /// How many shapes of input stay compiled.
+  void set_plan_bound(PlanBound bound) { function_.set_plan_bound(bound); }
+
  private:
+  static std::optional<ModelWatch> watch_of(Model& model) {
+    if constexpr (detail::has_parts<Model>)
+      return std::optional<ModelWatch>{model};
+    else
+      return std::nullopt;
+  }
+
   CompiledFunction function_;
+  std::optional<ModelWatch> model_watch_;  // none of a function
 };
 
 }  // namespace keel

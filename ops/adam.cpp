@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/parameter_update.hpp"
@@ -28,9 +30,38 @@ loops::AdamStep<T> step_of(const AdamSettings& settings, double learning_rate, d
           .epsilon = static_cast<T>(settings.epsilon)};
 }
 
+// The same of every step that a parameter is at: of one, as a rule, since all go on together.
+template <class T>
+class Steps {
+ public:
+  explicit Steps(std::size_t most) : known_(most) {}
+
+  void start() { count_ = 0; }
+  void add(const AdamSettings& settings, double learning_rate, double t) {
+    if (find(t) == nullptr) known_[count_++] = {t, step_of<T>(settings, learning_rate, t)};
+  }
+  // Null for a step that was not added. Compares bits, so that a count that is not a number is found too.
+  [[nodiscard]] const loops::AdamStep<T>* find(double t) const {
+    for (std::size_t i = 0; i < count_; ++i)
+      if (std::bit_cast<std::uint64_t>(known_[i].t) == std::bit_cast<std::uint64_t>(t))
+        return &known_[i].step;
+    return nullptr;
+  }
+
+ private:
+  struct Known {
+    double t;
+    loops::AdamStep<T> step;
+  };
+  std::vector<Known> known_;  // as many as there can be, so that a run allocates nothing
+  std::size_t count_ = 0;
+};
+
 template <class T>
 Kernel sweep(const AdamUpdateOp& op, const Binding& binding) {
   const auto& settings = op.settings();
+  std::vector<SlotView<double>> counts;
+  for (std::size_t i = 0; i < op.counts(); ++i) counts.push_back(binding.input<double>(1 + i));
   std::vector<StretchSlots<T, 4>> parameters;
   for (std::size_t i = 0; i < op.parameters(); ++i) {
     const auto& shape = binding.input_type(op.input(0, i)).shape;
@@ -38,32 +69,33 @@ Kernel sweep(const AdamUpdateOp& op, const Binding& binding) {
     for (std::size_t k = 0; k < 4; ++k) slots.slots[k] = binding.input<T>(op.input(k, i));
     slots.count = shape.elements();
     slots.weight_decay = weight_decay_of(shape, settings.weight_decay, settings.decay);
+    slots.step = counts[counts.size() == 1 ? 0 : i];
   }
-  return {
-      [parameters, settings, rate = binding.input<const double>(0), steps_done = binding.input<double>(1)] {
-        const double learning_rate = *rate.get();
-        *steps_done.get() += 1.0;
-        const auto step = step_of<T>(settings, learning_rate, *steps_done.get());
-        update_stretches(parameters, [&](const Stretch<T, 4>& stretch) {
-          auto own = step;
-          own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
-          const auto& [parameter, mean, variance, grad] = stretch.data;
-          return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
-        });
-      },
-      "loop"};
+  return {[parameters, settings, counts, steps = Steps<T>{counts.size()},
+           rate = binding.input<const double>(0)]() mutable {
+            const double learning_rate = *rate.get();
+            steps.start();
+            for (const auto& count : counts) steps.add(settings, learning_rate, *count.get() += 1.0);
+            update_stretches(parameters, [&](const Stretch<T, 4>& stretch) {
+              auto own = *steps.find(stretch.step);
+              own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
+              const auto& [parameter, mean, variance, grad] = stretch.data;
+              return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
+            });
+          },
+          "loop"};
 }
 
 }  // namespace
 
 std::vector<ValueType> AdamUpdateOp::infer(std::span<const ValueType> inputs) const {
-  constexpr std::array scalars{"learning_rate", "step"};
-  for (std::size_t i = 0; i < scalars.size(); ++i) {
-    require_shape(inputs[i], Shape{}, scalars[i]);
-    require_dtype(inputs[i], DType::f64, scalars[i]);
+  for (std::size_t i = 0; i <= counts_; ++i) {
+    const auto* name = i == 0 ? "learning_rate" : "step";
+    require_shape(inputs[i], Shape{}, name);
+    require_dtype(inputs[i], DType::f64, name);
   }
   if (parameters_ == 0) throw ShapeError{"there are no parameters to update"};
-  require_same_float(inputs.subspan(2));
+  require_same_float(inputs.subspan(1 + counts_));
   for (std::size_t i = 0; i < parameters_; ++i) {
     const auto& shape = inputs[input(0, i)].shape;
     require_shape(inputs[input(1, i)], shape, "a mean");
@@ -74,8 +106,8 @@ std::vector<ValueType> AdamUpdateOp::infer(std::span<const ValueType> inputs) co
 }
 
 Kernel AdamUpdateOp::bind(const Binding& binding) const {
-  return binding.input_type(2).dtype == DType::f64 ? sweep<double>(*this, binding)
-                                                   : sweep<float>(*this, binding);
+  return binding.input_type(input(0, 0)).dtype == DType::f64 ? sweep<double>(*this, binding)
+                                                             : sweep<float>(*this, binding);
 }
 
 std::vector<std::size_t> AdamUpdateOp::mutates(std::span<const ValueType>) const {
@@ -86,7 +118,7 @@ std::vector<std::size_t> AdamUpdateOp::adjacent(std::span<const ValueType> input
   return input_range(input(3, 0), inputs.size());
 }
 
-void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& step,
+void adam_update(const AdamArrays& arrays, const Var& learning_rate, std::span<const Var> steps,
                  const AdamSettings& settings, const SourceLocation& where) {
   const auto& [parameters, means, variances, grads] = arrays;
   const auto count = parameters.size();
@@ -95,10 +127,20 @@ void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& 
         "adam_update at {}: {} parameters, {} means, {} variances and {} gradients must correspond",
         describe(where), count, means.size(), variances.size(), grads.size())};
   }
-  std::vector<Var> inputs{learning_rate, step};
-  for (const auto& group : {parameters, means, variances, grads})
+  if (steps.size() != count && steps.size() != 1) {
+    throw Error{fmt::format("adam_update at {}: {} parameters have {} steps: give one each, or one for all",
+                            describe(where), count, steps.size())};
+  }
+  std::vector<Var> inputs{learning_rate};
+  for (const auto& group : {steps, parameters, means, variances, grads})
     inputs.insert(inputs.end(), group.begin(), group.end());
-  learning_rate.tape().record(std::make_shared<AdamUpdateOp>(settings, count), inputs, where);
+  const auto op = std::make_shared<AdamUpdateOp>(settings, count, steps.size());
+  learning_rate.tape().record(op, inputs, where);
+}
+
+void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& step,
+                 const AdamSettings& settings, const SourceLocation& where) {
+  adam_update(arrays, learning_rate, std::span{&step, 1}, settings, where);
 }
 
 }  // namespace keel

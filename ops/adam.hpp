@@ -36,18 +36,23 @@ struct AdamArrays {
 ///                 / (sqrt(variance) / sqrt(1 - beta2^step) + epsilon).
 ///
 /// Parameters, means, variances (all stored) and gradients correspond one to one; the learning rate and the
-/// number of steps done are stored f64 scalars, the one read, the other counted up at every run. Parameters
-/// that lie side by side in memory are updated in one sweep. When a plan runs and a gradient, its square
-/// or a parameter is not finite, throws NonFiniteError; the parameters are then lost.
+/// numbers of steps done are stored f64 scalars, the one read, the others counted up at every run. There is a
+/// number for each parameter, so that those that join later begin with their first step, or one for all of
+/// them. Parameters that lie side by side in memory, and are at the same step, are updated in one sweep. When
+/// a plan runs and a gradient, its square or a parameter is not finite, throws NonFiniteError; the parameters
+/// are then lost.
+void adam_update(const AdamArrays& arrays, const Var& learning_rate, std::span<const Var> steps,
+                 const AdamSettings& settings, const SourceLocation& where = SourceLocation::current());
 void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& step,
                  const AdamSettings& settings, const SourceLocation& where = SourceLocation::current());
 
-/// The operator behind `adam_update`. Inputs: the learning rate, the step, then all parameters, all means,
-/// all variances and all gradients.
+/// The operator behind `adam_update`. Inputs: the learning rate, the counts of steps, then all parameters, all
+/// means, all variances and all gradients.
 class AdamUpdateOp final : public Operator {
  public:
-  AdamUpdateOp(const AdamSettings& settings, std::size_t parameters)
-      : settings_(settings), parameters_(parameters) {}
+  /// `counts` of steps: as many as there are parameters, or 1.
+  AdamUpdateOp(const AdamSettings& settings, std::size_t parameters, std::size_t counts)
+      : settings_(settings), parameters_(parameters), counts_(counts) {}
   [[nodiscard]] std::string_view name() const override { return "adam_update"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
@@ -56,12 +61,16 @@ class AdamUpdateOp final : public Operator {
 
   [[nodiscard]] const AdamSettings& settings() const { return settings_; }
   [[nodiscard]] std::size_t parameters() const { return parameters_; }
+  [[nodiscard]] std::size_t counts() const { return counts_; }
   /// The input that is array `k` of parameter `i`: itself, its mean, its variance, its gradient.
-  [[nodiscard]] std::size_t input(std::size_t k, std::size_t i) const { return 2 + k * parameters_ + i; }
+  [[nodiscard]] std::size_t input(std::size_t k, std::size_t i) const {
+    return 1 + counts_ + k * parameters_ + i;
+  }
 
  private:
   AdamSettings settings_;
   std::size_t parameters_;
+  std::size_t counts_;
 };
 
 }  // namespace keel

@@ -24,10 +24,12 @@ struct Stretch {
   std::array<T*, arrays> data{};  ///< null for an array that is not there
   std::int64_t count = 0;
   double weight_decay = 0.0;
+  double step = 0.0;  ///< how many there have been, where the update depends on it
 
-  /// Whether `next` begins where this stretch ends and decays alike; then this one takes it in.
+  /// Whether `next` begins where this stretch ends, decays alike and is as many steps old; then this one takes
+  /// it in.
   bool absorb(const Stretch& next) {
-    if (next.weight_decay != weight_decay) return false;
+    if (next.weight_decay != weight_decay || next.step != step) return false;
     for (std::size_t k = 0; k < arrays; ++k) {
       const T* end = data[k] == nullptr ? nullptr : data[k] + count;
       if (next.data[k] != end) return false;
@@ -50,9 +52,11 @@ struct StretchSlots {
   std::array<std::optional<SlotView<T>>, arrays> slots;
   std::int64_t count = 0;
   double weight_decay = 0.0;
+  std::optional<SlotView<double>> step = {};
 
   [[nodiscard]] Stretch<T, arrays> stretch() const {
-    Stretch<T, arrays> result{.data = {}, .count = count, .weight_decay = weight_decay};
+    Stretch<T, arrays> result{
+        .data = {}, .count = count, .weight_decay = weight_decay, .step = step ? *step->get() : 0.0};
     for (std::size_t k = 0; k < arrays; ++k) result.data[k] = slots[k] ? slots[k]->get() : nullptr;
     return result;
   }

@@ -26,6 +26,12 @@ class NonFiniteError : public Error {
   using Error::Error;
 };
 
+/// An array was used that has no elements yet: a parameter before `initialize`.
+class NoValuesError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// `file:line` of a call, with the file's folders left out, as it appears in error texts.
 std::string describe(const SourceLocation& where);
 

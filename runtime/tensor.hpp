@@ -39,6 +39,8 @@ class Tensor {
   [[nodiscard]] const Shape& shape() const { return type_.shape; }
   [[nodiscard]] DType dtype() const { return type_.dtype; }
   [[nodiscard]] std::byte* bytes() const { return data_; }
+  /// What keeps the elements alive; copies share it.
+  [[nodiscard]] const std::shared_ptr<Buffer>& buffer() const { return buffer_; }
 
   /// The elements. Throws ShapeError when T is not the tensor's element type.
   template <class T>

@@ -176,4 +176,16 @@ BOOST_AUTO_TEST_CASE(a_batch_of_another_shape_is_named) {
   BOOST_TEST(throws_with<ShapeError>([&] { folded(random_tensor({7, 6}, 1)); }, {"(8, 6)", "(7, 6)"}));
 }
 
+// Its last layer has no batch norm and is not folded.
+BOOST_AUTO_TEST_CASE(training_that_goes_on_reaches_no_part_of_what_was_folded) {
+  auto model = network();
+  train(model, DType::f32);
+  const Tensor images = random_tensor({8, 6}, 99);
+  auto folded = fold_batch_norm(model, images.type());
+  const auto before = values(folded(images));
+  train(model, DType::f32);
+  for (const auto& [path, parameter] : parameters(model)) parameter->set_value(Tensor{parameter->shape()});
+  BOOST_TEST(values(folded(images)) == before, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

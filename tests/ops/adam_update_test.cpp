@@ -1,5 +1,6 @@
 #include "keel/ops/adam.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -28,7 +29,8 @@ constexpr std::array rates{0.1, 0.1, 0.025, 0.0, 1.0};
 struct State {
   std::vector<Tensor> parameters, means, variances, grads;
   Tensor rate{Shape{}, DType::f64};
-  Tensor step{Shape{}, DType::f64};
+  Tensor step{Shape{}, DType::f64};  // of all parameters
+  std::vector<Tensor> steps;         // of each, where they are counted by themselves
 
   // Bit k of `adjacent`: whether array k of all parameters lies side by side.
   State(const std::vector<Shape>& shapes, DType dtype, unsigned adjacent)
@@ -48,7 +50,7 @@ struct State {
                  .means = stored(tape, means),
                  .variances = stored(tape, variances),
                  .grads = stored(tape, grads)},
-                tape.stored(rate), tape.stored(step), settings);
+                tape.stored(rate), stored(tape, steps.empty() ? std::vector{step} : steps), settings);
     return Plan{tape, std::span<const Var>{}};
   }
 };
@@ -184,6 +186,40 @@ BOOST_AUTO_TEST_CASE(memory_side_by_side_and_threads_change_no_bit) {
   }
 }
 
+// Neighbours in memory that are at different steps, and at the same: as if each were updated by itself.
+BOOST_AUTO_TEST_CASE(each_parameter_is_updated_by_its_own_step) {
+  const std::vector shapes{Shape{4, 8}, Shape{2, 16}, Shape{32}, Shape{16}, Shape{5}, Shape{3, 7}};
+  const std::array<double, 6> done{0, 0, 1000, 1000, 0, 3};
+  for (const auto& settings : all_settings) {
+    for (const unsigned adjacent : {0U, 15U}) {
+      State together{shapes, DType::f32, adjacent};
+      for (const double count : done) together.steps.push_back(Tensor::of<double>({}, {count}));
+      std::vector<State> alone;
+      for (std::size_t i = 0; i < shapes.size(); ++i) {
+        alone.emplace_back(std::vector{shapes[i]}, DType::f32, 0U);
+        std::ranges::copy(together.parameters[i].data<float>(), alone[i].parameters[0].data<float>().begin());
+        alone[i].step.data<double>()[0] = done[i];
+      }
+      Plan plan = together.compile(settings);
+      std::vector<Plan> plans;
+      for (const auto& state : alone) plans.push_back(state.compile(settings));
+      for (std::uint64_t round = 1; round <= 3; ++round) {
+        fill_randomly<float>(together.grads, round);
+        together.rate.data<double>()[0] = 0.1;
+        plan.run();
+        for (std::size_t i = 0; i < shapes.size(); ++i) {
+          std::ranges::copy(together.grads[i].data<float>(), alone[i].grads[0].data<float>().begin());
+          alone[i].rate.data<double>()[0] = 0.1;
+          plans[i].run();
+          BOOST_TEST(test::values(together.parameters[i]) == test::values(alone[i].parameters[0]),
+                     boost::test_tools::per_element());
+          BOOST_TEST(together.steps[i].data<double>()[0] == done[i] + static_cast<double>(round));
+        }
+      }
+    }
+  }
+}
+
 // As an optimizer does for each shape of batch: the count goes on.
 BOOST_AUTO_TEST_CASE(plans_that_share_the_step_count_on) {
   const State alone{{Shape{2, 8}}, DType::f32, 0U};
@@ -251,6 +287,12 @@ BOOST_AUTO_TEST_CASE(arguments_that_do_not_correspond_are_named) {
   BOOST_TEST(throws_with<ShapeError>(update({p, m, v, g}, single, step), {"learning_rate must be f64"}));
   BOOST_TEST(throws_with<ShapeError>(update({p, m, v, g}, rate, single), {"step must be f64"}));
   BOOST_TEST(throws_with<ShapeError>(update({}, rate, step), {"there are no parameters"}));
+  const std::array steps{tape.stored(rate), tape.stored(step)};
+  BOOST_TEST(throws_with<Error>(
+      [&] {
+        adam_update({p, m, v, g}, tape.stored(rate), steps, {});
+      },
+      {"adam_update_test.cpp:", "1 parameters have 2 steps"}));
   const std::array computed{relu(vars[0])};
   BOOST_TEST(throws_with<Error>(update({computed, m, v, g}, rate, step), {"not a stored value"}));
 }

@@ -19,9 +19,9 @@ bool is_weights(const std::string& path) {
 Probe::Probe(Network& network)
     : parameters_(parameters(network)),
       gradients_(Mode::training,
-                 [this, &network](Tape& tape, std::span<const Var> inputs) {
+                 [&network](Tape& tape, std::span<const Var> inputs) {
                    std::vector<Var> weights;
-                   for (const auto& [path, parameter] : parameters_)
+                   for (const auto& [path, parameter] : parameters(network))
                      if (is_weights(path)) weights.push_back(tape.stored(parameter->value(), path));
                    return gradients(cross_entropy(network(inputs[0]), inputs[1]), weights);
                  }),

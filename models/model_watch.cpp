@@ -1,0 +1,44 @@
+#include "keel/models/model_watch.hpp"
+
+#include <fmt/format.h>
+
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+
+void ModelWatch::start() {
+  const auto parts = parts_();
+  detail::parameters_of(parts);  // throws where two of them have one path
+  seen_.clear();
+  visited_.clear();
+  can_be_followed_ = false;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].parameter != nullptr) visited_.push_back(parts[i].parameter);
+    if (!parts[i].watch) continue;
+    seen_.push_back({detail::path_of(parts, i), *parts[i].watch});
+    can_be_followed_ = can_be_followed_ || model_.contains(parts[i].begin);
+  }
+}
+
+bool ModelWatch::changed() {
+  bool any = false;
+  for (auto& [path, watch] : seen_) {
+    const auto fate = watch.look();
+    any = any || fate == Presence::Fate::changed;
+    if (fate != Presence::Fate::moved_away && fate != Presence::Fate::destroyed) continue;
+    throw Error{
+        fmt::format("the model was {} after a step, or an inference, was made for it: {} is no longer "
+                    "where it was; make the step anew, for the model where it stays",
+                    fate == Presence::Fate::destroyed ? "destroyed" : "moved away",
+                    path.empty() ? "the whole of it" : fmt::format("'{}'", path))};
+  }
+  // Only what is certain to be there still may be walked through.
+  if (!can_be_followed_) return any;
+  visited_now_.clear();
+  parameters_(visited_now_);
+  if (visited_now_ == visited_) return any;
+  start();
+  return true;
+}
+
+}  // namespace keel
