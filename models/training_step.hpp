@@ -17,14 +17,16 @@ namespace keel {
 /// `model` maps one or more inputs to predictions, of whatever type, `loss` maps these and any number of
 /// targets to a scalar, `optimizer` records the update of all trained parameters that are not frozen. Model
 /// and optimizer are used by reference: they must outlive the step and stay where they are, as must the
-/// model's layers.
+/// model's layers. Errors in recording name the line of the model or loss at fault; for a bare layer or
+/// function of keel's, such as `keel::cross_entropy`, that is the line where the step was made.
 template <class Model, class Optimizer, class Loss>
 class TrainingStep {
  public:
-  TrainingStep(Model& model, Optimizer& optimizer, Loss loss)
+  TrainingStep(Model& model, Optimizer& optimizer, Loss loss,
+               const SourceLocation& where = SourceLocation::current())
       : function_(Mode::training,
-                  [&model, &optimizer, loss](Tape& tape, std::span<const Var> inputs) {
-                    return record_step(model, optimizer, loss, tape, inputs);
+                  [&model, &optimizer, loss, where](Tape& tape, std::span<const Var> inputs) {
+                    return record_step(model, optimizer, loss, tape, inputs, where);
                   }),
         freeze_watch_(model) {}
 
@@ -35,7 +37,7 @@ class TrainingStep {
   double operator()(const Tensors&... batch) {
     const std::array inputs{batch...};
     follow_freezing();
-    const Tensor& loss = function_(inputs).output(0);
+    const Tensor loss = function_(inputs).output(0);
     return loss.dtype() == DType::f64 ? loss.data<double>()[0] : loss.data<float>()[0];
   }
 
@@ -53,7 +55,7 @@ class TrainingStep {
   }
 
   static std::vector<Var> record_step(Model& model, Optimizer& optimizer, const Loss& loss, Tape& tape,
-                                      std::span<const Var> inputs) {
+                                      std::span<const Var> inputs, const SourceLocation& where) {
     std::vector<Var> trained;
     bool any_frozen = false;
     for (const auto& [path, parameter] : parameters(model)) {
@@ -62,10 +64,19 @@ class TrainingStep {
       if (!parameter->frozen()) trained.push_back(tape.stored(parameter->value(), path));
     }
     constexpr auto taken = detail::inputs_of<Model>();
-    const Var value = detail::call_loss(loss, detail::call_model(model, inputs), inputs.subspan(taken));
+    const Var value =
+        detail::call_loss(loss, detail::call_model(model, inputs, where), inputs.subspan(taken), where);
     const bool all_frozen = any_frozen && trained.empty();
-    if (!all_frozen) optimizer.update(trained, gradients(value, trained));
+    if (!all_frozen) update(optimizer, trained, gradients(value, trained, where), where);
     return {value};
+  }
+
+  static void update(Optimizer& optimizer, std::span<const Var> trained, std::span<const Var> grads,
+                     const SourceLocation& where) {
+    if constexpr (requires { optimizer.update(trained, grads, where); })
+      optimizer.update(trained, grads, where);
+    else
+      optimizer.update(trained, grads);
   }
 
   CompiledFunction function_;
@@ -77,15 +88,14 @@ class TrainingStep {
 template <class Model>
 class Inference {
  public:
-  explicit Inference(Model& model)
-      : function_(Mode::inference, [&model](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
-          return {detail::call_model(model, inputs)};
+  explicit Inference(Model& model, const SourceLocation& where = SourceLocation::current())
+      : function_(Mode::inference, [&model, where](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
+          return {detail::call_model(model, inputs, where)};
         }) {}
 
-  /// The predictions; they stay as they are until the next call.
+  /// The predictions, in memory that the next call overwrites.
   template <std::same_as<Tensor>... Tensors>
-  requires(sizeof...(Tensors) == detail::inputs_of<Model>()) const Tensor& operator()(
-      const Tensors&... inputs) {
+  requires(sizeof...(Tensors) == detail::inputs_of<Model>()) Tensor operator()(const Tensors&... inputs) {
     return function_(std::array{inputs...}).output(0);
   }
 

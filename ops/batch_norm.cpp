@@ -233,6 +233,7 @@ std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inp
 }
 
 Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
   if (binding.output_type(0).dtype == DType::f64) return reference_backward(settings_, binding);
   const auto& shape = binding.output_type(0).shape;
   const auto data = data_desc(shape, binding.output_format(0));

@@ -20,6 +20,7 @@ void require_classification(const ValueType& scores, const ValueType& labels) {
   require_rank(scores, 2, "the classes' scores");
   require_dtype(labels, DType::s32, "labels");
   require_shape(labels, Shape{scores.shape[0]}, "labels");
+  if (scores.shape[1] == 0) throw ShapeError{"there must be one class or more"};
 }
 
 void require_label(std::int32_t label, std::int64_t row, std::int64_t classes) {
@@ -72,7 +73,7 @@ Kernel cross_entropy_loop(const Binding& binding) {
            labels = binding.input<const std::int32_t>(1), loss = binding.output<T>(0),
            log_probabilities = binding.output<T>(1),
            scratch = SlotView<T>{*binding.scratch(binding.input_type(0).bytes() +
-                                                  static_cast<std::size_t>(shape[0]) * sizeof(T))}] {
+                                                  static_cast<std::size_t>(shape[0] + 1) * sizeof(T))}] {
             T* const dst = log_probabilities.get();
             T* const powers = scratch.get();
             T* const highest = powers + count * classes;

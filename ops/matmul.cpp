@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/axes.hpp"
 #include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/reshape.hpp"
@@ -41,7 +42,6 @@ std::int64_t columns_of(const Shape& matrix) {
 
 // Where weights are one matrix, the rows of all src's matrices are those of a single large one.
 Product product_of(const Shape& src, const Shape& weights, Transposes transposes) {
-  const auto matrix_elements = [](const Shape& shape) { return rows_of(shape) * columns_of(shape); };
   Product product{.rows = transposes.src ? columns_of(src) : rows_of(src),
                   .inner = transposes.src ? rows_of(src) : columns_of(src),
                   .columns = transposes.weights ? rows_of(weights) : columns_of(weights),
@@ -49,7 +49,7 @@ Product product_of(const Shape& src, const Shape& weights, Transposes transposes
                   .src_batched = src.rank() > 2,
                   .weights_batched = weights.rank() > 2};
   const auto& batched = product.weights_batched ? weights : src;
-  product.batch = batched.elements() / matrix_elements(batched);
+  product.batch = elements_between(batched, 0, batched.rank() - 2);
   if (!product.weights_batched && !transposes.src) {
     product.rows *= product.batch;
     product.batch = 1;
@@ -74,7 +74,25 @@ Kernel onednn_batch(const Product& product, const Binding& binding) {
   return finish(std::move(call), binding);
 }
 
-Kernel onednn_product(const Product& product, const Binding& binding) {
+// Where the inner extent is 0 each element is a sum of nothing, which oneDNN would leave unwritten.
+Kernel product_of_nothing(const Product& product, const Binding& binding) {
+  const auto dst = SlotView<float>{product.accumulate ? binding.input_slot(2) : binding.output_slot(0)};
+  std::optional<SlotView<const float>> bias;
+  if (product.bias) bias = binding.input<const float>(2);
+  return {[=] {
+            const auto count = product.batch * product.rows * product.columns;
+            for (std::int64_t i = 0; i < count; ++i) {
+              float& element = dst.get()[i];
+              element = product.accumulate ? *product.accumulate * element : 0.0F;
+              if (bias) element = bias->get()[i % product.columns];
+              if (product.relu) element = element < 0.0F ? 0.0F : element;
+            }
+          },
+          "loop"};
+}
+
+Kernel f32_product(const Product& product, const Binding& binding) {
+  if (product.inner == 0) return product_of_nothing(product, binding);
   if (product.batch > 1) return onednn_batch(product, binding);
   const auto [rows, inner, columns, transposes] =
       std::tuple{product.rows, product.inner, product.columns, product.transposes};
@@ -132,7 +150,7 @@ Kernel reference_product(const Product& product, const Binding& binding) {
 
 Kernel bind_product(const Product& product, const Binding& binding) {
   return binding.output_type(0).dtype == DType::f64 ? reference_product(product, binding)
-                                                    : onednn_product(product, binding);
+                                                    : f32_product(product, binding);
 }
 
 // `cost` with a multiplication and an addition for each element of the product and each term of its sum.
@@ -149,7 +167,9 @@ void require_matrices(const ValueType& type, std::string_view role) {
 
 // The matrices of a batch under one another.
 Var rows_together(const Var& batch, const SourceLocation& where) {
-  return batch.shape().rank() == 2 ? batch : reshape(batch, {-1, columns_of(batch.shape())}, where);
+  const Shape shape = batch.shape();
+  if (shape.rank() == 2) return batch;
+  return reshape(batch, {elements_between(shape, 0, shape.rank() - 1), columns_of(shape)}, where);
 }
 
 // The axes in front of those of the matrices.
@@ -233,7 +253,7 @@ Cost MatmulIntoVelocityOp::cost(std::span<const ValueType> inputs, std::span<con
 Kernel MatmulIntoVelocityOp::bind(const Binding& binding) const {
   auto product = product_of(binding.input_type(0).shape, binding.input_type(1).shape, transposes_);
   product.accumulate = static_cast<float>(momentum_);
-  return onednn_product(product, binding);
+  return f32_product(product, binding);
 }
 
 std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const {
