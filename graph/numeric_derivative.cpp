@@ -214,10 +214,14 @@ double DerivativeTolerance::of(double derivative) const {
 NumericDerivative numeric_derivative(const Line& line, double step, const DerivativeTolerance& tolerance) {
   const Rung rung = rung_at(line, step);
   const Rung smaller = rung_at(line, step / ratio);
-  if (rung.flat() && smaller.flat() && rung_at(line, step * std::pow(ratio, rungs_above)).flat()) {
-    auto result = smooth(0.0, step);
-    result.constant = true;
-    return result;
+  if (rung.flat() && smaller.flat()) {
+    const Rung largest = rung_at(line, step * std::pow(ratio, rungs_above));
+    if (largest.flat()) {
+      auto result = smooth(0.0, step);
+      result.constant = true;
+      result.error = 10.0 * largest.rounding();  // of what is computed on the way, too
+      return result;
+    }
   }
   const auto quick = two_sided(rung, smaller);
   return is_settled(quick, tolerance) ? smooth(quick.value, quick.step) : climb_down(line, step, tolerance);

@@ -39,7 +39,7 @@ struct NumericDerivative {
 
   Kind kind = Kind::unsettled;
   double value = unknown;  ///< where unsettled, the best guess
-  double error = 0.0;      ///< where rounded
+  double error = 0.0;      ///< where rounded or constant: what rounding hides
   double step = 0.0;       ///< of the differences that it comes from
   bool constant = false;   ///< no step, not even a large one, changed anything
   double left = unknown;   ///< at a kink

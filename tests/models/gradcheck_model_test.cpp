@@ -83,8 +83,9 @@ BOOST_FIXTURE_TEST_SUITE(gradcheck_model_test, Fixture)
 
 BOOST_AUTO_TEST_CASE(every_trained_parameter_is_checked_by_its_path) {
   for (const auto dtype : {DType::f32, DType::f64}) {
-    initialize(model, Rng{1}, dtype);
-    const auto report = gradcheck(model, cross_entropy, {images}, {labels});
+    Network network;
+    initialize(network, Rng{1}, dtype);
+    const auto report = gradcheck(network, cross_entropy, {images}, {labels});
     BOOST_TEST(report.ok, report.text);
     for (const std::string line :
          {"fc1.weights (5, 6): agrees", "bn1.gamma (5): agrees", "bn1.beta (5): agrees",
