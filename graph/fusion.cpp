@@ -42,8 +42,7 @@ std::size_t Rewriter::add_stored(const Tensor& tensor, std::string name) {
 
 std::size_t Rewriter::settle() {
   const auto first = static_cast<std::size_t>(std::ranges::find(removed_, 1) - removed_.begin());
-  std::vector<Node> kept;
-  kept.reserve(program_.nodes.size());
+  std::deque<Node> kept;
   for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
     if (removed_[i] == 0) kept.push_back(std::move(program_.nodes[i]));
   }

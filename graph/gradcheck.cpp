@@ -24,6 +24,7 @@ CheckedFunction checked_function(const std::function<Var(std::span<const Var>)>&
       .function = [&](std::span<const Var> inputs) { return std::vector{function(inputs)}; },
       .inputs = {},
       .differentiated = {},
+      .names = {},
       .mode = options.mode,
       .seed = options.seed};
   for (const auto& tensor : options.inputs) checked.inputs.push_back(tensor.clone());
@@ -50,11 +51,7 @@ std::string text_of(const GradcheckReport& report, const std::vector<std::string
   return text;
 }
 
-}  // namespace
-
-GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,
-                          std::span<const Shape> shapes, const GradcheckOptions& options) {
-  const auto checked = checked_function(function, shapes, options);
+GradcheckReport check(const CheckedFunction& checked, const GradcheckOptions& options) {
   auto found = check_derivative(checked, options);
   GradcheckReport report;
   report.ok = found.ok();
@@ -65,6 +62,44 @@ GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& functi
   report.faults = std::move(operators.faults);
   report.text = text_of(report, operators.unchecked, options);
   return report;
+}
+
+}  // namespace
+
+GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,
+                          std::span<const Shape> shapes, const GradcheckOptions& options) {
+  const auto checked = checked_function(function, shapes, options);
+  auto report = check(checked, options);
+  if (options.f32 != GradcheckF32::skipped) {
+    add(report, gradcheck_f32(function, checked.inputs, {}, options), options);
+  }
+  return report;
+}
+
+GradcheckReport gradcheck_parameters(const std::function<Var(std::span<const Var>)>& function,
+                                     std::span<const GradcheckParameter> parameters,
+                                     const GradcheckOptions& options) {
+  CheckedFunction checked{
+      .function = [&](std::span<const Var> inputs) { return std::vector{function(inputs)}; },
+      .inputs = {},
+      .differentiated = {},
+      .names = {},
+      .mode = options.mode,
+      .seed = options.seed};
+  for (const auto& [path, values] : parameters) {
+    checked.differentiated.push_back(checked.inputs.size());
+    checked.names.push_back(path);
+    checked.inputs.push_back(values);
+  }
+  for (const auto& tensor : options.inputs) checked.inputs.push_back(tensor.clone());
+  return check(checked, options);
+}
+
+void add(GradcheckReport& report, GradcheckF32Report f32, const GradcheckOptions& options) {
+  const bool is_missed = options.f32 == GradcheckF32::required && !f32.unchecked.empty();
+  report.ok = report.ok && f32.faults.empty() && !is_missed;
+  report.text += describe(f32);
+  report.f32 = std::move(f32);
 }
 
 GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,

@@ -12,11 +12,19 @@
 
 namespace keel {
 
+/// Whether the f32 kernels are checked as well.
+enum class GradcheckF32 : std::uint8_t {
+  where_possible,  ///< the text says what can't be run in f32
+  required,        ///< what can't be run in f32 is a fault
+  skipped,
+};
+
 /// How strictly, and where, a gradient is checked.
 struct GradcheckOptions {
   double step = 1e-5;                ///< of the differences that are tried first, times max(1, |x|)
   double relative_tolerance = 1e-6;  ///< of the numeric value
-  double absolute_tolerance = 1e-7;
+  double absolute_tolerance = 1e-9;  ///< of the largest element of that input's gradient
+  GradcheckF32 f32 = GradcheckF32::where_possible;
   std::uint64_t seed = 1;  ///< of the inputs that are not given, and of all other random numbers
   Mode mode = Mode::training;
   std::vector<Tensor> inputs;  ///< f64 (or s32 labels); empty for normal random numbers of the shapes given
@@ -24,7 +32,8 @@ struct GradcheckOptions {
   std::size_t every_element_up_to = 1000;  ///< larger inputs are checked along directions and at a sample
   std::size_t directions = 4;              ///< random ones, of a large input
   std::size_t sample = 20;                 ///< random elements of a large input
-  std::span<const FusionRule> rules;  ///< where given, fused kernels must give the gradients of unfused ones
+  /// Where given, fused kernels must give the gradients of unfused ones. Must live until the check is done.
+  std::span<const FusionRule> rules;
 };
 
 /// One element's derivative, as the operators give it and as differences do.
@@ -38,6 +47,7 @@ struct GradcheckElement {
   double excess = -1.0;  ///< their difference in multiples of what is allowed
   double step = 0.0;     ///< of the differences, times max(1, |x|)
   bool settled = true;   ///< false where the differences approach no value
+  double unknown = 0.0;  ///< how far rounding of the function leaves the numeric value unknown
   bool kink = false;     ///< the derivatives from the left and from the right differ
   double left = 0.0;     ///< at a kink
   double right = 0.0;
@@ -46,6 +56,7 @@ struct GradcheckElement {
 /// What was found for one input.
 struct GradcheckInput {
   std::size_t input = 0;
+  std::string name;  ///< "input 0", or a parameter's path
   Shape shape;
   bool ok = false;
   GradcheckElement worst;
@@ -53,6 +64,7 @@ struct GradcheckInput {
   std::size_t elements = 0;    ///< that were checked one by one
   std::size_t directions = 0;  ///< that were checked besides
   bool independent = false;    ///< no step in it changes the function
+  double unknown = 0.0;        ///< the most that rounding of the function leaves unknown of an element
   bool beside_kinks = false;   ///< `worst` was found after the inputs were moved off the kinks
 };
 
@@ -64,6 +76,13 @@ struct GradcheckFault {
   std::vector<std::string> inconsistencies;  ///< as in the report
 };
 
+/// What was found when every operator was run in f32.
+struct GradcheckF32Report {
+  std::vector<std::string> faults;     ///< a sentence for each operator whose f32 kernel is wrong
+  std::vector<std::string> unchecked;  ///< and for what can't be run in f32
+  std::size_t operators = 0;           ///< that agree
+};
+
 /// What a gradient check found.
 struct GradcheckReport {
   bool ok = false;
@@ -72,6 +91,13 @@ struct GradcheckReport {
   std::vector<GradcheckInput> inputs;
   std::vector<std::string> inconsistencies;  ///< runs that should have agreed and did not
   std::vector<GradcheckFault> faults;
+  GradcheckF32Report f32;
+};
+
+/// A stored value of a function whose gradient is checked.
+struct GradcheckParameter {
+  std::string path;
+  Tensor values;  ///< f64, in the memory that the function gives to `Tape::stored`
 };
 
 /// Checks the reverse-mode derivative of `function` in double precision, under a random upstream gradient (a
@@ -82,10 +108,15 @@ struct GradcheckReport {
 ///   random directions, each of which moves every element, and at a random sample of elements;
 /// - at a kink, such as ReLU's at 0 or a maximum's where two are equal, it lies between the one-sided
 ///   derivatives. The text says so, and the check is repeated beside the kinks, which hide no fault there;
-/// - it is exactly zero for an input without influence;
+/// - it is exactly zero for an input without influence, which the text says;
 /// - it is the same, bit for bit, in a second run, in memory full of NaN, and with every value in memory of
 ///   its own; it is the sum of two gradients for two upstream gradients at once; and the same by fused
-///   kernels but for rounding.
+///   kernels but for rounding;
+/// - each operator, forward and backward, computes in f32 what it computes in f64 from the same values, but
+///   for rounding. What can't be run in f32 is named in the text.
+///
+/// Where the function is so much larger than its changes that its rounding hides a difference, as in
+/// 1e8 + x * x, the derivative must be right as far as can be told, and the text says how far that is.
 ///
 /// Where it is wrong, each operator of the function is checked by itself, and those at fault are named.
 /// Stored values that the function writes into are put back before every evaluation and at the end. Throws
@@ -94,5 +125,23 @@ GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& functi
                           std::span<const Shape> shapes, const GradcheckOptions& options = {});
 GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,
                           std::initializer_list<Shape> shapes, const GradcheckOptions& options = {});
+
+/// The same for stored values of the function, in place of its inputs, which are given and not
+/// differentiated. They are moved during the check and put back. Nothing is run in f32: that is left to
+/// `gradcheck_f32`.
+GradcheckReport gradcheck_parameters(const std::function<Var(std::span<const Var>)>& function,
+                                     std::span<const GradcheckParameter> parameters,
+                                     const GradcheckOptions& options);
+
+/// Runs every operator of `function` and of its derivative in f32, and holds it against f64. Inputs are
+/// `inputs`, f64 ones rounded to f32, of which the floating-point ones are differentiated, and so are the
+/// stored values `parameters`, all f32. No stored value is changed.
+GradcheckF32Report gradcheck_f32(const std::function<Var(std::span<const Var>)>& function,
+                                 std::span<const Tensor> inputs,
+                                 std::span<const GradcheckParameter> parameters,
+                                 const GradcheckOptions& options);
+
+/// Adds what was found in f32 to a report, its text and its verdict.
+void add(GradcheckReport& report, GradcheckF32Report f32, const GradcheckOptions& options);
 
 }  // namespace keel

@@ -1,5 +1,7 @@
 #include "keel/graph/gradcheck_comparison.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,6 +15,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // What is not a number is as wrong as can be; what the differences do not settle is not right.
 double excess_of(const GradcheckElement& found, double allowed) {
+  if (found.analytic == found.numeric && found.settled) return 0.0;  // also where nothing is allowed
   const double ratio = std::abs(found.analytic - found.numeric) / allowed;
   if (std::isnan(ratio)) return infinity;
   return found.settled ? ratio : std::max(ratio, std::nextafter(1.0, 2.0));
@@ -27,7 +30,15 @@ class InputComparison {
         grad_(grad),
         options_(options),
         rng_(Rng{options.seed}.stream("gradcheck", input)),
-        found_{.input = input, .shape = checked.inputs[input].shape(), .independent = true} {}
+        found_{.input = input,
+               .name = checked.is_stored(input) ? checked.names[input]
+                                                : fmt::format("input {}", input - checked.names.size()),
+               .shape = checked.inputs[input].shape(),
+               .independent = true} {
+    for (const double element : grad) {
+      if (std::isfinite(element)) largest_ = std::max(largest_, std::abs(element));
+    }
+  }
 
   GradcheckInput run() {
     if (elements_.size() <= options_.every_element_up_to) {
@@ -66,7 +77,12 @@ class InputComparison {
   }
 
   [[nodiscard]] double allowed(std::size_t element) const {
-    return options_.absolute_tolerance + options_.relative_tolerance * std::abs(grad_[element]);
+    return least_allowed() + options_.relative_tolerance * std::abs(grad_[element]);
+  }
+
+  // A share of the gradient's own scale: what is off by a factor shows at every scale. Never 0.
+  [[nodiscard]] double least_allowed() const {
+    return std::max(options_.absolute_tolerance * largest_, std::numeric_limits<double>::min());
   }
 
   // Elements with a large gradient are allowed more and weigh less (but not so little that their steps are
@@ -115,15 +131,15 @@ class InputComparison {
       analytic += grad_[direction.elements[i]] * direction.weights[i] / unit;
       squares += std::pow(direction.weights[i] * allowed(direction.elements[i]), 2);
     }
-    const auto tolerance =
-        single ? DerivativeTolerance{options_.relative_tolerance, options_.absolute_tolerance * unit}
-               : DerivativeTolerance{0.0, std::sqrt(squares)};
+    const auto tolerance = single ? DerivativeTolerance{options_.relative_tolerance, least_allowed() * unit}
+                                  : DerivativeTolerance{0.0, std::sqrt(squares)};
     const auto line = [&](double step) { return value_.change(found_.input, direction, step); };
     auto numeric = numeric_derivative(line, options_.step, tolerance);
     found_.independent = found_.independent && numeric.constant;
     for (double* value : {&numeric.value, &numeric.left, &numeric.right, &numeric.low, &numeric.high}) {
       *value /= unit;
     }
+    numeric.error /= std::abs(unit);
     auto result = judged(analytic, numeric, {tolerance.relative, tolerance.absolute / unit});
     result.element = single ? direction.elements[0] : GradcheckElement::direction;
     return result;
@@ -141,21 +157,24 @@ class InputComparison {
       result.numeric = std::min(std::max(analytic, numeric.low), numeric.high);
       if (std::isnan(analytic)) result.numeric = numeric.value;
     }
-    result.excess = excess_of(result, tolerance.of(result.numeric));
+    result.unknown = numeric.error;
+    result.excess = excess_of(result, tolerance.of(result.numeric) + numeric.error);
     return result;
   }
 
   void note(const GradcheckElement& found) {
     if (found.kink) found_.kinks.push_back(found);
+    found_.unknown = std::max(found_.unknown, found.unknown);
     // A direction says less than an element, which is worse the more elements are added up.
     const bool says_more = found_.worst.element == GradcheckElement::direction && found.excess > 1.0 &&
                            found.element != GradcheckElement::direction;
     if (found.excess > found_.worst.excess || says_more) found_.worst = found;
   }
 
-  // Without any influence on the function the gradient must be exactly zero.
+  // Without any influence on the function the gradient must be zero, but for what the function's rounding hides.
   void require_zeros() {
-    const auto other = std::ranges::find_if(grad_, [](double x) { return x != 0.0; });
+    const auto other =
+        std::ranges::find_if(grad_, [&](double x) { return !(std::abs(x) <= found_.unknown); });
     if (other == grad_.end()) return;
     found_.worst.element = static_cast<std::size_t>(other - grad_.begin());
     found_.worst.analytic = *other;
@@ -169,6 +188,7 @@ class InputComparison {
   const GradcheckOptions& options_;
   Rng rng_;
   GradcheckInput found_;
+  double largest_ = 0.0;  // element of the gradient
 };
 
 }  // namespace

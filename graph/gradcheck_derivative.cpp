@@ -23,28 +23,41 @@ std::vector<GradcheckInput> compare_all(const CheckedFunction& checked, const Gr
   return found;
 }
 
-// The same function with every element moved by ten to twenty steps, one way or the other.
-CheckedFunction moved(const CheckedFunction& checked, const GradcheckOptions& options) {
-  CheckedFunction result = checked;
-  for (auto& input : result.inputs) input = input.clone();
-  for (const auto index : checked.differentiated) {
-    auto rng = Rng{checked.seed}.stream("beside kinks", index);
-    for (auto& element : result.inputs[index].data<double>()) {
-      const double sign = rng.bits() % 2 == 0 ? 1.0 : -1.0;
-      element += sign * rng.uniform(10.0, 20.0) * options.step * std::max(1.0, std::abs(element));
+// The function's inputs with every element moved by ten to twenty steps, one way or the other, until the end
+// of the scope.
+class Moved {
+ public:
+  Moved(const CheckedFunction& checked, const GradcheckOptions& options) : inputs_(checked.inputs) {
+    for (const auto& input : inputs_) before_.push_back(input.clone());
+    for (const auto index : checked.differentiated) {
+      auto rng = Rng{checked.seed}.stream("beside kinks", index);
+      for (auto& element : inputs_[index].data<double>()) {
+        const double sign = rng.bits() % 2 == 0 ? 1.0 : -1.0;
+        element += sign * rng.uniform(10.0, 20.0) * options.step * std::max(1.0, std::abs(element));
+      }
     }
   }
-  return result;
-}
+  ~Moved() {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      std::copy_n(before_[i].bytes(), before_[i].type().bytes(), inputs_[i].bytes());
+    }
+  }
+  Moved(const Moved&) = delete;
+  Moved& operator=(const Moved&) = delete;
+
+ private:
+  std::vector<Tensor> inputs_;  // the function's own memory
+  std::vector<Tensor> before_;
+};
 
 // At a kink any value between two is right, so that a fault could hide where there are many. Beside them the
 // differences must be met; what is still a kink there is the function's nature, and may be a tenth at most.
 void check_beside_kinks(const CheckedFunction& checked, const GradcheckOptions& options, StoredState& state,
                         DerivativeCheck& found) {
-  const auto beside = moved(checked, options);
-  auto runs = run_every_way(beside, options, state);
+  const Moved moved{checked, options};
+  auto runs = run_every_way(checked, options, state);
   if (found.inconsistencies.empty()) found.inconsistencies = std::move(runs.inconsistencies);
-  const auto there = compare_all(beside, runs.first, options, state);
+  const auto there = compare_all(checked, runs.first, options, state);
   std::size_t checks = 0;
   std::size_t kinks = 0;
   for (std::size_t i = 0; i < there.size(); ++i) {

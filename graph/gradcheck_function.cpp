@@ -35,10 +35,19 @@ Var copied(const Var& var) {
 
 }  // namespace
 
-Recording::Recording(const CheckedFunction& checked) : checked_(checked), tape_(checked.mode) {
-  for (std::size_t i = 0; i < checked.inputs.size(); ++i) {
-    inputs_.push_back(tape_.input(checked.inputs[i].type(), fmt::format("input {}", i)));
-    copies_.push_back(inputs_[i].dtype() == DType::f64 ? copied(inputs_[i]) : inputs_[i]);
+std::vector<Var> CheckedFunction::on(Tape& tape) const {
+  std::vector<Var> vars;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    vars.push_back(is_stored(i) ? tape.stored(inputs[i], names[i])
+                                : tape.input(inputs[i].type(), fmt::format("input {}", i)));
+  }
+  return vars;
+}
+
+Recording::Recording(const CheckedFunction& checked)
+    : checked_(checked), tape_(checked.mode), inputs_(checked.on(tape_)) {
+  for (const auto& input : checked.arguments(inputs_)) {
+    copies_.push_back(input.dtype() == DType::f64 ? copied(input) : input);
   }
 }
 
@@ -64,7 +73,9 @@ std::vector<Var> Recording::gradients(std::span<const Var> outputs, std::span<co
 
 Plan Recording::compile(std::span<const Var> results, const PlanOptions& options) const {
   Plan plan{tape_, results, options};
-  for (std::size_t i = 0; i < inputs_.size(); ++i) plan.bind(inputs_[i], checked_.inputs[i]);
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (!checked_.is_stored(i)) plan.bind(inputs_[i], checked_.inputs[i]);
+  }
   return plan;
 }
 
@@ -133,12 +144,16 @@ Change WeightedValue::change(std::size_t input, const Direction& direction, doub
 
   Change change{.step = made / square, .terms = std::vector<double>(moved.size())};
   double squares = 0.0;
+  double all_squares = 0.0;
   for (std::size_t i = 0; i < moved.size(); ++i) {
     const double difference = moved[i] - unmoved_[i];
     change.terms[i] = weights_[i] * difference;
-    if (difference != 0.0)
-      squares += std::pow(weights_[i] * std::max(std::abs(moved[i]), std::abs(unmoved_[i])), 2);
+    const double square_of_term =
+        std::pow(weights_[i] * std::max(std::abs(moved[i]), std::abs(unmoved_[i])), 2);
+    if (difference != 0.0) squares += square_of_term;
+    all_squares += square_of_term;
   }
+  change.hidden = std::numeric_limits<double>::epsilon() * std::sqrt(all_squares);
   change.rounding = std::numeric_limits<double>::epsilon() * std::sqrt(squares);
   return change;
 }

@@ -20,8 +20,18 @@ struct CheckedFunction {
   std::function<std::vector<Var>(std::span<const Var>)> function;  ///< its outputs must be f64
   std::vector<Tensor> inputs;               ///< in memory of their own: the check moves them
   std::vector<std::size_t> differentiated;  ///< the inputs, all f64, whose gradients are checked
+  std::vector<std::string> names = {};      ///< of the first inputs, which the function stores itself
   Mode mode = Mode::training;
   std::uint64_t seed = 1;  ///< of the upstream gradients
+
+  /// Whether an input is a stored value, in the memory that the function stores it from.
+  [[nodiscard]] bool is_stored(std::size_t input) const { return input < names.size(); }
+  /// The inputs on a tape, as its first values.
+  [[nodiscard]] std::vector<Var> on(Tape& tape) const;
+  /// Those that are not stored, which `function` is called with.
+  [[nodiscard]] std::span<const Var> arguments(std::span<const Var> vars) const {
+    return vars.subspan(names.size());
+  }
 };
 
 /// The function on a tape of its own, between copies: operators then find their values where they would in

@@ -15,12 +15,9 @@ class OperatorWalk {
  public:
   OperatorWalk(const CheckedFunction& checked, const GradcheckOptions& options)
       : options_(options), tape_(checked.mode) {
-    std::vector<Var> inputs;
-    for (const auto& input : checked.inputs) {
-      inputs.push_back(tape_.input(input.type()));
-      values_.push_back(input);
-    }
-    const auto outputs = checked.function(inputs);
+    const auto inputs = checked.on(tape_);
+    values_ = checked.inputs;
+    const auto outputs = checked.function(checked.arguments(inputs));
     const auto& program = tape_.program();
     state_.add(program);
     values_.resize(program.values.size());

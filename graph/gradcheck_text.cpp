@@ -17,9 +17,8 @@ std::string place(const GradcheckElement& found) {
 
 std::string comparison(const GradcheckElement& worst, const GradcheckOptions& options) {
   return fmt::format(
-      "worst {}: analytic {:.9g}, numeric {:.9g}, {:.3g} times what is allowed (relative {:g}, absolute "
-      "{:g}, "
-      "step {:g})",
+      "worst {}: analytic {:.9g}, numeric {:.9g}, {:.3g} times what is allowed (relative {:g}, {:g} of the "
+      "largest, step {:g})",
       place(worst), worst.analytic, worst.numeric, worst.excess, options.relative_tolerance,
       options.absolute_tolerance, worst.step == 0.0 ? options.step : worst.step);
 }
@@ -28,9 +27,11 @@ std::string remarks(const GradcheckInput& input) {
   std::string text;
   if (!input.worst.settled) text += "; the differences there approach no value";
   if (input.beside_kinks) text += "; found with the inputs moved off their kinks";
-  if (input.independent) {
-    text += input.ok ? "; no step changes the function, and the gradient is exactly zero"
-                     : "; no step changes the function, and the gradient must be exactly zero";
+  if (input.independent && !input.ok) {
+    text += "; no step changes the function, and the gradient must be exactly zero";
+  }
+  if (input.unknown > 0.0) {
+    text += fmt::format("; rounding of the function hides what is smaller than {:.2g}", input.unknown);
   }
   const auto all = static_cast<std::size_t>(input.shape.elements());
   if (input.elements < all) {
@@ -41,8 +42,14 @@ std::string remarks(const GradcheckInput& input) {
 }
 
 std::string line(const GradcheckInput& input, const GradcheckOptions& options) {
-  return fmt::format("input {} {}: {}; {}{}\n", input.input, to_string(input.shape),
-                     input.ok ? "agrees" : "WRONG", comparison(input.worst, options), remarks(input));
+  if (input.independent && input.ok) {
+    return fmt::format(
+        "{} {}: nothing depends on it; no step changes the function, and the gradient is "
+        "exactly zero\n",
+        input.name, to_string(input.shape));
+  }
+  return fmt::format("{} {}: {}; {}{}\n", input.name, to_string(input.shape), input.ok ? "agrees" : "WRONG",
+                     comparison(input.worst, options), remarks(input));
 }
 
 std::string kinks(const GradcheckInput& input) {
@@ -61,6 +68,17 @@ std::string kinks(const GradcheckInput& input) {
 
 std::string describe(const GradcheckInput& input, const GradcheckOptions& options) {
   return line(input, options) + kinks(input);
+}
+
+std::string describe(const GradcheckF32Report& f32) {
+  std::string text;
+  for (const auto& fault : f32.faults) text += fmt::format("f32 WRONG: {}\n", fault);
+  for (const auto& reason : f32.unchecked) text += fmt::format("f32 not checked: {}\n", reason);
+  if (f32.operators > 0) {
+    text += fmt::format("f32: {} operator{} agree{} with f64 but for rounding\n", f32.operators,
+                        f32.operators == 1 ? "" : "s", f32.operators == 1 ? "s" : "");
+  }
+  return text;
 }
 
 std::string describe(const GradcheckFault& fault, const GradcheckOptions& options) {

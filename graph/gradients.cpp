@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 
 #include "keel/graph/accumulate.hpp"
@@ -80,25 +81,40 @@ class Backward {
       outputs.push_back(tape_.var(id));
       output_grads.push_back(grad(id, node.where));
     }
-    const auto grads = node.op->vjp({.inputs = inputs,
-                                     .outputs = outputs,
-                                     .output_grads = output_grads,
-                                     .needed = {needed.get(), node.inputs.size()},
-                                     .where = node.where});
-    contribute(node, inputs, grads, {needed.get(), node.inputs.size()});
+    const VjpContext context{.inputs = inputs,
+                             .outputs = outputs,
+                             .output_grads = output_grads,
+                             .needed = {needed.get(), node.inputs.size()},
+                             .where = node.where};
+    try {
+      contribute(context, node.op->vjp(context));
+    } catch (const ShapeError& error) {
+      throw ShapeError{blamed(node, error)};
+    } catch (const std::exception& error) {
+      throw Error{blamed(node, error)};
+    }
   }
 
-  void contribute(const Node& node, std::span<const Var> inputs, std::span<const Var> grads,
-                  std::span<const bool> needed) {
+  static std::string blamed(const Node& node, const std::exception& error) {
+    return fmt::format("the derivative of {} at {}: {}", node.op->name(), describe(node.where), error.what());
+  }
+
+  void contribute(const VjpContext& context, std::span<const Var> grads) {
+    const auto inputs = context.inputs;
     if (grads.size() != inputs.size()) {
-      throw Error{fmt::format("the derivative of {} returned {} gradients for {} inputs", node.op->name(),
-                              grads.size(), inputs.size())};
+      throw Error{
+          fmt::format("its vjp returned {} gradients for {} inputs; it must return one an input, undefined "
+                      "where it is zero",
+                      grads.size(), inputs.size())};
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!grads[i].defined() || !needed[i]) continue;
+      if (!grads[i].defined() || !context.needed[i]) continue;
+      if (&grads[i].tape() != &tape_) {
+        throw Error{fmt::format("its vjp returned a gradient for input {} that is on another tape", i)};
+      }
       if (grads[i].type() != inputs[i].type()) {
-        throw Error{fmt::format("the derivative of {} returned {} for input {}, which is {}", node.op->name(),
-                                to_string(grads[i].type()), i, to_string(inputs[i].type()))};
+        throw Error{fmt::format("its vjp returned {} for input {}, which is {}", to_string(grads[i].type()),
+                                i, to_string(inputs[i].type()))};
       }
       contributions_[inputs[i].id()].push_back(grads[i]);
     }

@@ -44,7 +44,7 @@ class FormatAssignment {
   explicit FormatAssignment(Program& program) : program_(program) {}
 
   void run(std::vector<std::size_t>& outputs) {
-    std::vector<Node> nodes = std::move(program_.nodes);
+    std::deque<Node> nodes = std::move(program_.nodes);
     program_.nodes.clear();
     for (auto& node : nodes) append(std::move(node));
     for (auto& id : outputs) {

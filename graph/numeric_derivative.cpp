@@ -14,17 +14,19 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // Of one step to the next: the root of 10. A function that moves by stairs, as rounding makes it, has slopes
 // of k stairs a step, which at several steps could agree by chance if the ratio were a fraction.
 constexpr double ratio = 3.1622776601683795;
-constexpr int rungs_above = 6;  // the step asked for
+constexpr int rungs_above = 10;  // the step asked for
 constexpr int rungs_below = 10;
 // The share of the tolerance that the differences may be off by.
 constexpr double share = 1.0 / 8.0;
+// How many times the rounding of the function's values that of what they are computed from may be.
+constexpr double inner_rounding = 100.0;
 
 // The slope to one side at one step.
 struct Slope {
   explicit Slope(Change what) : change(std::move(what)) {
     value = std::accumulate(change.terms.begin(), change.terms.end(), 0.0) / change.step;
-    rounding = change.rounding / std::abs(change.step);
     flat = std::ranges::all_of(change.terms, [](double term) { return term == 0.0; });
+    rounding = (flat ? change.hidden : change.rounding) / std::abs(change.step);
   }
   [[nodiscard]] double of_term(std::size_t i) const { return change.terms[i] / change.step; }
 
@@ -52,6 +54,7 @@ Rung rung_at(const Line& line, double step) {
 struct Estimate {
   double value = NumericDerivative::unknown;
   double error = infinity;  // never NaN
+  double rounding = 0.0;    // that is in the error
   double step = 0.0;
   std::size_t rung = 0;
 };
@@ -120,8 +123,10 @@ Estimate two_sided_of_ladder(std::span<const Rung> ladder, double asked_for) {
     const double kink =
         std::max(kink_between(ladder[i], ladder[i + 1]), kink_between(ladder[i + 1], ladder[i + 2]));
     const double rounding = extrapolated_rounding(factor, ladder[i + 2].rounding());
-    take_better(best,
-                {.value = value_at(i + 1), .error = error_of(drift, kink, rounding), .step = ladder[i].step});
+    take_better(best, {.value = value_at(i + 1),
+                       .error = error_of(drift, kink, rounding),
+                       .rounding = rounding,
+                       .step = ladder[i].step});
   }
   return best;
 }
@@ -167,6 +172,15 @@ NumericDerivative smooth(double value, double step) {
   return {.kind = NumericDerivative::Kind::smooth, .value = value, .step = step};
 }
 
+// Neighbouring steps differ by no more than rounding explains. Two of the differences behind it may be off the
+// same way.
+NumericDerivative rounded(const Estimate& estimate) {
+  return {.kind = NumericDerivative::Kind::rounded,
+          .value = estimate.value,
+          .error = 4.0 * estimate.error,
+          .step = estimate.step};
+}
+
 bool is_settled(const Estimate& estimate, const DerivativeTolerance& tolerance) {
   return estimate.error <= share * tolerance.of(estimate.value);  // false for NaN
 }
@@ -186,6 +200,7 @@ NumericDerivative climb_down(const Line& line, double step, const DerivativeTole
   if (gap + error <= 2.0 * share * tolerance.of(mean)) return smooth(mean, left.step);
   // Both sides must be known far better than the gap between them: slopes of noise differ too.
   if (gap > 100.0 * error) return kink_of(ladder, left, right);
+  if (central.error <= inner_rounding * central.rounding) return rounded(central);
   const double guess = std::isnan(central.value) ? NumericDerivative::unknown : central.value;
   return {.value = guess, .step = central.step};
 }
@@ -199,12 +214,17 @@ double DerivativeTolerance::of(double derivative) const {
 NumericDerivative numeric_derivative(const Line& line, double step, const DerivativeTolerance& tolerance) {
   const Rung rung = rung_at(line, step);
   const Rung smaller = rung_at(line, step / ratio);
+  if (rung.flat() && smaller.flat()) {
+    const Rung largest = rung_at(line, step * std::pow(ratio, rungs_above));
+    if (largest.flat()) {
+      auto result = smooth(0.0, step);
+      result.constant = true;
+      result.error = 10.0 * largest.rounding();  // of what is computed on the way, too
+      return result;
+    }
+  }
   const auto quick = two_sided(rung, smaller);
-  if (!is_settled(quick, tolerance)) return climb_down(line, step, tolerance);
-  auto result = smooth(quick.value, quick.step);
-  result.constant =
-      rung.flat() && smaller.flat() && rung_at(line, step * std::pow(ratio, rungs_above)).flat();
-  return result;
+  return is_settled(quick, tolerance) ? smooth(quick.value, quick.step) : climb_down(line, step, tolerance);
 }
 
 }  // namespace keel

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "keel/runtime/buffer.hpp"
 #include "keel/runtime/error.hpp"
@@ -22,7 +23,7 @@ void Binding::require(bool dtype_matches) {
 }
 
 std::vector<Var> Operator::vjp(const VjpContext&) const {
-  throw Error{fmt::format("{} has no derivative", name())};
+  throw Error{fmt::format("{} has no derivative: compute what needs none from it, or give it a vjp", name())};
 }
 
 Cost Operator::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
@@ -37,6 +38,19 @@ Formats Operator::formats(std::span<const ValueType> inputs, std::span<const Mem
                           std::span<const ValueType> outputs) const {
   return {std::vector(inputs.size(), MemoryFormat::row_major),
           std::vector(outputs.size(), MemoryFormat::row_major)};
+}
+
+Kernel zeros(const Binding& binding) {
+  std::vector<std::pair<const Slot*, std::size_t>> outputs;
+  for (std::size_t i = 0; i < binding.outputs(); ++i) {
+    outputs.emplace_back(&binding.output_slot(i), binding.output_type(i).bytes());
+  }
+  return {[outputs = std::move(outputs)] {
+            for (const auto& [slot, bytes] : outputs) {
+              std::fill_n(static_cast<std::byte*>(slot->data()), bytes, std::byte{0});
+            }
+          },
+          "loop"};
 }
 
 Formats formats_alike(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,

@@ -34,6 +34,7 @@ class Binding {
       : inputs_(inputs), outputs_(outputs), scratch_(scratch), first_scratch_(scratch.size()) {}
 
   [[nodiscard]] std::size_t inputs() const { return inputs_.slots.size(); }
+  [[nodiscard]] std::size_t outputs() const { return outputs_.slots.size(); }
   [[nodiscard]] const ValueType& input_type(std::size_t i) const { return inputs_.types[i]; }
   [[nodiscard]] const ValueType& output_type(std::size_t i) const { return outputs_.types[i]; }
   [[nodiscard]] MemoryFormat input_format(std::size_t i) const { return inputs_.formats[i]; }
@@ -105,11 +106,13 @@ class Operator {
   /// caller's line.
   [[nodiscard]] virtual std::vector<ValueType> infer(std::span<const ValueType> inputs) const = 0;
 
-  /// The kernel: oneDNN's or a loop for f32, the reference for f64.
+  /// The kernel: oneDNN's or a loop for f32, the reference for f64. None is asked for where no output has any
+  /// element, but an input may have none where an output has some.
   [[nodiscard]] virtual Kernel bind(const Binding& binding) const = 0;
 
   /// Gradients of the inputs, one an input, undefined where `needed` is false or the gradient is zero
-  /// everywhere, recorded as nodes on the same tape. Throws Error when the operator has no derivative.
+  /// everywhere, recorded as nodes on the same tape. Throws Error when the operator has no derivative; the
+  /// transform adds the operator and caller's line to whatever it throws.
   [[nodiscard]] virtual std::vector<Var> vjp(const VjpContext& context) const;
 
   /// For profiles, and for the choice whether more than one thread pays. By default every value is touched
@@ -138,6 +141,10 @@ class Operator {
   /// where the plan is free to choose: what lets one sweep run over the gradients of all parameters.
   [[nodiscard]] virtual std::vector<std::size_t> adjacent(std::span<const ValueType>) const { return {}; }
 };
+
+/// A kernel that fills every output with zeros: what a sum over a batch of nothing is, where oneDNN, which
+/// does nothing then, would leave them unwritten.
+Kernel zeros(const Binding& binding);
 
 /// The formats of an operator that works on elements wherever they lie, as long as all lie alike: channels
 /// last if one of the inputs has its channels last.

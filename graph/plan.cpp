@@ -32,7 +32,7 @@ bool is_worth_threads(const Cost& cost) {
 }  // namespace
 
 Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& options)
-    : program_(tape.program()), tape_(tape.life()) {
+    : program_(tape.program()), tape_(tape.life()), thread_limit_(ThreadLimit::current()) {
   std::vector<std::size_t> ids;
   for (const auto& output : outputs) {
     if (&output.tape() != &tape) throw Error{"a plan's outputs must be on the tape that it compiles"};
@@ -49,6 +49,24 @@ Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& op
   place(ids, scratch, options.reuse_memory);
 }
 
+// Member by member, a plan that is given itself would lose what it holds.
+Plan& Plan::operator=(Plan&& other) noexcept {
+  if (this == &other) return *this;
+  std::destroy_at(this);
+  return *std::construct_at(this, std::move(other));
+}
+
+const Plan& Plan::usable() const {
+  if (arena_) return *this;
+  throw Error{"a plan was used that was moved from: use the one that it was moved into"};
+}
+
+Tensor Plan::output(std::size_t index) const {
+  const auto& outputs = usable().outputs_;
+  if (index < outputs.size()) return outputs[index];
+  throw Error{fmt::format("output {} of a plan was asked for, but it has {}", index, outputs.size())};
+}
+
 // Wherever the memory of a view's source is pointed to, the view's goes along.
 void Plan::share_views(const std::vector<std::size_t>& outputs) {
   shared_ = shared_memory(program_, outputs);
@@ -58,7 +76,13 @@ void Plan::share_views(const std::vector<std::size_t>& outputs) {
   }
 }
 
+// Nor is there anything to do where nothing is written that has elements.
 bool Plan::needs_no_kernel(const Node& node) const {
+  const auto is_empty = [&](std::size_t id) { return program_.values[id].type.shape.elements() == 0; };
+  if (std::ranges::all_of(node.outputs, is_empty) &&
+      std::ranges::all_of(program_.mutated_by(node), is_empty)) {
+    return true;
+  }
   return node.op->is_view() && !shared_.empty() && shared_[node.outputs[0]] != node.outputs[0];
 }
 
@@ -135,22 +159,22 @@ void Plan::place(const std::vector<std::size_t>& outputs, std::vector<Binding::S
   }
   for (const auto id : outputs) {
     const auto& value = program_.values[id];
-    if (value.kind == ValueKind::input) throw Error{"an input can't be an output of the plan as well"};
-    outputs_.push_back(value.kind == ValueKind::stored
-                           ? value.storage
-                           : Tensor{arena_, layout.offsets[id].value(), value.type});
+    outputs_.push_back(value.kind == ValueKind::intermediate
+                           ? Tensor{arena_, layout.offsets[id].value(), value.type}
+                           : value.storage);  // undefined for inputs, until one is bound
   }
   output_values_ = outputs;
   bound_.resize(program_.values.size());
-  for (const auto& node : program_.nodes) {
-    for (const auto id : node.inputs) {
-      if (program_.values[id].kind != ValueKind::input || std::ranges::count(unbound_, id) > 0) continue;
-      unbound_.push_back(id);
-    }
-  }
+  const auto expect = [&](std::size_t id) {
+    if (program_.values[id].kind != ValueKind::input || std::ranges::count(unbound_, id) > 0) return;
+    unbound_.push_back(id);
+  };
+  for (const auto& node : program_.nodes) std::ranges::for_each(node.inputs, expect);
+  std::ranges::for_each(outputs, expect);
 }
 
 std::optional<std::size_t> Plan::arena_offset(std::size_t value) const {
+  (void)usable();
   if (program_.values.at(value).kind != ValueKind::intermediate) return std::nullopt;
   const auto* place = static_cast<const std::byte*>(slots_[value]->data());
   const std::less_equal<> not_behind;
@@ -161,6 +185,7 @@ std::optional<std::size_t> Plan::arena_offset(std::size_t value) const {
 }
 
 void Plan::bind(const Var& input, const Tensor& tensor) {
+  (void)usable();
   const auto life = input.tape().life();
   if (life.owner_before(tape_) || tape_.owner_before(life)) {
     throw Error{fmt::format("value {} is on another tape than the plan's", input.id())};
@@ -169,6 +194,7 @@ void Plan::bind(const Var& input, const Tensor& tensor) {
 }
 
 void Plan::bind(std::size_t input, const Tensor& tensor) {
+  (void)usable();
   if (input >= program_.values.size() || program_.values[input].kind != ValueKind::input) {
     throw Error{fmt::format("value {} is not an input of the plan", input)};
   }
@@ -180,6 +206,9 @@ void Plan::bind(std::size_t input, const Tensor& tensor) {
   }
   std::erase(unbound_, input);
   bound_[input] = tensor;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (output_values_[i] == input) outputs_[i] = tensor;
+  }
   slots_[input]->point_to(tensor.bytes());
 }
 
@@ -205,6 +234,7 @@ std::vector<double> Plan::profile(int runs) {
 }
 
 void Plan::run() {
+  (void)usable();
   if (!unbound_.empty()) {
     throw Error{
         fmt::format("input '{}' of the plan has nothing bound to it yet", program_.values[unbound_[0]].name)};
@@ -226,6 +256,12 @@ void Plan::run() {
 void Plan::run_kernels(bool yields) {
   std::size_t step = 0;
   int threads = ThreadLimit::current();
+  if (threads != thread_limit_) {
+    throw Error{
+        fmt::format("the plan was compiled for up to {} threads, but is run under a limit of {}: compile it "
+                    "under the ThreadLimit that it is to run under",
+                    thread_limit_, threads)};
+  }
   const ThreadLimit restored_at_the_end{threads};
   try {
     for (; step < kernels_.size(); ++step) {
@@ -240,6 +276,7 @@ void Plan::run_kernels(bool yields) {
 }
 
 void Plan::poison() {
+  (void)usable();
   std::fill_n(arena_->data(), arena_->size(), std::byte{0xFF});
   std::fill_n(yielding_scratch_.data(), yielding_scratch_.size(), std::byte{0xFF});
 }

@@ -25,7 +25,8 @@ struct PlanOptions {
 ///
 /// Dead nodes are dropped, fusion rules applied, every intermediate value given an offset in the arena by its
 /// first and last use, every node bound to a kernel. The plan does not need the tape any more once it is
-/// made. A plan must be run under the thread limit that it was compiled under, by one thread at a time.
+/// made. A plan must be run under the thread limit that it was compiled under, by one thread at a time. One
+/// that was moved from throws Error whatever is asked of it.
 ///
 /// While other programs want the processors, a plan that was compiled for several threads runs on one, provided
 /// that all its kernels then leave the same bits, which is tried out: what it computes never depends on when it
@@ -38,7 +39,7 @@ class Plan {
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
   Plan(Plan&&) = default;
-  Plan& operator=(Plan&&) = default;
+  Plan& operator=(Plan&& other) noexcept;
   ~Plan() = default;
 
   /// Uses the elements of `tensor` as `input` from the next run on, without copying them; they must stay
@@ -48,16 +49,18 @@ class Plan {
   /// The same by the value's number, for a plan that has outlived its tape.
   void bind(std::size_t input, const Tensor& tensor);
 
-  /// Runs every kernel once, in order. Throws Error when an input is not bound, when the system does not let the
-  /// process have the plan's threads, and what a kernel throws with the operator and its line in front.
+  /// Runs every kernel once, in order. Throws Error when an input is not bound, when the thread limit is another
+  /// than when the plan was compiled, when the system does not let the process have the plan's threads, and
+  /// what a kernel throws with the operator and its line in front.
   void run();
 
   /// Fills the memory of all intermediate values, outputs and scratch with bytes 0xFF, which read as NaN. The
   /// next run must not show it: a kernel that adds to what it finds, or reads what none wrote, is seen.
   void poison();
 
-  /// The memory of output `index` (in the order given to the constructor): what the last run left there.
-  [[nodiscard]] const Tensor& output(std::size_t index) const { return outputs_.at(index); }
+  /// Output `index` (in the order given to the constructor), in memory that the next run overwrites and that
+  /// outlasts the plan. That of an input is what was bound to it; undefined before that.
+  [[nodiscard]] Tensor output(std::size_t index) const;
 
   /// One line of the list that `run` goes through.
   struct Step {
@@ -66,20 +69,21 @@ class Plan {
     Cost cost;
     int threads = 1;  ///< that the kernel may use: small ones are faster on one
   };
-  [[nodiscard]] std::span<const Step> steps() const { return steps_; }
+  [[nodiscard]] std::span<const Step> steps() const { return usable().steps_; }
   /// Runs `runs` times with a clock around every kernel, and returns each one's median in microseconds. The
   /// clock itself takes some 20 ns of each.
   std::vector<double> profile(int runs);
-  [[nodiscard]] std::size_t arena_bytes() const { return arena_->size(); }
+  [[nodiscard]] std::size_t arena_bytes() const { return usable().arena_->size(); }
 
   /// What the tape's program became: fused, with reorders, without dead nodes. Values keep their numbers.
-  [[nodiscard]] const Program& program() const { return program_; }
+  [[nodiscard]] const Program& program() const { return usable().program_; }
   /// The values that `output` gives, by number.
-  [[nodiscard]] std::span<const std::size_t> output_values() const { return output_values_; }
+  [[nodiscard]] std::span<const std::size_t> output_values() const { return usable().output_values_; }
   /// Where a value lies in the arena, in bytes from its start; none for values that lie elsewhere or nowhere.
   [[nodiscard]] std::optional<std::size_t> arena_offset(std::size_t value) const;
 
  private:
+  [[nodiscard]] const Plan& usable() const;
   void share_views(const std::vector<std::size_t>& outputs);
   [[nodiscard]] bool needs_no_kernel(const Node& node) const;
   void bind_kernels(std::vector<Binding::ScratchPiece>& scratch);
@@ -107,6 +111,7 @@ class Plan {
   Crowding crowding_{{}};
   int most_threads_ = 1;    // of a kernel
   bool may_yield_ = false;  // there are kernels on several threads, and none is known to differ on one
+  int thread_limit_;        // that the kernels were compiled under
   std::vector<Step> steps_;
   std::shared_ptr<Buffer> arena_;
   std::vector<Tensor> outputs_;

@@ -27,7 +27,7 @@ std::vector<std::size_t> Program::mutated_by(const Node& node) const {
 void drop_dead_nodes(Program& program, const std::vector<std::size_t>& outputs) {
   std::vector<bool> live(program.values.size(), false);
   for (const auto id : outputs) live[id] = true;
-  std::vector<Node> kept;
+  std::deque<Node> kept;
   for (auto node = program.nodes.rbegin(); node != program.nodes.rend(); ++node) {
     const bool is_read = std::ranges::any_of(node->outputs, [&](auto id) { return live[id]; });
     if (!is_read && program.mutated_by(*node).empty()) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,8 +42,8 @@ struct Node {
 /// A straight-line program: what a tape records and a plan compiles. Nodes stand in the order in which they
 /// run.
 struct Program {
-  std::vector<Value> values;
-  std::vector<Node> nodes;
+  std::deque<Value> values;  // not vectors: references to elements outlive an appended one
+  std::deque<Node> nodes;
 
   [[nodiscard]] std::vector<ValueType> types(const std::vector<std::size_t>& ids) const;
   [[nodiscard]] std::vector<MemoryFormat> formats(const std::vector<std::size_t>& ids) const;

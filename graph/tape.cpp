@@ -13,7 +13,7 @@ Tape& Var::tape() const {
   return *tape_;
 }
 
-const ValueType& Var::type() const {
+ValueType Var::type() const {
   return tape().program().values[id_].type;
 }
 
@@ -22,9 +22,6 @@ Var Tape::var(std::size_t id) {
 }
 
 Var Tape::append(Value value) {
-  if (value.type.shape.elements() == 0) {
-    throw ShapeError{fmt::format("a value of shape {} has no elements", to_string(value.type.shape))};
-  }
   program_.values.push_back(std::move(value));
   return var(program_.values.size() - 1);
 }
@@ -38,7 +35,9 @@ Var Tape::stored(const Tensor& tensor, std::string name) {
     throw NoValuesError{
         fmt::format("parameter '{}' has no values yet: call keel::initialize on the model first", name)};
   }
-  const auto known = stored_.find(tensor.bytes());
+  const bool is_empty = tensor.shape().elements() == 0;
+  const std::pair key{std::as_const(tensor).bytes(), is_empty ? tensor.type() : ValueType{}};
+  const auto known = stored_.find(key);
   if (known != stored_.end()) {
     const auto& type = program_.values[known->second].type;
     if (type == tensor.type()) return var(known->second);
@@ -47,7 +46,7 @@ Var Tape::stored(const Tensor& tensor, std::string name) {
   }
   Var added =
       append({.type = tensor.type(), .kind = ValueKind::stored, .name = std::move(name), .storage = tensor});
-  stored_.emplace(tensor.bytes(), added.id());
+  stored_.emplace(key, added.id());
   return added;
 }
 

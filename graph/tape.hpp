@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "keel/graph/program.hpp"
@@ -38,6 +39,7 @@ class Tape {
   Var record_one(std::shared_ptr<const Operator> op, std::span<const Var> inputs,
                  const SourceLocation& where);
 
+  /// Its values and nodes stay where they are for as long as the tape lives.
   [[nodiscard]] const Program& program() const { return program_; }
   /// The handle of value `id`.
   [[nodiscard]] Var var(std::size_t id);
@@ -49,7 +51,8 @@ class Tape {
 
   Mode mode_;
   Program program_;
-  std::map<const std::byte*, std::size_t> stored_;
+  // Without elements, tensors of many types may lie at one address: the type is then part of the key.
+  std::map<std::pair<const std::byte*, ValueType>, std::size_t> stored_;
   std::shared_ptr<const void> life_ = std::make_shared<int>();
 };
 

@@ -21,8 +21,9 @@ class Var {
   [[nodiscard]] Tape& tape() const;
   /// The value's number on its tape.
   [[nodiscard]] std::size_t id() const { return id_; }
-  [[nodiscard]] const ValueType& type() const;
-  [[nodiscard]] const Shape& shape() const { return type().shape; }
+  /// A copy: the tape's own moves when the tape grows.
+  [[nodiscard]] ValueType type() const;
+  [[nodiscard]] Shape shape() const { return type().shape; }
   [[nodiscard]] DType dtype() const { return type().dtype; }
 
  private:

@@ -6,19 +6,18 @@
 
 namespace keel::detail {
 
-void refuse_inputs(std::size_t given, std::size_t taken) {
+void refuse_inputs(std::size_t given, std::size_t taken, const SourceLocation& where) {
   throw Error{
-      fmt::format("a step was given {} arrays, but its model alone takes {}: give the model's inputs first, "
-                  "then the loss's targets",
-                  given, taken)};
+      fmt::format("the step made at {} was given {} arrays, but its model alone takes {}: give the model's "
+                  "inputs first, then the loss's targets",
+                  describe(where), given, taken)};
 }
 
-void refuse_targets(std::size_t given) {
+void refuse_targets(std::size_t given, const SourceLocation& where) {
   throw Error{
-      fmt::format("the loss can't be called with the predictions and {} targets: give a step the model's "
-                  "inputs first, then the "
-                  "loss's targets",
-                  given)};
+      fmt::format("the loss of the step made at {} can't be called with the predictions and {} targets: give "
+                  "a step the model's inputs first, then the loss's targets",
+                  describe(where), given)};
 }
 
 }  // namespace keel::detail

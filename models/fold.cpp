@@ -22,10 +22,7 @@ namespace {
 // Whether a node is a layer whose inputs are src, weights and, if any, bias, the weights' first axis being
 // that of the features that come out.
 bool has_weights(const Rewriter& rewriter, std::size_t node) {
-  const auto* linear = rewriter.as<LinearOp>(node);
-  const auto* convolution = rewriter.as<Conv2dOp>(node);
-  return (linear != nullptr && !linear->fused_relu()) ||
-         (convolution != nullptr && !convolution->fused_relu());
+  return rewriter.as<LinearOp>(node) != nullptr || rewriter.as<Conv2dOp>(node) != nullptr;
 }
 
 double element(const Tensor& tensor, std::size_t i) {

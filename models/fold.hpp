@@ -14,9 +14,8 @@ class FoldedInference {
  public:
   FoldedInference(Plan plan, std::size_t input) : plan_(std::move(plan)), input_(input) {}
 
-  /// The predictions; they stay as they are until the next call. Throws ShapeError for a batch of another
-  /// type.
-  const Tensor& operator()(const Tensor& batch) {
+  /// The predictions, in memory that the next call overwrites. Throws ShapeError for a batch of another type.
+  Tensor operator()(const Tensor& batch) {
     plan_.bind(input_, batch);
     plan_.run();
     return plan_.output(0);

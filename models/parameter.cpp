@@ -103,6 +103,14 @@ void Parameter::place(const Tensor& memory) {
   presence_.change();
 }
 
+Tensor Parameter::exchange_memory(Tensor memory) {
+  if (memory.defined() && memory.shape() != shape_) {
+    throw ShapeError{fmt::format("a parameter of shape {} can't lie in memory of shape {}", to_string(shape_),
+                                 to_string(memory.shape()))};
+  }
+  return std::exchange(value_, std::move(memory));
+}
+
 void Parameter::set_frozen(bool frozen) {
   if (frozen != frozen_) presence_.change();
   frozen_ = frozen;

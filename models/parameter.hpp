@@ -55,6 +55,9 @@ class Parameter {
   /// steps and optimizers: what `initialize` does, the memory that it has already included. Throws ShapeError
   /// as `set_value` does.
   void place(const Tensor& memory);
+  /// Puts `memory` in the place of the parameter's own, whatever its element type, and returns that, for a
+  /// scope that puts it back: nobody is told. Throws ShapeError when the shape is another.
+  [[nodiscard]] Tensor exchange_memory(Tensor memory);
   /// Whether training leaves it as it is: see models/freeze.hpp.
   [[nodiscard]] bool frozen() const { return frozen_; }
   void set_frozen(bool frozen);

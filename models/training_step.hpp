@@ -25,14 +25,16 @@ namespace keel {
 /// them there the step follows from its next call on: new values, freezing, `initialize`, another model or
 /// optimizer assigned to the same variable. A call after one of them, or a part of the model, was moved away
 /// or destroyed throws Error (for models in containers, see ModelWatch; of optimizers, for those that have a
-/// `watch`, as Sgd and Adam do).
+/// `watch`, as Sgd and Adam do). Errors in recording name the line of the model or loss at fault; for a bare
+/// layer or function of keel's, such as `keel::cross_entropy`, that is the line where the step was made.
 template <class Model, class Optimizer, class Loss>
 class TrainingStep {
  public:
-  TrainingStep(Model& model, Optimizer& optimizer, Loss loss)
+  TrainingStep(Model& model, Optimizer& optimizer, Loss loss,
+               const SourceLocation& where = SourceLocation::current())
       : function_(Mode::training,
-                  [&model, &optimizer, loss](Tape& tape, std::span<const Var> inputs) {
-                    return record_step(model, optimizer, loss, tape, inputs);
+                  [&model, &optimizer, loss, where](Tape& tape, std::span<const Var> inputs) {
+                    return record_step(model, optimizer, loss, tape, inputs, where);
                   }),
         model_watch_(model),
         optimizer_watch_(watch_of(optimizer)) {}
@@ -44,7 +46,7 @@ class TrainingStep {
   double operator()(const Tensors&... batch) {
     const std::array inputs{batch...};
     follow_changes();
-    const Tensor& loss = function_(inputs).output(0);
+    const Tensor loss = function_(inputs).output(0);
     return loss.dtype() == DType::f64 ? loss.data<double>()[0] : loss.data<float>()[0];
   }
 
@@ -76,7 +78,7 @@ class TrainingStep {
   }
 
   static std::vector<Var> record_step(Model& model, Optimizer& optimizer, const Loss& loss, Tape& tape,
-                                      std::span<const Var> inputs) {
+                                      std::span<const Var> inputs, const SourceLocation& where) {
     std::vector<Var> trained;
     bool any_frozen = false;
     const auto parts = detail::parts_of(model);
@@ -86,13 +88,23 @@ class TrainingStep {
       if (!parameter->frozen()) trained.push_back(tape.stored(parameter->value(), path));
     }
     constexpr auto taken = detail::inputs_of<Model>();
-    const auto predictions = detail::recorded(model, [&] { return detail::call_model(model, inputs); });
+    const auto predictions =
+        detail::recorded(model, [&] { return detail::call_model(model, inputs, where); });
     detail::require_visited(tape, parts);
-    const Var value = detail::call_loss(loss, predictions, inputs.subspan(taken));
+    const Var value = detail::call_loss(loss, predictions, inputs.subspan(taken), where);
     const bool has_parameters = any_frozen || !trained.empty();
     detail::keep_what_matters(value, trained);
-    if (!trained.empty() || !has_parameters) optimizer.update(trained, gradients(value, trained));
+    if (!trained.empty() || !has_parameters)
+      update(optimizer, trained, gradients(value, trained, where), where);
     return {value};
+  }
+
+  static void update(Optimizer& optimizer, std::span<const Var> trained, std::span<const Var> grads,
+                     const SourceLocation& where) {
+    if constexpr (requires { optimizer.update(trained, grads, where); })
+      optimizer.update(trained, grads, where);
+    else
+      optimizer.update(trained, grads);
   }
 
   CompiledFunction function_;
@@ -106,18 +118,18 @@ class TrainingStep {
 template <class Model>
 class Inference {
  public:
-  explicit Inference(Model& model)
-      : function_(Mode::inference,
-                  [&model](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
-                    return {detail::recorded(model, [&] { return detail::call_model(model, inputs); })};
-                  }),
+  explicit Inference(Model& model, const SourceLocation& where = SourceLocation::current())
+      : function_(
+            Mode::inference,
+            [&model, where](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
+              return {detail::recorded(model, [&] { return detail::call_model(model, inputs, where); })};
+            }),
         model_watch_(watch_of(model)) {}
 
-  /// The predictions; they stay as they are until the next call. Throws Error when the model, or a part of it,
+  /// The predictions, in memory that the next call overwrites. Throws Error when the model, or a part of it,
   /// was moved away or destroyed.
   template <std::same_as<Tensor>... Tensors>
-  requires(sizeof...(Tensors) == detail::inputs_of<Model>()) const Tensor& operator()(
-      const Tensors&... inputs) {
+  requires(sizeof...(Tensors) == detail::inputs_of<Model>()) Tensor operator()(const Tensors&... inputs) {
     if (model_watch_ && model_watch_->changed()) function_.forget();
     return function_(std::array{inputs...}).output(0);
   }

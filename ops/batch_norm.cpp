@@ -191,6 +191,7 @@ std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inp
 }
 
 Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
   return binding.output_type(0).dtype == DType::f64 ? reference_backward(settings_, binding)
                                                     : batch_norm_backward_f32(settings_, binding);
 }

@@ -69,7 +69,7 @@ Kernel ClipByNormOp::loop(const Binding& binding) const {
         {binding.input<const T>(i), binding.output<T>(i), binding.input_type(i).shape.elements()});
     pieces += grads.back().pieces();
   }
-  const SlotView<double> scratch{*binding.scratch(static_cast<std::size_t>(pieces) * sizeof(double))};
+  const SlotView<double> scratch{*binding.scratch(static_cast<std::size_t>(pieces + 1) * sizeof(double))};
   return {[grads, pieces, scratch, norm = binding.output<double>(grads.size()), max_norm = max_norm_] {
             double* sums = scratch.get();
             for (const auto& grad : grads) {

@@ -82,8 +82,12 @@ Kernel ConcatenateOp::bind(const Binding& binding) const {
   const auto axis = axis_of(axis_, shape);
   // Whole arrays behind one another: the loop is a copy each, oneDNN's primitive many times slower.
   const bool is_whole = elements_between(shape, 0, axis) == 1;
-  return dtype == DType::f32 && !is_whole ? onednn_concatenate(binding, axis)
-                                          : concatenate_loop(binding, axis);
+  bool has_empty = false;  // which oneDNN does not take
+  for (std::size_t i = 0; i < binding.inputs(); ++i) {
+    has_empty = has_empty || binding.input_type(i).shape.elements() == 0;
+  }
+  return dtype == DType::f32 && !is_whole && !has_empty ? onednn_concatenate(binding, axis)
+                                                        : concatenate_loop(binding, axis);
 }
 
 std::vector<Var> ConcatenateOp::vjp(const VjpContext& context) const {

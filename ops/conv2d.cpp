@@ -62,6 +62,9 @@ std::vector<ValueType> Conv2dOp::infer(std::span<const ValueType> inputs) const 
     throw ShapeError{
         fmt::format("src has {} channels, weights (out, in, height, width) expect {}", src[1], weights[1])};
   }
+  if (weights.elements() == 0) {
+    throw ShapeError{fmt::format("weights (out, in, height, width) {} have no elements", to_string(weights))};
+  }
   if (inputs.size() == 3 && inputs[2].shape != Shape{weights[0]}) {
     throw ShapeError{fmt::format("bias must be ({}), one an output channel, not {}", weights[0],
                                  to_string(inputs[2].shape))};
@@ -74,8 +77,8 @@ Kernel Conv2dOp::bind(const Binding& binding) const {
   auto of = convolution_of(binding.input_type(0).shape, binding.input_type(1).shape,
                            binding.output_type(0).shape, options_);
   of.bias = binding.inputs() == 3;
-  if (binding.output_type(0).dtype == DType::f64) return reference_forward(of, fused_relu_, binding);
-  auto forward = onednn::convolution_forward(of, fused_relu_);
+  if (binding.output_type(0).dtype == DType::f64) return reference_forward(of, binding);
+  auto forward = onednn::convolution_forward(of);
   forward.call.argument(DNNL_ARG_SRC, onednn::image(of.src, channels_last), binding.input_slot(0));
   if (of.bias) forward.call.argument(DNNL_ARG_BIAS, onednn::dense({of.weights[0]}), binding.input_slot(2));
   forward.call.argument(DNNL_ARG_DST, onednn::image(of.dst, channels_last), binding.output_slot(0));
@@ -159,6 +162,7 @@ Kernel Conv2dBackwardWeightsOp::bind(const Binding& binding) const {
   auto of = convolution_of(binding.input_type(0).shape, binding.output_type(0).shape,
                            binding.input_type(1).shape, options_);
   of.bias = bias_;
+  if (of.src.elements() == 0) return zeros(binding);
   if (binding.output_type(0).dtype == DType::f64) return reference_backward_weights(of, binding);
   return onednn_backward_weights(of, binding);
 }

@@ -30,9 +30,8 @@ Var conv2d(const Var& src, const Var& weights, const Var& bias = {}, Conv2dOptio
 /// into oneDNN's own format on each run.
 class Conv2dOp final : public Operator {
  public:
-  explicit Conv2dOp(Conv2dOptions options, bool fused_relu = false)
-      : options_(options), fused_relu_(fused_relu) {}
-  [[nodiscard]] std::string_view name() const override { return fused_relu_ ? "conv2d+relu" : "conv2d"; }
+  explicit Conv2dOp(Conv2dOptions options) : options_(options) {}
+  [[nodiscard]] std::string_view name() const override { return "conv2d"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
@@ -41,11 +40,9 @@ class Conv2dOp final : public Operator {
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                                 std::span<const ValueType> outputs) const override;
   [[nodiscard]] const Conv2dOptions& options() const { return options_; }
-  [[nodiscard]] bool fused_relu() const { return fused_relu_; }
 
  private:
   Conv2dOptions options_;
-  bool fused_relu_;
 };
 
 /// The gradient of src, images of size `image`. Inputs: grad_dst, weights.

@@ -233,8 +233,8 @@ Kernel gradient_in_parts(const Convolution& of, std::span<const Part> parts, con
               if (of.bias) add_part(floats(bias_part), doubles(bias_sums), outputs, is_first);
               is_first = false;
             }
-            store_sums(doubles(weights_sums), nullptr, floats(&grad_weights), 1, weights, {});
-            if (of.bias) store_sums(doubles(bias_sums), nullptr, floats(grad_bias), 1, outputs, {});
+            store_sums(doubles(weights_sums), nullptr, floats(&grad_weights), 1, weights);
+            if (of.bias) store_sums(doubles(bias_sums), nullptr, floats(grad_bias), 1, outputs);
           },
           bound->kernels[0].kernel.implementation + " in parts"};
 }

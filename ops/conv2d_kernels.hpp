@@ -9,7 +9,7 @@ namespace keel {
 
 // The kernels behind conv2d's three operators, whose inputs and outputs they take from `binding`.
 
-Kernel reference_forward(const onednn::Convolution& of, bool relu, const Binding& binding);
+Kernel reference_forward(const onednn::Convolution& of, const Binding& binding);
 Kernel reference_backward_data(const onednn::Convolution& of, const Binding& binding);
 Kernel reference_backward_weights(const onednn::Convolution& of, const Binding& binding);
 

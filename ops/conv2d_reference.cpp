@@ -31,7 +31,7 @@ void for_each_product(const onednn::Convolution& of, const Each& each) {
 
 }  // namespace
 
-Kernel reference_forward(const onednn::Convolution& of, bool relu, const Binding& binding) {
+Kernel reference_forward(const onednn::Convolution& of, const Binding& binding) {
   const auto src = binding.input<const double>(0);
   const auto weights = binding.input<const double>(1);
   const auto bias = of.bias ? binding.input<const double>(2) : weights;
@@ -42,8 +42,6 @@ Kernel reference_forward(const onednn::Convolution& of, bool relu, const Binding
               dst.get()[k] = of.bias ? bias.get()[k / windows % of.dst[1]] : 0.0;
             for_each_product(of, [x = src.get(), w = weights.get(), y = dst.get()](
                                      auto in, auto weight, auto out) { y[out] += x[in] * w[weight]; });
-            if (!relu) return;
-            for (std::int64_t k = 0; k < of.dst.elements(); ++k) dst.get()[k] = std::max(dst.get()[k], 0.0);
           },
           "reference"};
 }

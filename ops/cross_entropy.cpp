@@ -20,6 +20,7 @@ void require_classification(const ValueType& scores, const ValueType& labels) {
   require_rank(scores, 2, "the classes' scores");
   require_dtype(labels, DType::s32, "labels");
   require_shape(labels, Shape{scores.shape[0]}, "labels");
+  if (scores.shape[1] == 0) throw ShapeError{"there must be one class or more"};
 }
 
 void require_label(std::int32_t label, std::int64_t row, std::int64_t classes) {

@@ -34,6 +34,10 @@ void require_inputs(const ValueType& src, const ValueType& gamma, const ValueTyp
                                  to_string(src.shape))};
   }
   const Shape features{src.shape[src.shape.rank() - 1]};
+  if (features[0] == 0) {
+    throw ShapeError{fmt::format("axis {} of {} has no features to normalize", src.shape.rank() - 1,
+                                 to_string(src.shape))};
+  }
   require_shape(gamma, features, "gamma");
   require_shape(beta, features, "beta");
 }
@@ -147,6 +151,7 @@ std::vector<ValueType> LayerNormBackwardOp::infer(std::span<const ValueType> inp
 }
 
 Kernel LayerNormBackwardOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
   return binding.output_type(0).dtype == DType::f64 ? reference_backward(epsilon_, binding)
                                                     : layer_norm_backward_f32(epsilon_, binding);
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/axes.hpp"
 #include "keel/ops/product.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/reshape.hpp"
@@ -23,7 +24,6 @@ std::int64_t columns_of(const Shape& matrix) {
 
 // Where weights are one matrix, the rows of all src's matrices are those of a single large one.
 Product product_of(const Shape& src, const Shape& weights, Transposes transposes) {
-  const auto matrix_elements = [](const Shape& shape) { return rows_of(shape) * columns_of(shape); };
   Product product{.rows = transposes.src ? columns_of(src) : rows_of(src),
                   .inner = transposes.src ? rows_of(src) : columns_of(src),
                   .columns = transposes.weights ? rows_of(weights) : columns_of(weights),
@@ -31,7 +31,7 @@ Product product_of(const Shape& src, const Shape& weights, Transposes transposes
                   .src_batched = src.rank() > 2,
                   .weights_batched = weights.rank() > 2};
   const auto& batched = product.weights_batched ? weights : src;
-  product.batch = batched.elements() / matrix_elements(batched);
+  product.batch = elements_between(batched, 0, batched.rank() - 2);
   if (!product.weights_batched && !transposes.src) {
     product.rows *= product.batch;
     product.batch = 1;
@@ -53,7 +53,9 @@ void require_matrices(const ValueType& type, std::string_view role) {
 
 // The matrices of a batch under one another.
 Var rows_together(const Var& batch, const SourceLocation& where) {
-  return batch.shape().rank() == 2 ? batch : reshape(batch, {-1, columns_of(batch.shape())}, where);
+  const Shape shape = batch.shape();
+  if (shape.rank() == 2) return batch;
+  return reshape(batch, {elements_between(shape, 0, shape.rank() - 1), columns_of(shape)}, where);
 }
 
 // The axes in front of those of the matrices.
@@ -169,8 +171,7 @@ Kernel LinearOp::bind(const Binding& binding) const {
                        .inner = src[1],
                        .columns = binding.output_type(0).shape[1],
                        .transposes = {.src = false, .weights = true},
-                       .bias = binding.inputs() == 3,
-                       .relu = fused_relu_},
+                       .bias = binding.inputs() == 3},
                       binding);
 }
 

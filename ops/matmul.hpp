@@ -62,17 +62,12 @@ class MatmulIntoVelocityOp final : public Operator {
 /// and, if any, bias.
 class LinearOp final : public Operator {
  public:
-  explicit LinearOp(bool fused_relu = false) : fused_relu_(fused_relu) {}
-  [[nodiscard]] std::string_view name() const override { return fused_relu_ ? "linear+relu" : "linear"; }
+  [[nodiscard]] std::string_view name() const override { return "linear"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] Cost cost(std::span<const ValueType> inputs,
                           std::span<const ValueType> outputs) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
-  [[nodiscard]] bool fused_relu() const { return fused_relu_; }
-
- private:
-  bool fused_relu_;
 };
 
 }  // namespace keel

@@ -109,12 +109,24 @@ Kernel argmax_loop(const Binding& binding, std::size_t axis) {
       "loop"};
 }
 
+void require_elements(const Shape& src, const Shape& dst, const Axes& axes) {
+  if (src.elements() > 0 || dst.elements() == 0) return;
+  const Shape kept = with_ones(src, axes);
+  for (std::size_t axis = 0; axis < src.rank(); ++axis) {
+    if (src[axis] != 0 || kept[axis] != 1) continue;
+    throw ShapeError{fmt::format("axis {} of {} has no elements, and of nothing there is no largest", axis,
+                                 to_string(src))};
+  }
+}
+
 }  // namespace
 
 std::vector<ValueType> MaxOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
   const auto& src = inputs[0].shape;
-  return {{keep_axes_ ? with_ones(src, axes_) : without(src, axes_), inputs[0].dtype}};
+  const Shape dst = keep_axes_ ? with_ones(src, axes_) : without(src, axes_);
+  require_elements(src, dst, axes_);
+  return {{dst, inputs[0].dtype}};
 }
 
 Kernel MaxOp::bind(const Binding& binding) const {
@@ -153,7 +165,9 @@ std::vector<ValueType> ArgmaxOp::infer(std::span<const ValueType> inputs) const 
   if (src[axis] > std::numeric_limits<std::int32_t>::max()) {
     throw ShapeError{fmt::format("axis {} of {} is too long for indices of s32", axis, to_string(src))};
   }
-  return {{without(src, {axis_}), DType::s32}};
+  const Shape dst = without(src, {axis_});
+  require_elements(src, dst, {axis_});
+  return {{dst, DType::s32}};
 }
 
 Kernel ArgmaxOp::bind(const Binding& binding) const {

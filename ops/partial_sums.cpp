@@ -37,7 +37,7 @@ void add_part(const float* part, double* sums, std::int64_t count, bool is_first
 }
 
 void store_sums(const double* sums, const float* bias, float* dst, std::int64_t rows, std::int64_t columns,
-                const SumsTail& tail) {
+                std::optional<float> accumulate) {
   const auto grain = std::max<std::int64_t>(1, elements_per_thread / std::max<std::int64_t>(columns, 1));
   parallel_for(rows, grain, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -45,8 +45,8 @@ void store_sums(const double* sums, const float* bias, float* dst, std::int64_t 
         const auto place = i * columns + j;
         double sum = sums[place];
         if (bias != nullptr) sum += static_cast<double>(bias[j]);
-        if (tail.accumulate) sum += static_cast<double>(*tail.accumulate) * static_cast<double>(dst[place]);
-        dst[place] = tail.relu && sum < 0.0 ? 0.0F : static_cast<float>(sum);
+        if (accumulate) sum += static_cast<double>(*accumulate) * static_cast<double>(dst[place]);
+        dst[place] = static_cast<float>(sum);
       }
     }
   });

@@ -13,15 +13,10 @@ namespace keel {
 /// sums += part, or, for the first one, sums = part.
 void add_part(const float* part, double* sums, std::int64_t count, bool is_first);
 
-/// What is done to sums (rows, columns) before they are stored.
-struct SumsTail {
-  std::optional<float> accumulate = {};  ///< adds this many times what dst held
-  bool relu = false;                     ///< max(0, sum); NaN stays NaN
-};
-
-/// dst = tail(sums + bias), rounded to f32 once; bias (columns) may be null.
+/// dst = sums + bias + accumulate * dst for sums (rows, columns), rounded to f32 once; bias (columns) may be
+/// null.
 void store_sums(const double* sums, const float* bias, float* dst, std::int64_t rows, std::int64_t columns,
-                const SumsTail& tail);
+                std::optional<float> accumulate = {});
 
 /// dst[j] = the sum of src[i, j] over i, for src (rows, columns): in f32 over a few rows, then in double.
 /// `sums` and `part` are memory for `columns` values each.

@@ -40,9 +40,8 @@ Kernel onednn_matrices(const Product& product, const ProductSlots& slots, const 
       by_inner_product ? onednn::matrix(columns, inner) : onednn::matrix(inner, columns, transposes.weights);
   std::optional<onednn::Desc> bias;
   if (product.bias) bias = by_inner_product ? onednn::dense({columns}) : onednn::matrix(1, columns);
-  auto call = by_inner_product ? onednn::inner_product(src, weights, bias, dst, product.relu)
-                               : onednn::matmul(src, weights, bias, dst,
-                                                {.relu = product.relu, .accumulate = product.accumulate});
+  auto call = by_inner_product ? onednn::inner_product(src, weights, bias, dst)
+                               : onednn::matmul(src, weights, bias, dst, product.accumulate);
   call.argument(DNNL_ARG_SRC, src, slots.src);
   call.argument(DNNL_ARG_WEIGHTS, weights, slots.weights);
   if (bias) call.argument(DNNL_ARG_BIAS, *bias, *slots.bias);
@@ -62,7 +61,7 @@ void multiply_matrices(const Product& product, const double* src, const double* 
         const auto b = weights[product.transposes.weights ? j * inner + k : k * columns + j];
         sum += a * b;
       }
-      dst[i * columns + j] = product.relu ? std::max(sum, 0.0) : sum;
+      dst[i * columns + j] = sum;
     }
   }
 }
@@ -84,6 +83,21 @@ Kernel reference_product(const Product& product, const Binding& binding) {
           "reference"};
 }
 
+// Where the inner extent is 0 each element is a sum of nothing, which oneDNN would leave unwritten.
+Kernel product_of_nothing(const Product& product, const ProductSlots& slots) {
+  std::optional<SlotView<const float>> bias;
+  if (slots.bias != nullptr) bias.emplace(*slots.bias);
+  return {[=, dst = SlotView<float>{slots.dst}] {
+            const auto count = product.batch * product.rows * product.columns;
+            for (std::int64_t i = 0; i < count; ++i) {
+              float& element = dst.get()[i];
+              element = product.accumulate ? *product.accumulate * element : 0.0F;
+              if (bias) element += bias->get()[i % product.columns];
+            }
+          },
+          "loop"};
+}
+
 }  // namespace
 
 std::int64_t longest_inner(const Product& product) {
@@ -94,6 +108,7 @@ std::int64_t longest_inner(const Product& product) {
 }
 
 Kernel onednn_product(const Product& product, const ProductSlots& slots, const Binding& binding) {
+  if (product.inner == 0) return product_of_nothing(product, slots);
   const auto longest = longest_inner(product);
   if (product.inner > longest) return product_in_parts(product, slots, longest, binding);
   return product.batch > 1 ? onednn_batch(product, slots, binding) : onednn_matrices(product, slots, binding);

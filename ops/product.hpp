@@ -18,7 +18,6 @@ struct Product {
   std::int64_t columns;
   Transposes transposes;
   bool bias = false;
-  bool relu = false;
   std::optional<float> accumulate = {};  ///< adds this many times what dst held
   std::int64_t batch = 1;
   bool src_batched = false;
@@ -46,7 +45,7 @@ Kernel onednn_product(const Product& product, const ProductSlots& slots, const B
 std::int64_t longest_inner(const Product& product);
 
 /// A product as the sum of those of parts of its inner extent, none longer than `longest`, each by oneDNN,
-/// which are added up in double in their order. Any bias, ReLU (which keeps NaN) and accumulation comes last.
+/// which are added up in double in their order. Any bias and accumulation comes last.
 Kernel product_in_parts(const Product& product, const ProductSlots& slots, std::int64_t longest,
                         const Binding& binding);
 

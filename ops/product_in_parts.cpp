@@ -80,8 +80,7 @@ Kernel product_in_parts(const Product& product, const ProductSlots& slots, std::
               add_part(part_sums.get(), all_sums.get(), rows * product.columns, begin == 0);
             }
             store_sums(all_sums.get(), bias == nullptr ? nullptr : static_cast<const float*>(bias->data()),
-                       dst.get(), rows, product.columns,
-                       {.accumulate = product.accumulate, .relu = product.relu});
+                       dst.get(), rows, product.columns, product.accumulate);
           },
           parts->whole.kernel.implementation + " in parts"};
 }

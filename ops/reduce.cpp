@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <memory>
 #include <numeric>
 
@@ -114,6 +115,16 @@ Kernel sum_columns(const ReductionStage& stage, Slot& src, Slot& dst, double sca
           "loop"};
 }
 
+// A sum of nothing is 0, a mean of nothing 0 / 0.
+template <class T>
+Kernel reduce_nothing(const Binding& binding, bool is_mean) {
+  return {[dst = binding.output<T>(0), count = binding.output_type(0).shape.elements(),
+           value = is_mean ? std::numeric_limits<T>::quiet_NaN() : T{0}] {
+            std::fill_n(dst.get(), count, value);
+          },
+          "loop"};
+}
+
 // `scale` is 1 or, for a mean, 1 over the number of elements that it is taken of.
 template <class T>
 Kernel broadcast_loop(const Binding& binding, T scale) {
@@ -164,6 +175,10 @@ Kernel ReduceOp::bind(const Binding& binding) const {
   const auto& src_type = binding.input_type(0);
   const Shape with_axes = kept(src_type.shape);
   const bool is_mean = kind_ == Kind::mean;
+  if (src_type.shape.elements() == 0) {
+    return src_type.dtype == DType::f64 ? reduce_nothing<double>(binding, is_mean)
+                                        : reduce_nothing<float>(binding, is_mean);
+  }
   if (src_type.dtype == DType::f64) {
     return reference_reduce(binding, with_axes,
                             is_mean ? 1.0 / terms_per_element(src_type.shape, with_axes) : 1.0);
@@ -183,7 +198,7 @@ Formats ReduceOp::formats(std::span<const ValueType> inputs, std::span<const Mem
 
 // Each element of src is a term of one of dst's, at a weight of 1 or, in a mean, 1 over the number of terms.
 std::vector<Var> ReduceOp::vjp(const VjpContext& context) const {
-  const Shape src = context.inputs[0].shape();  // a copy: the tape moves its values as it grows
+  const Shape src = context.inputs[0].shape();
   const Shape with_axes = kept(src);
   Var grad = context.output_grads[0];
   if (padded(grad.shape(), src.rank()) != with_axes) grad = reshape_to(grad, with_axes, context.where);

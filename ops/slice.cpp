@@ -30,8 +30,8 @@ Part part_of(const Shape& src, const SliceRange& range) {
     throw ShapeError{fmt::format("from {} up to {} reaches outside axis {} of {}", range.begin, range.end,
                                  axis, to_string(src))};
   }
-  if (begin >= end) {
-    throw ShapeError{fmt::format("from {} up to {} there is nothing along axis {} of {}", range.begin,
+  if (begin > end) {
+    throw ShapeError{fmt::format("from {} up to {} goes backwards along axis {} of {}", range.begin,
                                  range.end, axis, to_string(src))};
   }
   return {axis, begin, end - begin};

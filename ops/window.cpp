@@ -26,6 +26,9 @@ Size2d windows_in(const Size2d& image, const Window& window) {
   require_between(kernel, 1, "kernel");
   require_between(stride, 1, "stride");
   require_between(padding, 0, "padding");
+  if (image.height < 1 || image.width < 1) {
+    throw ShapeError{fmt::format("the image {} has no pixels", to_string(image))};
+  }
   const Size2d padded{image.height + 2 * padding.height, image.width + 2 * padding.width};
   if (kernel.height > padded.height || kernel.width > padded.width) {
     throw ShapeError{fmt::format("the kernel {} is larger than the image {} with padding {} on every side",

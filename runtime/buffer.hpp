@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace keel {
 
@@ -31,12 +32,26 @@ struct ReleaseMemory {
 }  // namespace detail
 
 /// An owned, zeroed block of memory, aligned to `alignment`; a large one lies on huge pages where the system
-/// has them.
+/// has them. One that was moved from is empty.
 class Buffer {
  public:
   Buffer() = default;
   /// Starts `offset` bytes after that of a page. Throws Error when the memory can't be had.
   explicit Buffer(std::size_t bytes, PageOffset offset = PageOffset::none);
+  Buffer(Buffer&& other) noexcept
+      : memory_(std::move(other.memory_)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    Buffer taken{std::move(other)};  // from itself too, which leaves it as it was
+    std::swap(memory_, taken.memory_);
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() = default;
 
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }

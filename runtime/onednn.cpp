@@ -122,24 +122,12 @@ Kernel Call::kernel(Slot* scratch) && {
   return {[execution = std::move(execution_)] { execution->run(); }, std::move(implementation_)};
 }
 
-dnnl::primitive_attr attributes_with(const MatmulTail& tail) {
+Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
+            std::optional<float> accumulate) {
   auto attribute = attributes();
   dnnl::post_ops post_ops;
-  if (tail.accumulate) post_ops.append_sum(*tail.accumulate);
-  if (tail.relu) {
-#if DNNL_VERSION_MAJOR >= 3
-    post_ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-#else
-    post_ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-#endif
-  }
+  if (accumulate) post_ops.append_sum(*accumulate);
   attribute.set_post_ops(post_ops);
-  return attribute;
-}
-
-Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
-            const MatmulTail& tail) {
-  const auto attribute = attributes_with(tail);
   const Desc bias_desc = bias.value_or(Desc{});
 #if DNNL_VERSION_MAJOR >= 3
   return Call{dnnl::matmul::primitive_desc{engine(), src, weights, bias_desc, dst, attribute}};
@@ -148,10 +136,9 @@ Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bia
 #endif
 }
 
-Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
-                   bool relu) {
+Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst) {
   using Forward = dnnl::inner_product_forward;
-  const auto attribute = attributes_with({.relu = relu, .accumulate = {}});
+  const auto attribute = attributes();
   const auto kind = dnnl::prop_kind::forward_inference;
   const Desc bias_desc = bias.value_or(Desc{});
 #if DNNL_VERSION_MAJOR >= 3
@@ -159,47 +146,6 @@ Call inner_product(const Desc& src, const Desc& weights, const std::optional<Des
 #else
   return Call{Forward::primitive_desc{{kind, src, weights, bias_desc, dst}, attribute, engine()}};
 #endif
-}
-
-namespace {
-
-dnnl::eltwise_forward::primitive_desc eltwise_desc(const Eltwise& function, const Desc& data) {
-  const auto kind = dnnl::prop_kind::forward_training;  // as backward's hint
-  const auto& [algorithm, alpha, beta] = function;
-#if DNNL_VERSION_MAJOR >= 3
-  return {engine(), kind, algorithm, data, data, alpha, beta, attributes()};
-#else
-  return {{kind, algorithm, data, alpha, beta}, attributes(), engine()};
-#endif
-}
-
-constexpr Eltwise relu{dnnl::algorithm::eltwise_relu_use_dst_for_bwd};
-
-}  // namespace
-
-Call eltwise_forward(const Eltwise& function, const Desc& data) {
-  return Call{eltwise_desc(function, data)};
-}
-
-Call eltwise_backward(const Eltwise& function, const Desc& data) {
-  using Backward = dnnl::eltwise_backward;
-  const auto forward = eltwise_desc(function, data);
-  const auto& [algorithm, alpha, beta] = function;
-#if DNNL_VERSION_MAJOR >= 3
-  return Call{
-      Backward::primitive_desc{engine(), algorithm, data, data, data, alpha, beta, forward, attributes()}};
-#else
-  return Call{
-      Backward::primitive_desc{{algorithm, data, data, alpha, beta}, attributes(), engine(), forward}};
-#endif
-}
-
-Call relu_forward(const Desc& data) {
-  return eltwise_forward(relu, data);
-}
-
-Call relu_backward(const Desc& data) {
-  return eltwise_backward(relu, data);
 }
 
 Call reorder(const Desc& src, const Desc& dst) {
@@ -219,14 +165,6 @@ Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const
   return Call{dnnl::binary::primitive_desc{engine(), algorithm, src0, src1, dst, attributes()}};
 #else
   return Call{dnnl::binary::primitive_desc{{algorithm, src0, src1, dst}, attributes(), engine()}};
-#endif
-}
-
-Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst) {
-#if DNNL_VERSION_MAJOR >= 3
-  return Call{dnnl::reduction::primitive_desc{engine(), algorithm, src, dst, 0.0F, 0.0F, attributes()}};
-#else
-  return Call{dnnl::reduction::primitive_desc{{algorithm, src, dst, 0.0F, 0.0F}, attributes(), engine()}};
 #endif
 }
 

@@ -59,20 +59,13 @@ class Call {
   std::string implementation_;
 };
 
-/// What a matmul does to its product before it stores it.
-struct MatmulTail {
-  bool relu = false;                ///< max(0, product)
-  std::optional<float> accumulate;  ///< adds this many times what dst held
-};
-
-/// dst = tail(src * weights + bias). Sources: matrices of `matrix` or batches of them. f32.
+/// dst = src * weights + bias + accumulate * dst. Sources: matrices of `matrix` or batches of them. f32.
 Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
-            const MatmulTail& tail);
+            std::optional<float> accumulate = {});
 
 /// The same for src (rows, inner) and weights (columns, inner), both row-major, by the inner product
 /// primitive: over very few rows it is up to three times as fast as the matmul, over many slower.
-Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst,
-                   bool relu);
+Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst);
 
 /// What a convolution is of: src (N, I, H, W) and dst (N, O, OH, OW), both of them channels last, weights
 /// (O, I, KH, KW), and perhaps a bias (O). The window's kernel is that of the weights.
@@ -91,7 +84,7 @@ struct ConvolutionCall {
   Call call;
   Desc weights;
 };
-ConvolutionCall convolution_forward(const Convolution& convolution, bool relu);
+ConvolutionCall convolution_forward(const Convolution& convolution);
 ConvolutionCall convolution_backward_data(const Convolution& convolution);
 /// With a bias also its gradient.
 ConvolutionCall convolution_backward_weights(const Convolution& convolution);
@@ -109,8 +102,7 @@ Call average_pooling_backward(const Pooling& pooling);
 /// What batch normalization is to do; `data` comes from `batch_of_features` or, row-major, from `image`.
 struct BatchNormOptions {
   bool use_given_statistics = false;  ///< normalize with the mean and variance given instead of the batch's
-  bool fuse_relu = false;             ///< ReLU behind it; training then needs a workspace
-  bool training = true;               ///< returns the statistics, and the workspace
+  bool training = true;               ///< returns the statistics
   float epsilon = 1e-5F;
 };
 Call batch_norm_forward(const Desc& data, const BatchNormOptions& options);
@@ -118,23 +110,6 @@ Call batch_norm_backward(const Desc& data, const BatchNormOptions& options);
 /// Whether the backward primitive takes the shift, which it has no use for: 2.x insists on it, 3.x refuses
 /// it.
 bool batch_norm_backward_takes_shift();
-/// The workspace in which a fused ReLU passes its mask from forward to backward.
-Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options);
-
-/// A function of one element, in oneDNN's terms.
-struct Eltwise {
-  dnnl::algorithm algorithm;
-  float alpha = 0.0F;
-  float beta = 0.0F;
-};
-Call eltwise_forward(const Eltwise& function, const Desc& data);
-/// grad_src = grad_dst times the derivative. Reads dst where the algorithm is one of those "use_dst_for_bwd",
-/// which let forward run in place, else src.
-Call eltwise_backward(const Eltwise& function, const Desc& data);
-
-Call relu_forward(const Desc& data);
-/// grad_src = grad_dst where dst > 0, else 0.
-Call relu_backward(const Desc& data);
 
 /// dst = src0 op src1; src1 may have extents of 1 where dst does not.
 Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const Desc& dst);
@@ -144,9 +119,6 @@ Call reorder(const Desc& src, const Desc& dst);
 
 /// The arrays `srcs` one behind the other along `axis`.
 Call concatenate(const Desc& dst, int axis, const std::vector<Desc>& srcs);
-
-/// Sum or mean over the axes where dst has extent 1.
-Call reduction(dnnl::algorithm algorithm, const Desc& src, const Desc& dst);
 
 /// "2.6.3", of the library at run time.
 std::string version();

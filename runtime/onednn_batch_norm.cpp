@@ -7,7 +7,6 @@ dnnl::normalization_flags flags_of(const BatchNormOptions& options) {
   // Scale and shift as separate arguments: the only form that both interfaces know.
   auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
   if (options.use_given_statistics) flags = flags | dnnl::normalization_flags::use_global_stats;
-  if (options.fuse_relu) flags = flags | dnnl::normalization_flags::fuse_norm_relu;
   return flags;
 }
 
@@ -42,10 +41,6 @@ Call batch_norm_backward(const Desc& data, const BatchNormOptions& options) {
 
 bool batch_norm_backward_takes_shift() {
   return DNNL_VERSION_MAJOR < 3;
-}
-
-Desc batch_norm_workspace(const Desc& data, const BatchNormOptions& options) {
-  return forward_desc(data, options).workspace_desc();
 }
 
 }  // namespace keel::onednn

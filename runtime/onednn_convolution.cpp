@@ -27,10 +27,10 @@ struct Description {
   dnnl::memory::dims padding_behind;
 };
 
-dnnl::convolution_forward::primitive_desc forward_desc(const Description& of, bool relu) {
+dnnl::convolution_forward::primitive_desc forward_desc(const Description& of) {
   // In training mode, as backward's hint.
   const auto kind = dnnl::prop_kind::forward_training;
-  const auto attribute = attributes_with({.relu = relu, .accumulate = {}});
+  const auto attribute = attributes();
 #if DNNL_VERSION_MAJOR >= 3
   return {engine(),  kind,       algorithm,         of.src,   of.weights, of.bias, of.dst,
           of.stride, of.padding, of.padding_behind, attribute};
@@ -43,15 +43,15 @@ dnnl::convolution_forward::primitive_desc forward_desc(const Description& of, bo
 
 }  // namespace
 
-ConvolutionCall convolution_forward(const Convolution& convolution, bool relu) {
-  const auto desc = forward_desc(Description{convolution}, relu);
+ConvolutionCall convolution_forward(const Convolution& convolution) {
+  const auto desc = forward_desc(Description{convolution});
   return {Call{desc}, desc.weights_desc()};
 }
 
 ConvolutionCall convolution_backward_data(const Convolution& convolution) {
   using Backward = dnnl::convolution_backward_data;
   const Description of{convolution};
-  const auto forward = forward_desc(of, false);
+  const auto forward = forward_desc(of);
 #if DNNL_VERSION_MAJOR >= 3
   const Backward::primitive_desc desc{engine(),   algorithm,         of.src,  of.weights,  of.dst, of.stride,
                                       of.padding, of.padding_behind, forward, attributes()};
@@ -68,7 +68,7 @@ ConvolutionCall convolution_backward_data(const Convolution& convolution) {
 ConvolutionCall convolution_backward_weights(const Convolution& convolution) {
   using Backward = dnnl::convolution_backward_weights;
   const Description of{convolution};
-  const auto forward = forward_desc(of, false);
+  const auto forward = forward_desc(of);
 #if DNNL_VERSION_MAJOR >= 3
   const Backward::primitive_desc desc{engine(),          algorithm, of.src,      of.weights,
                                       of.bias,           of.dst,    of.stride,   of.padding,

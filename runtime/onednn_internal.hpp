@@ -13,9 +13,6 @@ const dnnl::engine& engine();
 
 /// Attributes of every primitive: its scratch memory comes from the plan.
 dnnl::primitive_attr attributes();
-/// The same with what is done to the result before it is stored.
-dnnl::primitive_attr attributes_with(const MatmulTail& tail);
-
 inline dnnl::memory::dims dims_of(const Size2d& size) {
   return {size.height, size.width};
 }

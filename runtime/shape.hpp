@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keel {
 
@@ -50,7 +51,11 @@ class Shape {
 
   [[nodiscard]] std::size_t rank() const { return rank_; }
   [[nodiscard]] std::int64_t operator[](std::size_t axis) const { return extents_.at(axis); }
-  [[nodiscard]] std::span<const std::int64_t> extents() const { return std::span{extents_}.first(rank_); }
+  [[nodiscard]] std::span<const std::int64_t> extents() const& { return std::span{extents_}.first(rank_); }
+  /// Those of a temporary, which would be gone before a loop over them begins.
+  [[nodiscard]] std::vector<std::int64_t> extents() const&& {
+    return {extents_.begin(), extents_.begin() + static_cast<std::ptrdiff_t>(rank_)};
+  }
   /// The product of the extents.
   [[nodiscard]] std::int64_t elements() const;
 

@@ -13,6 +13,12 @@ Tensor::Tensor(ValueType type)
 
 Tensor::Tensor(std::shared_ptr<Buffer> buffer, std::size_t offset, ValueType type)
     : buffer_(std::move(buffer)), type_(type) {
+  if (!buffer_ || buffer_->data() == nullptr) {
+    throw Error{
+        fmt::format("a tensor {} was asked for in a buffer that has no memory: it was moved from, or "
+                    "never given any",
+                    to_string(type))};
+  }
   if (offset > buffer_->size() || type.bytes() > buffer_->size() - offset) {
     throw ShapeError{fmt::format("a tensor {} at byte {} does not fit into a buffer of {} bytes",
                                  to_string(type), offset, buffer_->size())};
@@ -37,8 +43,14 @@ void Tensor::assign(std::span<const std::byte> source) {
 
 void Tensor::require_dtype(DType wanted) const {
   if (type_.dtype == wanted && defined()) return;
-  throw ShapeError{fmt::format("the elements of a tensor of {} were asked for as {}",
-                               defined() ? name_of(type_.dtype) : "nothing", name_of(wanted))};
+  if (!defined()) {
+    throw ShapeError{
+        fmt::format("the {} elements of an undefined tensor were asked for: it was never given "
+                    "any, or it was moved from",
+                    name_of(wanted))};
+  }
+  throw ShapeError{fmt::format("the elements of a tensor of {} were asked for as {}", name_of(type_.dtype),
+                               name_of(wanted))};
 }
 
 }  // namespace keel

@@ -3,6 +3,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "keel/runtime/buffer.hpp"
 #include "keel/runtime/shape.hpp"
@@ -11,7 +12,8 @@ namespace keel {
 
 /// A dense row-major array in memory, or a part of a larger buffer seen as one.
 ///
-/// Copies share their elements, as a view does; `clone` makes independent ones.
+/// Copies share their elements, as a view does; `clone` makes independent ones. One that was moved from is
+/// undefined.
 class Tensor {
  public:
   /// No elements at all, not even a shape; `defined()` is false.
@@ -21,6 +23,21 @@ class Tensor {
   explicit Tensor(Shape shape, DType dtype = DType::f32) : Tensor(ValueType{shape, dtype}) {}
   /// The elements of `buffer` from byte `offset` on. Throws ShapeError when they don't fit in.
   Tensor(std::shared_ptr<Buffer> buffer, std::size_t offset, ValueType type);
+
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  Tensor(Tensor&& other) noexcept
+      : buffer_(std::move(other.buffer_)),
+        data_(std::exchange(other.data_, nullptr)),
+        type_(std::exchange(other.type_, {})) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    Tensor taken{std::move(other)};  // from itself too, which leaves it as it was
+    std::swap(buffer_, taken.buffer_);
+    std::swap(data_, taken.data_);
+    std::swap(type_, taken.type_);
+    return *this;
+  }
+  ~Tensor() = default;
 
   /// The given elements, row by row. Throws ShapeError when their number is not that of the shape.
   template <class T>
@@ -42,7 +59,7 @@ class Tensor {
   /// What keeps the elements alive; copies share it.
   [[nodiscard]] const std::shared_ptr<Buffer>& buffer() const { return buffer_; }
 
-  /// The elements. Throws ShapeError when T is not the tensor's element type.
+  /// The elements. Throws ShapeError when T is not the tensor's element type, or when it is undefined.
   template <class T>
   [[nodiscard]] std::span<T> data() const {
     require_dtype(dtype_of<T>());

@@ -16,7 +16,7 @@ class Builder {
   std::size_t add_step(std::string name, const std::vector<std::size_t>& operands,
                        std::vector<double> options = {});
 
-  [[nodiscard]] const Shape& shape(std::size_t value) const { return values_.at(value).var.shape(); }
+  [[nodiscard]] Shape shape(std::size_t value) const { return values_.at(value).var.shape(); }
   [[nodiscard]] std::size_t values() const { return values_.size(); }
   [[nodiscard]] bool is_f32(std::size_t value) const { return values_.at(value).var.dtype() == DType::f32; }
   [[nodiscard]] std::size_t steps() const { return case_.steps.size(); }

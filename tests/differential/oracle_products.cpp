@@ -42,10 +42,6 @@ void allow_padding(const NodeRun& run, std::vector<Expected>& expected) {
 }
 
 // ReLU moves no two numbers apart, so the bound stays; a NaN stays, too.
-void rectify(Expected& expected) {
-  for (auto& value : expected.values) value = value < 0 ? 0.0 : value;
-}
-
 std::int64_t inner_extent(const Shape& src, bool transposed) {
   return src[src.rank() - (transposed ? 2 : 1)];
 }
@@ -57,20 +53,15 @@ Prediction matmul(const NodeRun& run) {
 }
 
 Prediction linear(const NodeRun& run) {
-  const auto& op = dynamic_cast<const LinearOp&>(*run.op);
   const auto terms = run.inputs[1].type.shape[1] + 1;
-  auto expected = linear_in_each(std::make_shared<LinearOp>(false), run, terms);
-  if (op.fused_relu()) rectify(expected[0]);
-  return {expected, {}};
+  return {linear_in_each(run.shared_op, run, terms), {}};
 }
 
 Prediction conv2d(const NodeRun& run) {
-  const auto& op = dynamic_cast<const Conv2dOp&>(*run.op);
   const auto& weights = run.inputs[1].type.shape;
   const auto terms = weights[1] * weights[2] * weights[3] + 1;
-  auto expected = linear_in_each(std::make_shared<Conv2dOp>(op.options(), false), run, terms);
+  auto expected = linear_in_each(run.shared_op, run, terms);
   allow_padding(run, expected);
-  if (op.fused_relu()) rectify(expected[0]);
   return {expected, {}};
 }
 
@@ -131,9 +122,7 @@ Prediction matmul_into_velocity(const NodeRun& run) {
 void add_product_oracles(Oracles& all) {
   all["matmul"] = matmul;
   all["linear"] = linear;
-  all["linear+relu"] = linear;
   all["conv2d"] = conv2d;
-  all["conv2d+relu"] = conv2d;
   all["conv2d_backward_data"] = conv2d_backward_data;
   all["conv2d_backward_weights"] = conv2d_backward_weights;
   all["matmul+velocity"] = matmul_into_velocity;

@@ -82,8 +82,11 @@ BOOST_AUTO_TEST_CASE(gradients_of_the_wrong_input_are_caught) {
 BOOST_AUTO_TEST_CASE(a_sum_over_a_stretched_axis_that_is_left_out_does_not_fit) {
   const auto right = check_bias([](const Var& grad) { return sum_to(grad, Shape{3}); });
   BOOST_TEST(right.ok, right.text);
-  BOOST_TEST(text_of<Error>([] { check_bias([](const Var& grad) { return grad; }); }) ==
-             "the derivative of biased returned f64 (4, 3) for input 1, which is f64 (3)");
+  const auto text = text_of<Error>([] { check_bias([](const Var& grad) { return grad; }); });
+  BOOST_TEST(text.find("the derivative of biased at gradcheck_products_test.cpp:") != std::string::npos,
+             text);
+  BOOST_TEST(text.find("its vjp returned f64 (4, 3) for input 1, which is f64 (3)") != std::string::npos,
+             text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

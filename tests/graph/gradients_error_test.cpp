@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <stdexcept>
 
 #include "../support/graph_support.hpp"
 #include "keel/graph/gradients.hpp"
@@ -26,12 +28,18 @@ using keel::testing::CustomOp;
 using keel::testing::record_effect;
 using keel::testing::text_of;
 
-// The text of the error that differentiating a made-up operator gives.
+// The text of the error that differentiating a made-up operator gives, which must begin with the operator and
+// its line; what comes then is returned.
 std::string text_of_differentiating(CustomOp::Behavior behavior) {
+  const std::string name = behavior.name;
   Tape tape;
   const Var x = tape.stored(Tensor{Shape{2}, DType::f64}, "x");
+  const int line = __LINE__ + 1;
   const Var loss = keel::mean(custom(std::move(behavior), {x}));
-  return text_of<Error>([&] { keel::gradients(loss, std::span{&x, 1}); });
+  const auto text = text_of<Error>([&] { keel::gradients(loss, std::span{&x, 1}); });
+  const auto blamed = fmt::format("the derivative of {} at gradients_error_test.cpp:{}: ", name, line);
+  BOOST_TEST(text.starts_with(blamed), text);
+  return text.substr(std::min(blamed.size(), text.size()));
 }
 
 void nothing(double*) {}
@@ -41,7 +49,8 @@ void nothing(double*) {}
 BOOST_AUTO_TEST_SUITE(gradients_error_test)
 
 BOOST_AUTO_TEST_CASE(an_operator_without_a_derivative_is_named) {
-  BOOST_TEST(text_of_differentiating({.name = "argsort"}) == "argsort has no derivative");
+  BOOST_TEST(text_of_differentiating({.name = "argsort"}) ==
+             "argsort has no derivative: compute what needs none from it, or give it a vjp");
 }
 
 BOOST_AUTO_TEST_CASE(an_operator_without_a_derivative_is_no_trouble_off_the_way) {
@@ -56,7 +65,8 @@ BOOST_AUTO_TEST_CASE(an_operator_without_a_derivative_is_no_trouble_off_the_way)
 BOOST_AUTO_TEST_CASE(a_derivative_must_return_one_gradient_an_input) {
   const auto two = [](const VjpContext& context) { return std::vector<Var>(2, context.output_grads[0]); };
   BOOST_TEST(text_of_differentiating({.name = "custom", .vjp = two}) ==
-             "the derivative of custom returned 2 gradients for 1 inputs");
+             "its vjp returned 2 gradients for 1 inputs; it must return one an input, undefined where it is "
+             "zero");
 }
 
 BOOST_AUTO_TEST_CASE(a_derivative_must_have_the_type_of_its_input) {
@@ -64,7 +74,21 @@ BOOST_AUTO_TEST_CASE(a_derivative_must_have_the_type_of_its_input) {
     return std::vector{keel::mean(context.output_grads[0])};
   };
   BOOST_TEST(text_of_differentiating({.name = "custom", .vjp = scalar}) ==
-             "the derivative of custom returned f64 () for input 0, which is f64 (2)");
+             "its vjp returned f64 () for input 0, which is f64 (2)");
+}
+
+BOOST_AUTO_TEST_CASE(whatever_a_derivative_throws_names_the_operator_and_its_line) {
+  const auto throws = [](const VjpContext&) -> std::vector<Var> { throw std::out_of_range{"no such axis"}; };
+  BOOST_TEST(text_of_differentiating({.name = "custom", .vjp = throws}) == "no such axis");
+  const auto misfits = [](const VjpContext& context) {
+    return std::vector{context.output_grads[0] * context.inputs[0].tape().input({3}, DType::f64)};
+  };
+  BOOST_TEST(text_of_differentiating({.name = "custom", .vjp = misfits}).find("do not broadcast") !=
+             std::string::npos);
+  Tape another;
+  const auto strays = [&](const VjpContext&) { return std::vector{another.input({2}, DType::f64)}; };
+  BOOST_TEST(text_of_differentiating({.name = "custom", .vjp = strays}) ==
+             "its vjp returned a gradient for input 0 that is on another tape");
 }
 
 BOOST_AUTO_TEST_CASE(a_parameter_overwritten_after_its_use_is_refused) {

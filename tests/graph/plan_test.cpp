@@ -208,13 +208,11 @@ BOOST_AUTO_TEST_CASE(only_inputs_can_be_bound) {
   BOOST_CHECK_THROW(plan.bind(Var{}, tensor), Error);
 }
 
-BOOST_AUTO_TEST_CASE(outputs_must_be_computed_values_on_the_plans_tape) {
+BOOST_AUTO_TEST_CASE(outputs_must_be_values_on_the_plans_tape) {
   Polynomial p;
   Polynomial other;
   BOOST_TEST(text_of<Error>([&] { Plan(p.tape, std::array{other.y}); }) ==
              "a plan's outputs must be on the tape that it compiles");
-  BOOST_TEST(text_of<Error>([&] { Plan(p.tape, std::array{p.x}); }) ==
-             "an input can't be an output of the plan as well");
   BOOST_CHECK_THROW(Plan(p.tape, std::array{Var{}}), Error);
 }
 

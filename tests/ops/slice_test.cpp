@@ -78,10 +78,10 @@ BOOST_AUTO_TEST_CASE(ranges_that_do_not_fit_are_named_with_the_caller_s_line) {
   constexpr auto highest = std::numeric_limits<std::int64_t>::max();
   BOOST_TEST(fails(1, -4, 2, "from -4 up to 2 reaches outside axis 1"));
   BOOST_TEST(fails(-1, lowest, highest, "reaches outside axis 1"));
-  BOOST_TEST(fails(1, 2, 2, "from 2 up to 2 there is nothing along axis 1 of (2, 3)"));
-  BOOST_TEST(fails(1, 2, -2, "there is nothing"));
-  BOOST_TEST(fails(1, 2, lowest, "there is nothing"));
-  BOOST_TEST(fails(1, 3, 3, "there is nothing"));
+  BOOST_TEST(fails(1, 2, 1, "from 2 up to 1 goes backwards along axis 1 of (2, 3)"));
+  BOOST_TEST(fails(1, 2, -2, "goes backwards"));
+  BOOST_TEST(fails(1, 2, lowest, "goes backwards"));
+  BOOST_TEST(fails(1, 4, 4, "reaches outside"));
   BOOST_TEST(fails(2, 0, 1, "no axis 2"));
 }
 

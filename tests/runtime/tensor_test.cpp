@@ -90,8 +90,10 @@ BOOST_AUTO_TEST_CASE(elements_are_only_had_as_what_they_are) {
   BOOST_TEST(text_of<ShapeError>([&] { (void)tensor.data<double>(); }) ==
              "the elements of a tensor of f32 were asked for as f64");
   BOOST_CHECK_THROW((void)tensor.data<std::int32_t>(), ShapeError);
-  BOOST_TEST(text_of<ShapeError>([] { (void)Tensor{}.data<float>(); }) ==
-             "the elements of a tensor of nothing were asked for as f32");
+  BOOST_TEST(
+      text_of<ShapeError>([] { (void)Tensor{}.data<float>(); }) ==
+      "the f32 elements of an undefined tensor were asked for: it was never given any, or it was moved "
+      "from");
 }
 
 BOOST_AUTO_TEST_CASE(a_tensor_without_elements_has_an_empty_span) {
@@ -99,6 +101,48 @@ BOOST_AUTO_TEST_CASE(a_tensor_without_elements_has_an_empty_span) {
   BOOST_TEST(empty.defined());
   BOOST_TEST(empty.data<float>().empty());
   BOOST_TEST(empty.clone().data<float>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_tensor_that_was_moved_from_is_undefined) {
+  auto source = Tensor::of<float>({2}, {1, 2});
+  {
+    const Tensor taken = std::move(source);
+    BOOST_TEST(taken.data<float>()[1] == 2.0F);
+  }
+  // NOLINTBEGIN(bugprone-use-after-move)
+  BOOST_TEST(!source.defined());
+  BOOST_TEST(source.bytes() == nullptr);
+  BOOST_TEST((source.type() == keel::ValueType{}));
+  BOOST_CHECK_THROW((void)source.data<float>(), Error);
+  BOOST_TEST(!source.clone().defined());
+
+  auto assigned = Tensor::of<float>({1}, {3});
+  source = std::move(assigned);
+  BOOST_TEST(source.data<float>()[0] == 3.0F);
+  BOOST_CHECK_THROW((void)assigned.data<float>(), Error);
+  // NOLINTEND(bugprone-use-after-move)
+}
+
+BOOST_AUTO_TEST_CASE(a_tensor_or_buffer_that_is_given_itself_keeps_what_it_has) {
+  auto tensor = Tensor::of<float>({2}, {1, 2});
+  auto& same = tensor;
+  tensor = std::move(same);
+  BOOST_TEST(tensor.data<float>()[1] == 2.0F);
+  Buffer buffer{64};
+  auto& same_buffer = buffer;
+  buffer = std::move(same_buffer);
+  BOOST_TEST(buffer.size() == 64U);
+  BOOST_TEST((buffer.data()[63] == std::byte{0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_buffer_that_was_moved_from_is_empty) {
+  auto buffer = std::make_shared<Buffer>(64);
+  const Buffer taken{std::move(*buffer)};
+  BOOST_TEST(taken.size() == 64U);
+  BOOST_TEST(buffer->size() == 0U);
+  BOOST_TEST(buffer->data() == nullptr);
+  BOOST_CHECK_THROW((Tensor{buffer, 0, {Shape{0}, DType::f32}}), Error);
+  BOOST_CHECK_THROW((Tensor{nullptr, 0, {Shape{1}, DType::f32}}), Error);
 }
 
 BOOST_AUTO_TEST_CASE(sizes_round_up_to_the_alignment) {
