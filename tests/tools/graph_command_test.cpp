@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(draws_inference_and_what_is_in_place) {
   const TemporaryFolder folder;
   BOOST_TEST(run_keel("graph --model plain --out one", folder.path()).status == 0);
   const auto inference = texts_in(folder.path() / "one/compiled.svg");
-  check_contains(inference, {"plain, inference, batch 64, as compiled\n", "linear+relu\n"});
+  check_contains(inference, {"plain, inference, batch 64, as compiled\n", "relu\n"});
   for (const auto* part : {"backward\n", "sgd_update\n", "labels\n"})
     BOOST_TEST(inference.find(part) == std::string::npos, part);
   BOOST_TEST(run_keel("graph --model plain --step --out two", folder.path()).status == 0);
