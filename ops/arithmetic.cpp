@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 #include "keel/graph/tape.hpp"
@@ -87,7 +88,8 @@ constexpr std::array table{
         }),
     row(
         // By a loop: oneDNN's kernel takes the other operand for the larger one where one is NaN.
-        "maximum", dnnl::algorithm::undef, false, [](auto a, auto b) { return a > b || a != a ? a : b; },
+        "maximum", dnnl::algorithm::undef, false,
+        [](auto a, auto b) { return a > b || std::isnan(a) ? a : b; },
         [](const VjpContext& c, std::size_t i) {
           const Var share = share_of_maximum(c.inputs[i], c.inputs[1 - i], c.where);
           return multiply(c.output_grads[0], share, c.where);

@@ -186,7 +186,8 @@ class Backward {
     for (std::int64_t c = 0; c < tiles_->channels(); ++c) {
       const double inverse = 1.0 / std::sqrt(variance_.get()[c] + settings_.epsilon);
       const double dbeta = channels_[mean_grad][c];
-      const double center = settings_.given_statistics ? 0.0 : channels_[rest][c] / values - channels_[mean][c];
+      const double center =
+          settings_.given_statistics ? 0.0 : channels_[rest][c] / values - channels_[mean][c];
       const double dgamma = (channels_[products][c] - center * dbeta) * inverse;
       grad_gamma_.get()[c] = static_cast<float>(dgamma);
       grad_beta_.get()[c] = static_cast<float>(dbeta);
