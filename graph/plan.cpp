@@ -53,7 +53,8 @@ Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& op
 Plan& Plan::operator=(Plan&& other) noexcept {
   if (this == &other) return *this;
   std::destroy_at(this);
-  return *std::construct_at(this, std::move(other));
+  std::construct_at(this, std::move(other));
+  return *this;
 }
 
 const Plan& Plan::usable() const {
