@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/exponentials.hpp"
 #include "keel/ops/softmax.hpp"
 #include "keel/ops/softmax_rows.hpp"
 #include "keel/ops/types.hpp"
@@ -65,11 +66,6 @@ Kernel nll_backward_loop(const Binding& binding) {
           },
           "loop"};
 }
-
-void exponentials(const double* src, double* dst, std::int64_t count) {
-  std::transform(src, src + count, dst, [](double value) { return std::exp(value); });
-}
-using loops::exponentials;
 
 void log_softmax_rows(const double* src, std::int64_t rows, std::int64_t length, double* dst) {
   for (std::int64_t begin = 0; begin < rows * length; begin += length) {

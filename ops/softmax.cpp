@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/exponentials.hpp"
 #include "keel/ops/softmax_rows.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
@@ -35,12 +36,6 @@ Lines lines_along(int axis, const Shape& shape) {
   for (std::size_t i = middle + 1; i < shape.rank(); ++i) lines.inner *= shape[i];
   return lines;
 }
-
-void exponentials(const double* src, double* dst, std::int64_t count) {
-  std::transform(src, src + count, dst, [](double value) { return std::exp(value); });
-}
-
-using loops::exponentials;
 
 // Of (length, inner): `inner` lines side by side. `line` is scratch of `inner` elements, as is `sum`.
 template <class T>

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "keel/ops/exponentials.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/threads.hpp"
 
@@ -49,14 +50,14 @@ double sum_of(const float* src, std::int64_t count) {
 void add_exponentials(const float* centered, std::int64_t rows, std::int64_t length, double* sums) {
   std::array<float, sweep> powers;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   if (rows > 1 || length <= sweep) {
-    loops::exponentials(centered, powers.data(), rows * length);
+    exponentials(centered, powers.data(), rows * length);
     for (std::int64_t i = 0; i < rows; ++i) sums[i] = sum_of(powers.data() + i * length, length);
     return;
   }
   sums[0] = 0.0;
   for (std::int64_t begin = 0; begin < length; begin += sweep) {
     const auto count = std::min(sweep, length - begin);
-    loops::exponentials(centered + begin, powers.data(), count);
+    exponentials(centered + begin, powers.data(), count);
     sums[0] += loops::sum_of(powers.data(), count);
   }
 }
@@ -69,7 +70,7 @@ void softmax_rows(const float* src, std::int64_t rows, std::int64_t length, bool
     std::array<double, sweep> sums;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     center(src + first * length, count, length, y);
     add_exponentials(y, count, length, sums.data());
-    if (!logarithm) loops::exponentials(y, y, count * length);
+    if (!logarithm) exponentials(y, y, count * length);
     for (std::int64_t i = 0; i < count; ++i) {
       const double sum = sums.at(static_cast<std::size_t>(i));
       const auto term = static_cast<float>(logarithm ? std::log(sum) : sum);
@@ -85,7 +86,7 @@ void softmax_rows_backward(const float* grad_dst, const float* dst, std::int64_t
     const float* dy = grad_dst + first * length;
     const float* y = dst + first * length;
     float* dx = grad_src + first * length;
-    if (logarithm) loops::exponentials(y, dx, count * length);
+    if (logarithm) exponentials(y, dx, count * length);
     for (std::int64_t begin = 0; begin < count * length; begin += length) {
       const auto sum = static_cast<float>(logarithm ? loops::sum_of(dy + begin, length)
                                                     : loops::sum_of_products(dy + begin, y + begin, length));

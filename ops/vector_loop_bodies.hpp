@@ -176,34 +176,6 @@ template <class T>
   }
 }
 
-// exp(x) = 2^n exp(r) with n = round(x / ln 2) and |r| <= ln 2 / 2, where a polynomial does (Moshier's
-// Cephes, expf).
-[[gnu::always_inline]] inline float exponential(float x) {
-  constexpr float lowest = -87.336544F;  // exp of it is 2^-126, the least normal number
-  constexpr float highest = 88.376262F;
-  x = x < lowest ? lowest : x;  // comparisons that a NaN passes unchanged
-  x = x > highest ? highest : x;
-  // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
-  constexpr float rounder = 12582912.0F;
-  const float shifted = x * std::numbers::log2e_v<float> + rounder;
-  const float n = shifted - rounder;
-  const float r = (x - n * 0.693359375F) - n * -2.12194440e-4F;  // ln 2 in two parts, the first of few bits
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * (r * r) + r + 1.0F;
-  const auto exponent = (std::bit_cast<std::uint32_t>(shifted) + 127U) << 23U;
-  const float result = p * std::bit_cast<float>(exponent);
-  return x <= lowest ? 0.0F : result;
-}
-
-[[gnu::always_inline]] inline void exponentials_body(const float* src, float* dst, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = exponential(src[i]);
-}
-
 // Sixteen counters of Philox 4x32 side by side.
 struct PhiloxBlock {
   static constexpr std::size_t lanes = 16;

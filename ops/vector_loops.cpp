@@ -53,10 +53,6 @@ KEEL_EACH_WIDTH void max_columns(const float* src, float* dst, std::int64_t rows
   max_columns_body(src, dst, rows, columns);
 }
 
-KEEL_EACH_WIDTH void exponentials(const float* src, float* dst, std::int64_t count) {
-  exponentials_body(src, dst, count);
-}
-
 KEEL_EACH_WIDTH void random_mask(const MaskStream& stream, std::int64_t begin, std::int64_t end,
                                  std::uint32_t threshold, std::uint8_t* mask) {
   random_mask_body(stream, begin, end, threshold, mask);

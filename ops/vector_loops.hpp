@@ -81,10 +81,6 @@ void max_rows(const float* src, float* dst, std::int64_t rows, std::int64_t colu
 /// dst[i] = the largest src[i, j] over j.
 void max_columns(const float* src, float* dst, std::int64_t rows, std::int64_t columns);
 
-/// dst[i] = exp(src[i]) to within 2 units in the last place, for results from 2^-126 on; below, 0. NaN stays
-/// NaN. dst may be src.
-void exponentials(const float* src, float* dst, std::int64_t count);
-
 /// What a random mask is a function of.
 struct MaskStream {
   std::uint32_t key0, key1;

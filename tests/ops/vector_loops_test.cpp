@@ -36,28 +36,6 @@ BOOST_AUTO_TEST_CASE(bytes_are_scaled_as_a_plain_loop_would_to_the_bit) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(exponentials_are_within_two_units_in_the_last_place) {
-  std::vector<float> src;
-  for (float x = -87.3F; x < 88.3F; x += 0.0137F) src.push_back(x);
-  std::vector<float> dst(src.size());
-  loops::exponentials(src.data(), dst.data(), std::ssize(src));
-  for (std::size_t i = 0; i < src.size(); ++i) {
-    const double exact = std::exp(static_cast<double>(src[i]));
-    BOOST_TEST(std::abs(dst[i] / exact - 1) < 2 * 0x1p-23, "exp(" << src[i] << ") = " << dst[i]);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(exponentials_of_what_is_out_of_range) {
-  const std::vector<float> src{0, -0.0F, -100, -infinite, not_a_number};
-  std::vector<float> dst(src.size());
-  loops::exponentials(src.data(), dst.data(), std::ssize(src));
-  BOOST_TEST(dst[0] == 1);
-  BOOST_TEST(dst[1] == 1);
-  BOOST_TEST(dst[2] <= 0x1p-125F);
-  BOOST_TEST(dst[3] <= 0x1p-125F);
-  BOOST_TEST(std::isnan(dst[4]));
-}
-
 // Every element by the same operations, whatever the width of the vectors.
 BOOST_AUTO_TEST_CASE(sweeps_equal_the_formula_bit_for_bit) {
   for (const std::size_t count : {1U, 7U, 16U, 33U, 1000U}) {
