@@ -206,11 +206,15 @@ void Plan::bind(std::size_t input, const Tensor& tensor) {
                                  tensor.defined() ? to_string(tensor.type()) : "nothing")};
   }
   std::erase(unbound_, input);
-  bound_[input] = tensor;
+  // A result of this very plan would be overwritten while it is read.
+  const std::less<> before;
+  const bool is_own =
+      !before(tensor.bytes(), arena_->data()) && before(tensor.bytes(), arena_->data() + arena_->size());
+  bound_[input] = is_own ? tensor.clone() : tensor;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (output_values_[i] == input) outputs_[i] = tensor;
+    if (output_values_[i] == input) outputs_[i] = bound_[input];
   }
-  slots_[input]->point_to(tensor.bytes());
+  slots_[input]->point_to(bound_[input].bytes());
 }
 
 std::vector<double> Plan::profile(int runs) {

@@ -42,8 +42,8 @@ class Plan {
   Plan& operator=(Plan&& other) noexcept;
   ~Plan() = default;
 
-  /// Uses the elements of `tensor` as `input` from the next run on, without copying them; they must stay
-  /// alive until then. Throws ShapeError when the type differs, Error when the Var is not an input of the
+  /// Uses the elements of `tensor` as `input` from the next run on, without copying them, unless they are a
+  /// result of this plan; they must stay alive until then. Throws ShapeError when the type differs, Error when the Var is not an input of the
   /// plan's tape.
   void bind(const Var& input, const Tensor& tensor);
   /// The same by the value's number, for a plan that has outlived its tape.

@@ -17,14 +17,16 @@ constexpr std::size_t most_bytes = std::size_t{1} << 28U;
 
 // Positive, so that they may stand for variances and below logarithms and roots; no two alike, so that every
 // rounding shows. Weights are divided by the number of terms of the sums that they go into, so that
-// activations stay near 1 through any number of layers. Integers are zero, which is a label of every
-// classification.
+// activations stay near 1 through any number of layers; a bias is small, since a large one beside a small sum
+// would round away what is different in it. Integers are zero, which is a label of every classification.
 Tensor made_up(const Value& value, Rng random) {
   Tensor tensor{value.type};
   const auto& shape = value.type.shape;
   const bool weights = value.kind == ValueKind::stored && shape.rank() > 1 && shape.elements() > 0;
-  const double scale =
-      weights ? static_cast<double>(shape.extents()[0]) / static_cast<double>(shape.elements()) : 1.0;
+  const bool bias = value.kind == ValueKind::stored && shape.rank() == 1;
+  const double scale = weights
+                           ? static_cast<double>(shape.extents()[0]) / static_cast<double>(shape.elements())
+                           : (bias ? 0x1p-20 : 1.0);
   const auto draw = [&]<class T>(std::span<T> elements) {
     for (auto& element : elements) element = static_cast<T>(scale * random.uniform(0.5, 1.5));
   };

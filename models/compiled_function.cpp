@@ -21,6 +21,11 @@ const Plan& CompiledFunction::operator()(std::span<const Tensor> inputs) {
 }
 
 Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
+  if (!recording_) {
+    throw Error{
+        "a training step, an inference or a compiled function was used that was moved away: use the one that "
+        "it was moved into"};
+  }
   key_.types.clear();
   for (const auto& input : inputs) key_.types.push_back(input.type());
   key_.threads = ThreadLimit::current();

@@ -22,6 +22,10 @@ int omp_get_max_threads();
 int omp_get_thread_num();
 int omp_get_num_threads();
 int omp_in_parallel();
+int omp_get_active_level();
+int omp_get_max_active_levels();
+int omp_get_thread_limit();
+int omp_get_dynamic();
 int omp_pause_resource_all(int kind);
 void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags);
 }
@@ -119,8 +123,13 @@ int try_to_start(int wanted) {
 
 }  // namespace
 
+// A kernel does the parts of its work that its threads were counted for when it was made; libgomp leaves some
+// undone without a word where it gives fewer: within a program's own parallel region, above OMP_THREAD_LIMIT,
+// and at its discretion with OMP_DYNAMIC.
 int startable_threads(int threads) {
   start_with_available_processors();
+  if (omp_get_dynamic() != 0 || omp_get_active_level() >= omp_get_max_active_levels()) return 1;
+  threads = std::min(threads, omp_get_thread_limit());
   if (threads <= kept_threads || omp_in_parallel() != 0) return threads;
   const int startable = kept_threads + try_to_start(threads - kept_threads);
   if (startable > kept_threads) {

@@ -30,8 +30,10 @@ class ThreadLimit {
   int previous_;
 };
 
-/// As many of `threads` threads, the calling one among them, as the system lets the process have; the calling
-/// thread keeps them. What asks libgomp for more than there can be is ended by it.
+/// As many of `threads` threads, the calling one among them, as the system lets the process have, and as
+/// libgomp would give to a parallel region: no more than OMP_THREAD_LIMIT says, one within a parallel region of
+/// the program's own, one with OMP_DYNAMIC. The calling thread keeps them. What asks libgomp for more than there
+/// can be is ended by it.
 int startable_threads(int threads);
 
 namespace detail {

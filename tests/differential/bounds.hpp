@@ -32,7 +32,9 @@ struct Prediction {
 
 /// A bound, times the sum of the terms' magnitudes, on the error of a sum of `terms` products that are each
 /// added to one f32 number: rounding errors are as good as independent and grow with the root of their number
-/// (Higham and Mary 2019; 4 is their lambda); the 2 is for the product and the last rounding.
+/// (Higham and Mary 2019; 4 is their lambda); the 2 is for the product and the last rounding. Equal terms are
+/// rounded alike: each addition is off by half a unit of a partial sum, which is half the total on average, so
+/// that n/4 units come together; longer sums than 4096 come in parts.
 double product_sum_error(std::int64_t terms);
 
 /// The same for a sum alone, and for the sums inside of a normalization or a softmax: they are taken in double,

@@ -96,7 +96,7 @@ Prediction forward(const NodeRun& run, const std::vector<Group>& groups, const R
       const double beta = std::abs(run.inputs[2].data[group.parameters[k]]);
       const double xhat = std::abs(src[i] - moments.mean) * inverse;
       dst.bounds[i] = gamma * (inverse * moments.mean_error + xhat * (inverse_error + 2 * unit)) +
-                      2 * unit * (gamma * xhat + beta) + 2 * least;
+                      2 * unit * (gamma * xhat + beta) + least * (2 + std::abs(src[i] - moments.mean));
       if (moments.variance > largest / 64 || gamma * xhat > largest) dst.bounds[i] = infinity;
     }
     if (given) continue;
@@ -133,6 +133,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
     double product = 0;
     double sum_magnitude = 0;
     double product_magnitude = 0;
+    double peak = 0;      // of the gradients, which a scale is multiplied by that may underflow
     double unscaled = 0;  // the sum of products before it is multiplied by 1 / s, which can overflow
     for (std::size_t k = 0; k < group.places.size(); ++k) {
       const auto i = group.places[k];
@@ -147,6 +148,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
       beta_magnitudes[parameter] += std::abs(grad[i]);
       gamma_floors[parameter] += least * (1 + inverse);
       ++terms[parameter];
+      peak = std::max(peak, std::abs(grad[i]));
       const double unscaled_term =
           (std::abs(grad[i]) + std::abs(dxhat)) * std::max(1.0, std::abs(src[i] - mean));
       unscaled += unscaled_term;
@@ -156,14 +158,16 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
     for (std::size_t k = 0; k < group.places.size(); ++k) {
       const auto i = group.places[k];
       const double xhat = std::abs(src[i] - mean) * inverse;
-      const double dxhat = std::abs(run.inputs[1].data[group.parameters[k]] * grad[i]);
+      const double gamma = std::abs(run.inputs[1].data[group.parameters[k]]);
+      const double dxhat = gamma * std::abs(grad[i]);
       double bound = dxhat * (inverse_roundings + 4 * unit);
       if (!given) {
         bound += (std::abs(sum) + xhat * std::abs(product)) / n * (inverse_roundings + xhat_error + 4 * unit);
         bound += (sum_off * sum_magnitude + xhat * (sum_off + xhat_error) * product_magnitude) / n;
       }
       prediction.outputs[0].bounds[i] = inverse * bound + least * (n + 4) * (1 + inverse) * (1 + inverse) *
-                                                              (1 + dxhat) * (1 + std::abs(src[i] - mean));
+                                                              (1 + peak) * (1 + std::abs(src[i] - mean)) *
+                                                              (1 + gamma);
       if (!(unscaled * std::max(1.0, xhat) < largest / 64)) prediction.outputs[0].bounds[i] = infinity;
     }
   }

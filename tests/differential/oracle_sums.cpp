@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "keel/ops/pooling.hpp"
 #include "keel/runtime/error.hpp"
@@ -66,8 +67,13 @@ Prediction max_pool2d(const NodeRun& run) {
   return {{exact(in_f64(run.shared_op, run.inputs).outputs[0].data), {}}, {}};
 }
 
+// A window's sum may overflow where its mean does not.
 Prediction average_pool2d(const NodeRun& run) {
-  return {{summed(run.shared_op, run.inputs, window_error(run.inputs[0].type.shape))}, {}};
+  auto expected = summed(run.shared_op, run.inputs, window_error(run.inputs[0].type.shape));
+  const auto magnitudes = in_f64(run.shared_op, absolute(run.inputs)).outputs[0].data;
+  for (std::size_t i = 0; i < magnitudes.size(); ++i)
+    if (magnitudes[i] > largest / 64) expected.bounds[i] = std::numeric_limits<double>::infinity();
+  return {{expected}, {}};
 }
 
 Prediction average_pool2d_backward(const NodeRun& run) {

@@ -131,4 +131,14 @@ BOOST_AUTO_TEST_CASE(training_and_inference_never_share_a_plan) {
   BOOST_TEST((values_of(trained.model).at("bn1.gamma") == before.at("bn1.gamma")));
 }
 
+BOOST_AUTO_TEST_CASE(predictions_can_be_fed_back) {
+  Linear model{64, 64};
+  initialize(model, Rng{1});
+  Inference once{model};
+  Inference again{model};
+  const Tensor src = random_tensor({50, 64}, 1);
+  const Tensor expected = again(once(src)).clone();
+  BOOST_TEST(test::values(once(once(src))) == test::values(expected), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,7 @@
 #include "keel/runtime/threads.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <mutex>
@@ -9,6 +10,13 @@
 
 #include "../support/graph_support.hpp"
 #include "keel/runtime/error.hpp"
+
+// Of libgomp, as runtime/threads.cpp declares them.
+extern "C" {
+void omp_set_dynamic(int dynamic);
+int omp_get_thread_num();
+void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags);
+}
 
 namespace {
 
@@ -150,6 +158,20 @@ BOOST_AUTO_TEST_CASE(loops_nest) {
     }
   });
   BOOST_TEST(std::ranges::all_of(visits, [](const auto& count) { return count == 1; }));
+}
+
+// A kernel that was made for two threads would leave half of its work undone.
+BOOST_AUTO_TEST_CASE(where_libgomp_gives_fewer_threads_one_is_counted_on) {
+  const keel::ThreadLimit two{2};
+  omp_set_dynamic(1);
+  BOOST_TEST(keel::startable_threads(2) == 1);
+  omp_set_dynamic(0);
+  std::array<int, 2> within{};
+  GOMP_parallel(
+      [](void* counts) { static_cast<int*>(counts)[omp_get_thread_num()] = keel::startable_threads(2); },
+      within.data(), 2, 0);
+  BOOST_TEST(within[0] == 1);
+  BOOST_TEST(within[1] == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
