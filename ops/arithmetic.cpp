@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/broadcast_pattern.hpp"
 #include "keel/ops/broadcasting.hpp"
 #include "keel/ops/elementwise.hpp"
 #include "keel/ops/onednn_kernel.hpp"
@@ -108,45 +109,9 @@ const Row& row_of(Kind kind) {
   return table.at(static_cast<std::size_t>(kind));
 }
 
-// What runs along the axes of `shape` as they lie in memory, padded to the rank of dst.
-Shape in_memory(const Shape& shape, const ValueType& dst, MemoryFormat format) {
-  const auto rank = std::max<std::size_t>(dst.shape.rank(), 1);
-  const Shape whole = padded(shape, rank);
-  if (format == MemoryFormat::row_major) return whole;
-  return {whole[0], whole[2], whole[3], whole[1]};
-}
-
-// Two shapes and what they broadcast to, all of one rank, by the fewest axes that say it: neighbours along
-// which the same operands stretch become one. oneDNN has fast kernels for few patterns of axes.
-struct Pattern {
-  Shape a;
-  Shape b;
-  Shape dst;
-};
-
-Pattern fewest_axes(const Shape& a, const Shape& b, const Shape& dst) {
-  std::vector<std::int64_t> a_extents{1};
-  std::vector<std::int64_t> b_extents{1};
-  std::vector<std::int64_t> dst_extents{1};
-  for (std::size_t axis = 0; axis < dst.rank(); ++axis) {
-    if (dst[axis] == 1) continue;
-    const bool same_pattern = (a_extents.back() == dst_extents.back()) == (a[axis] == dst[axis]) &&
-                              (b_extents.back() == dst_extents.back()) == (b[axis] == dst[axis]);
-    if (!same_pattern && dst_extents.back() > 1) {
-      a_extents.push_back(1);
-      b_extents.push_back(1);
-      dst_extents.push_back(1);
-    }
-    a_extents.back() *= a[axis];
-    b_extents.back() *= b[axis];
-    dst_extents.back() *= dst[axis];
-  }
-  return {Shape{a_extents}, Shape{b_extents}, Shape{dst_extents}};
-}
-
 // One run at a time, along the last axis.
 template <class T>
-Kernel loop(const Binding& binding, const Pattern& shapes, Run<T> run, std::string implementation) {
+Kernel loop(const Binding& binding, const BroadcastPattern& shapes, Run<T> run, std::string implementation) {
   const auto last = shapes.dst.rank() - 1;
   const auto length = shapes.dst[last];
   const auto stretched = shapes.a[last] != length   ? Stretched::a
@@ -164,7 +129,7 @@ Kernel loop(const Binding& binding, const Pattern& shapes, Run<T> run, std::stri
 
 // oneDNN's kernel, where it has a fast one. It stretches its second source alone; for other patterns it has
 // the generic kernel, which takes 100 ns an element.
-std::optional<Kernel> onednn_kernel(const Binding& binding, const Pattern& shapes, const Row& kind) {
+std::optional<Kernel> onednn_kernel(const Binding& binding, const BroadcastPattern& shapes, const Row& kind) {
   if (kind.algorithm == dnnl::algorithm::undef) return {};
   const bool swapped = shapes.a != shapes.dst;
   if (swapped && (!kind.commutes || shapes.b != shapes.dst)) return {};
@@ -194,8 +159,7 @@ Kernel ArithmeticOp::bind(const Binding& binding) const {
   const auto& dst = binding.output_type(0);
   const auto format = binding.output_format(0);
   const auto shapes =
-      fewest_axes(in_memory(binding.input_type(0).shape, dst, format),
-                  in_memory(binding.input_type(1).shape, dst, format), in_memory(dst.shape, dst, format));
+      broadcast_pattern(binding.input_type(0).shape, binding.input_type(1).shape, dst.shape, format);
   if (dst.dtype == DType::f64) return loop<double>(binding, shapes, kind.f64, "reference");
   if (auto kernel = onednn_kernel(binding, shapes, kind)) return std::move(*kernel);
   return loop<float>(binding, shapes, kind.f32, "loop");

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <system_error>
+
+namespace keel::test {
+
+// A folder of the test's own, removed at its end.
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "keel-checkpoint-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] std::filesystem::path model() const { return path / "model.safetensors"; }
+  std::filesystem::path path;
+};
+
+inline std::string read(const std::filesystem::path& path) {
+  std::ifstream stream{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{stream}, {}};
+}
+
+inline void write(const std::filesystem::path& path, const std::string& content) {
+  std::ofstream{path, std::ios::binary} << content;
+}
+
+inline std::size_t files_in(const std::filesystem::path& folder) {
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::directory_iterator{folder}, std::filesystem::directory_iterator{}));
+}
+
+}  // namespace keel::test
