@@ -68,7 +68,8 @@ bool is_pointwise(const Convolution& of) {
 // dst = the pixels of src, both with their channels last, that the kernel stands on.
 void gather_pixels(const Convolution& of, const float* src, float* dst) {
   const auto channels = of.src[1];
-  const auto [from, to] = std::pair{image_size(of.src), image_size(of.dst)};
+  const Size2d from = image_size(of.src);
+  const Size2d to = image_size(of.dst);
   const auto grain = std::max<std::int64_t>(1, 8192 / (to.width * channels));
   parallel_for(of.dst[0] * to.height, grain, [&](std::int64_t begin, std::int64_t end) {
     for (auto row = begin; row < end; ++row) {
@@ -88,7 +89,8 @@ void gather_pixels(const Convolution& of, const float* src, float* dst) {
 // kernel skips pixels, those that it stands on are gathered first. That is also what oneDNN's kernels would do,
 // but of few channels they write more than they have room for, up to version 3.7 at least.
 Kernel pointwise_gradient(const Convolution& of, const Arrays& arrays, const Binding& binding) {
-  const auto [inputs, outputs] = std::pair{of.src[1], of.dst[1]};
+  const auto inputs = of.src[1];
+  const auto outputs = of.dst[1];
   const auto positions = of.dst.elements() / outputs;
   const bool gathers = of.window.stride != Size2d{1};
   const auto of_channels = [&](std::int64_t count, std::size_t bytes) {
