@@ -72,7 +72,8 @@ bool is_pointwise(const Convolution& of) {
 // dst = the pixels of src, both with their channels last, that the kernel stands on.
 void gather_pixels(const Convolution& of, const float* src, float* dst) {
   const auto channels = of.src[1];
-  const auto [from, to] = std::pair{image_size(of.src), image_size(of.dst)};
+  const auto from = image_size(of.src);
+  const auto to = image_size(of.dst);
   const auto grain = std::max<std::int64_t>(1, 8192 / (to.width * channels));
   parallel_for(of.dst[0] * to.height, grain, [&](std::int64_t begin, std::int64_t end) {
     for (auto row = begin; row < end; ++row) {
