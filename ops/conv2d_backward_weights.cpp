@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <map>
+#include <utility>
 
+#include "keel/ops/channel_tiles.hpp"
 #include "keel/ops/conv2d_kernels.hpp"
+#include "keel/ops/conv2d_parts.hpp"
 #include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/partial_sums.hpp"
 #include "keel/ops/product.hpp"
@@ -68,8 +72,8 @@ bool is_pointwise(const Convolution& of) {
 // dst = the pixels of src, both with their channels last, that the kernel stands on.
 void gather_pixels(const Convolution& of, const float* src, float* dst) {
   const auto channels = of.src[1];
-  const Size2d from = image_size(of.src);
-  const Size2d to = image_size(of.dst);
+  const auto from = image_size(of.src);
+  const auto to = image_size(of.dst);
   const auto grain = std::max<std::int64_t>(1, 8192 / (to.width * channels));
   parallel_for(of.dst[0] * to.height, grain, [&](std::int64_t begin, std::int64_t end) {
     for (auto row = begin; row < end; ++row) {
@@ -85,12 +89,28 @@ void gather_pixels(const Convolution& of, const float* src, float* dst) {
   });
 }
 
+// grad_bias = the sum of grad_dst over all positions, in double.
+std::function<void()> bias_gradient(const Convolution& of, const Arrays& arrays, const Binding& binding) {
+  const auto tiles = std::make_shared<ChannelTiles>(of.dst, channels_last);
+  const auto bytes = static_cast<std::size_t>(tiles->partials() + tiles->channels()) * sizeof(double);
+  return [tiles, scratch = SlotView<double>{*binding.scratch(bytes)},
+          grad_dst = SlotView<const float>{arrays.grad_dst}, grad_bias = SlotView<float>{*arrays.grad_bias}] {
+    double* partial = scratch.get();
+    double* totals = partial + tiles->partials();
+    std::fill_n(partial, tiles->partials(), 0.0);
+    tiles->for_each([&](const ChannelTile& tile) {
+      loops::add_rows(grad_dst.get() + tile.offset, tile.rows, partial + tile.partial);
+    });
+    tiles->total(partial, totals);
+    std::copy_n(totals, tiles->channels(), grad_bias.get());
+  };
+}
+
 // grad_weights (O, I) is the product of grad_dst (positions, O), transposed, and src (positions, I). Where the
 // kernel skips pixels, those that it stands on are gathered first. That is also what oneDNN's kernels would do,
 // but of few channels they write more than they have room for, up to version 3.7 at least.
 Kernel pointwise_gradient(const Convolution& of, const Arrays& arrays, const Binding& binding) {
-  const auto inputs = of.src[1];
-  const auto outputs = of.dst[1];
+  const auto [inputs, outputs] = std::pair{of.src[1], of.dst[1]};
   const auto positions = of.dst.elements() / outputs;
   const bool gathers = of.window.stride != Size2d{1};
   const auto of_channels = [&](std::int64_t count, std::size_t bytes) {
@@ -100,78 +120,17 @@ Kernel pointwise_gradient(const Convolution& of, const Arrays& arrays, const Bin
   const auto product = onednn_product(
       {.rows = outputs, .inner = positions, .columns = inputs, .transposes = {.src = true, .weights = false}},
       {arrays.grad_dst, *pixels, nullptr, arrays.grad_weights}, binding);
-  Slot* sums = of.bias ? binding.scratch(of_channels(outputs, sizeof(double))) : nullptr;
-  Slot* part = of.bias ? binding.scratch(of_channels(outputs, sizeof(float))) : nullptr;
-  const auto floats = [](const Slot* slot) { return static_cast<float*>(slot->data()); };
-  return {[=, &src = arrays.src, &grad_dst = arrays.grad_dst, grad_bias = arrays.grad_bias,
+  const auto sum_bias = of.bias ? bias_gradient(of, arrays, binding) : std::function<void()>{[] {}};
+  return {[of, gathers, sum_bias, src = SlotView<const float>{arrays.src}, pixels = SlotView<float>{*pixels},
            multiply = product.run] {
-            if (gathers) gather_pixels(of, floats(&src), floats(pixels));
+            if (gathers) gather_pixels(of, src.get(), pixels.get());
             multiply();
-            if (!of.bias) return;
-            sum_rows(floats(&grad_dst), floats(grad_bias), positions, outputs,
-                     static_cast<double*>(sums->data()), floats(part));
+            sum_bias();
           },
           product.implementation};
 }
 
-// Other kernels. oneDNN adds up what comes from one position after the other, so that of equal terms the error
-// grows by one unit of f32's roundoff with every six: the positions are split until it stays below 2 + 4 times
-// the root of their number, and below 200.
-
-std::int64_t parts_wanted(std::int64_t positions) {
-  return positions <= 512 ? 1 : std::max<std::int64_t>(2, (positions + 1023) / 1024);
-}
-
-// Some images, or some rows of dst of one image, as a convolution of their own.
-struct Part {
-  Convolution convolution;
-  std::int64_t src_offset;  // in elements
-  std::int64_t dst_offset;
-};
-
-Part images_of(const Convolution& of, std::int64_t begin, std::int64_t end) {
-  Part part{of, begin * of.src.elements() / of.src[0], begin * of.dst.elements() / of.dst[0]};
-  part.convolution.src = {end - begin, of.src[1], of.src[2], of.src[3]};
-  part.convolution.dst = {end - begin, of.dst[1], of.dst[2], of.dst[3]};
-  return part;
-}
-
-// The rows from `begin` to `end` of dst's image `n`, and those of src from which they come.
-Part rows_of(const Convolution& of, std::int64_t n, std::int64_t begin, std::int64_t end) {
-  const auto& [kernel, stride, padding] = of.window;
-  const auto first = begin * stride.height - padding.height;
-  const auto last = (end - 1) * stride.height - padding.height + kernel.height;
-  const auto [from, to] = std::pair{std::max<std::int64_t>(first, 0), std::min(last, of.src[2])};
-  Part part = images_of(of, n, n + 1);
-  part.src_offset += from * of.src[3] * of.src[1];
-  part.dst_offset += begin * of.dst[3] * of.dst[1];
-  part.convolution.src = {1, of.src[1], to - from, of.src[3]};
-  part.convolution.dst = {1, of.dst[1], end - begin, of.dst[3]};
-  part.convolution.window.padding.height = from - first;
-  part.convolution.padding_behind = Size2d{last - to, padding.width};
-  return part;
-}
-
-std::vector<Part> parts_of(const Convolution& of) {
-  const auto images = of.dst[0];
-  const auto rows = of.dst[2];
-  const auto wanted = parts_wanted(images * rows * of.dst[3]);
-  std::vector<Part> parts;
-  // Where all rows of a window may lie in the padding there would be a part without any pixel.
-  if (wanted <= images || of.window.padding.height >= of.window.kernel.height) {
-    const auto length = std::max<std::int64_t>(1, images / wanted);
-    for (std::int64_t n = 0; n < images; n += length)
-      parts.push_back(images_of(of, n, std::min(images, n + length)));
-    return parts;
-  }
-  const auto of_image = std::min(rows, (wanted + images - 1) / images);
-  const auto length = (rows + of_image - 1) / of_image;
-  for (std::int64_t n = 0; n < images; ++n) {
-    for (std::int64_t row = 0; row < rows; row += length)
-      parts.push_back(rows_of(of, n, row, std::min(rows, row + length)));
-  }
-  return parts;
-}
+// Other kernels, of many positions in parts.
 
 // The kernel of all parts of one size, wherever its slots point to.
 struct PartKernel {
@@ -187,59 +146,123 @@ struct Step {
   std::size_t kernel;
 };
 
-struct Steps {
+// What a thread needs to run parts by itself: kernels of one thread, and where they leave a part's gradients.
+struct Worker {
   std::vector<PartKernel> kernels;
-  std::vector<Step> steps;
+  Slot* weights_part;
+  Slot* bias_part;
+  std::exception_ptr failure = {};
 };
 
-Steps bind_parts(std::span<const Part> parts, Slot& weights_part, Slot* bias_part, const Binding& binding) {
-  Steps bound;
+// The kernels of a worker, with scratch memory of their own, since others run at the same time. Adds to `steps`
+// which part is run by which of them.
+Worker bind_worker(const Convolution& whole, std::span<const Conv2dPart> parts, const Binding& binding,
+                   std::vector<Step>& steps) {
+  const ThreadLimit one_thread{1};
+  const auto floats = [&](std::int64_t count) {
+    return binding.scratch(static_cast<std::size_t>(count) * sizeof(float));
+  };
+  Worker worker{.weights_part = floats(whole.weights.elements()),
+                .bias_part = whole.bias ? floats(whole.weights[0]) : nullptr};
+  steps.clear();
   std::map<std::array<std::int64_t, 5>, std::size_t> known;
   for (const auto& part : parts) {
     const auto& of = part.convolution;
     const auto behind = of.padding_behind ? of.padding_behind->height : -1;
     const std::array size{of.src[0], of.src[2], of.dst[2], of.window.padding.height, behind};
-    const auto [found, is_new] = known.try_emplace(size, bound.kernels.size());
+    const auto [found, is_new] = known.try_emplace(size, worker.kernels.size());
     if (is_new) {
-      auto& kernel = bound.kernels.emplace_back();
-      kernel.kernel = whole_gradient(of, {*kernel.src, *kernel.grad_dst, weights_part, bias_part}, binding);
+      auto& kernel = worker.kernels.emplace_back();
+      kernel.kernel = whole_gradient(
+          of, {*kernel.src, *kernel.grad_dst, *worker.weights_part, worker.bias_part}, binding);
     }
-    bound.steps.push_back({part.src_offset, part.dst_offset, found->second});
+    steps.push_back({part.src_offset, part.dst_offset, found->second});
   }
-  return bound;
+  return worker;
 }
 
-Kernel gradient_in_parts(const Convolution& of, std::span<const Part> parts, const Arrays& arrays,
-                         const Binding& binding) {
-  const auto weights = of.weights.elements();
-  const auto outputs = of.weights[0];
-  const auto scratch = [&](std::int64_t count, std::size_t bytes) {
-    return binding.scratch(static_cast<std::size_t>(count) * bytes);
-  };
-  Slot* weights_part = scratch(weights, sizeof(float));
-  Slot* weights_sums = scratch(weights, sizeof(double));
-  Slot* bias_part = of.bias ? scratch(outputs, sizeof(float)) : nullptr;
-  Slot* bias_sums = of.bias ? scratch(outputs, sizeof(double)) : nullptr;
-  const auto bound = std::make_shared<Steps>(bind_parts(parts, *weights_part, bias_part, binding));
-  const auto floats = [](const Slot* slot) { return static_cast<float*>(slot->data()); };
-  const auto doubles = [](const Slot* slot) { return static_cast<double*>(slot->data()); };
-  return {[=, &src = arrays.src, &grad_dst = arrays.grad_dst, &grad_weights = arrays.grad_weights,
-           grad_bias = arrays.grad_bias] {
-            bool is_first = true;
-            for (const auto& step : bound->steps) {
-              const auto& part = bound->kernels[step.kernel];
-              part.src->point_to(floats(&src) + step.src_offset);
-              part.grad_dst->point_to(floats(&grad_dst) + step.dst_offset);
-              part.kernel.run();
-              add_part(floats(weights_part), doubles(weights_sums), weights, is_first);
-              if (of.bias) add_part(floats(bias_part), doubles(bias_sums), outputs, is_first);
-              is_first = false;
-            }
-            store_sums(doubles(weights_sums), nullptr, floats(&grad_weights), 1, weights);
-            if (of.bias) store_sums(doubles(bias_sums), nullptr, floats(grad_bias), 1, outputs);
-          },
-          bound->kernels[0].kernel.implementation + " in parts"};
+template <class T>
+T* array_of(const Slot* slot) {
+  return static_cast<T*>(slot->data());
 }
+
+// The sum of the gradients of all parts. A fixed number of groups of neighbouring parts are each summed up in
+// memory of their own, and these sums in order, so that it doesn't matter which thread takes which of them.
+class GradientInParts {
+ public:
+  GradientInParts(const Convolution& of, std::span<const Conv2dPart> parts, const Arrays& arrays,
+                  const Binding& binding)
+      : arrays_(arrays), weights_(of.weights.elements()), outputs_(of.bias ? of.weights[0] : 0) {
+    const auto count = std::ssize(parts);
+    // Of many weights the sums would be more than a cache holds.
+    groups_ = std::min<std::int64_t>(count, weights_ > 1 << 17 ? 2 : 8);
+    sums_ = binding.scratch(static_cast<std::size_t>(groups_ * (weights_ + outputs_)) * sizeof(double));
+    const auto workers = std::min<std::int64_t>(groups_, ThreadLimit::current());
+    while (std::ssize(workers_) < workers) workers_.push_back(bind_worker(of, parts, binding, steps_));
+  }
+
+  [[nodiscard]] std::string implementation() const {
+    return workers_[0].kernels[0].kernel.implementation + " in parts";
+  }
+
+  void run() {
+    const auto workers = std::ssize(workers_);
+    parallel_for(workers, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = begin; i < end; ++i) {
+        auto& worker = workers_[static_cast<std::size_t>(i)];
+        try {
+          for (auto group = groups_ * i / workers; group < groups_ * (i + 1) / workers; ++group)
+            sum_group(worker, group);
+        } catch (...) {
+          worker.failure = std::current_exception();
+        }
+      }
+    });
+    for (auto& worker : workers_)
+      if (worker.failure) std::rethrow_exception(std::exchange(worker.failure, nullptr));
+    add_groups(0, weights_, array_of<float>(&arrays_.grad_weights));
+    if (outputs_ > 0) add_groups(weights_, outputs_, array_of<float>(arrays_.grad_bias));
+  }
+
+ private:
+  [[nodiscard]] double* sums_of(std::int64_t group) const {
+    return array_of<double>(sums_) + group * (weights_ + outputs_);
+  }
+
+  void sum_group(const Worker& worker, std::int64_t group) const {
+    const auto first = std::ssize(steps_) * group / groups_;
+    const auto end = std::ssize(steps_) * (group + 1) / groups_;
+    for (auto i = first; i < end; ++i) {
+      const auto& step = steps_[static_cast<std::size_t>(i)];
+      const auto& part = worker.kernels[step.kernel];
+      part.src->point_to(array_of<float>(&arrays_.src) + step.src_offset);
+      part.grad_dst->point_to(array_of<float>(&arrays_.grad_dst) + step.dst_offset);
+      part.kernel.run();
+      add_part(array_of<float>(worker.weights_part), sums_of(group), weights_, i == first);
+      if (outputs_ > 0)
+        add_part(array_of<float>(worker.bias_part), sums_of(group) + weights_, outputs_, i == first);
+    }
+  }
+
+  // dst = the sum of `count` values from `offset` on over all groups.
+  void add_groups(std::int64_t offset, std::int64_t count, float* dst) const {
+    parallel_for(count, 1 << 13, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = begin; i < end; ++i) {
+        double sum = 0.0;
+        for (std::int64_t group = 0; group < groups_; ++group) sum += sums_of(group)[offset + i];
+        dst[i] = static_cast<float>(sum);
+      }
+    });
+  }
+
+  Arrays arrays_;
+  std::int64_t weights_;
+  std::int64_t outputs_;  // 0 without a bias
+  std::int64_t groups_;
+  Slot* sums_;  // of each group: the weights, then the bias
+  std::vector<Worker> workers_;
+  std::vector<Step> steps_;
+};
 
 }  // namespace
 
@@ -247,9 +270,10 @@ Kernel onednn_backward_weights(const Convolution& of, const Binding& binding) {
   const Arrays arrays{binding.input_slot(0), binding.input_slot(1), binding.output_slot(0),
                       of.bias ? &binding.output_slot(1) : nullptr};
   if (is_pointwise(of)) return pointwise_gradient(of, arrays, binding);
-  const auto parts = parts_of(of);
-  return parts.size() == 1 ? whole_gradient(of, arrays, binding)
-                           : gradient_in_parts(of, parts, arrays, binding);
+  const auto parts = conv2d_parts(of);
+  if (parts.size() == 1) return whole_gradient(of, arrays, binding);
+  const auto in_parts = std::make_shared<GradientInParts>(of, parts, arrays, binding);
+  return {[in_parts] { in_parts->run(); }, in_parts->implementation()};
 }
 
 }  // namespace keel

@@ -253,7 +253,8 @@ std::int64_t most_covering(const Pooling& of) {
 Kernel scatter_to_maxima(const Pooling& of, const Binding& binding) {
   return {[of, grad_dst = binding.input<const float>(0), places = binding.input<const std::int32_t>(1),
            grad_src = binding.output<float>(0)] {
-            const auto [pixels, windows] = std::pair{of.src[2] * of.src[3], of.dst[2] * of.dst[3]};
+            const auto pixels = of.src[2] * of.src[3];
+            const auto windows = of.dst[2] * of.dst[3];
             const auto channels = of.src[1];
             parallel_for(of.src[0], 1, [&](std::int64_t begin, std::int64_t end) {
               for (auto n = begin; n < end; ++n) {

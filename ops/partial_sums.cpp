@@ -14,10 +14,6 @@ KEEL_EACH_WIDTH void add_to_doubles(const float* __restrict part, double* __rest
   for (std::int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(part[i]);
 }
 
-KEEL_EACH_WIDTH void add_floats(const float* __restrict src, float* __restrict part, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) part[i] += src[i];
-}
-
 }  // namespace loops
 
 namespace {
@@ -50,19 +46,6 @@ void store_sums(const double* sums, const float* bias, float* dst, std::int64_t 
       }
     }
   });
-}
-
-void sum_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns, double* sums,
-              float* part) {
-  constexpr std::int64_t rows_a_part = 32;
-  std::fill_n(sums, columns, 0.0);
-  for (std::int64_t begin = 0; begin < rows; begin += rows_a_part) {
-    const auto end = std::min(rows, begin + rows_a_part);
-    std::copy_n(src + begin * columns, columns, part);
-    for (auto row = begin + 1; row < end; ++row) loops::add_floats(src + row * columns, part, columns);
-    loops::add_to_doubles(part, sums, columns);
-  }
-  std::copy_n(sums, columns, dst);
 }
 
 }  // namespace keel

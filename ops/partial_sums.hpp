@@ -18,11 +18,6 @@ void add_part(const float* part, double* sums, std::int64_t count, bool is_first
 void store_sums(const double* sums, const float* bias, float* dst, std::int64_t rows, std::int64_t columns,
                 std::optional<float> accumulate = {});
 
-/// dst[j] = the sum of src[i, j] over i, for src (rows, columns): in f32 over a few rows, then in double.
-/// `sums` and `part` are memory for `columns` values each.
-void sum_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns, double* sums,
-              float* part);
-
 }  // namespace keel
 
 #pragma GCC visibility pop

@@ -143,6 +143,31 @@ BOOST_AUTO_TEST_CASE(gradients_of_a_convolution_over_many_positions) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradients_of_a_convolution_in_parts_have_the_same_bits_on_any_number_of_threads) {
+  struct Case {
+    Shape src;
+    Shape weights;
+    Conv2dOptions options = {};
+  };
+  const std::vector<Case> cases{{{64, 1, 28, 28}, {16, 1, 3, 3}, {.padding = 1}},
+                                {{3, 8, 64, 64}, {16, 8, 3, 3}, {.padding = 1}},
+                                {{16, 64, 14, 14}, {256, 64, 3, 3}, {.padding = 1}}};
+  for (const auto& of : cases) {
+    const auto function = [&](Vars v) { return std::vector{conv2d(v[0], v[1], v[2], of.options)}; };
+    const auto gradients = [&](int threads) {
+      const ThreadLimit limit{threads};
+      const auto result =
+          test::evaluate(function, {.inputs = {random_tensor(of.src, 1), random_tensor(of.weights, 2),
+                                               random_tensor({of.weights[0]}, 3)}});
+      BOOST_TEST(std::ranges::count_if(result.implementations, is_in_parts) == 1);
+      return std::vector{result.gradients[1], result.gradients[2]};
+    };
+    const auto alone = gradients(1);
+    for (const int threads : {2, 3, 5})
+      BOOST_TEST((gradients(threads) == alone), to_string(of.src) << " on " << threads << " threads");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_tall_batch_s_product_goes_into_the_velocity_without_drifting) {
   const std::int64_t rows = 200'000;
   const Tensor weights{Shape{2, 3}};
