@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "keel/ops/channel_tiles.hpp"
+#include "keel/ops/stored_variance.hpp"
 
 namespace keel {
 namespace {
@@ -181,17 +182,41 @@ class Backward {
     tiles_->total(partial_[2], channels_[products]);
   }
 
+  // What the mean that forward left was rounded by, and each channel's variance.
+  void find_statistics() const {
+    const auto count = tiles_->channels();
+    const auto values = static_cast<double>(tiles_->values());
+    double* variance = channels_[scale];
+    std::copy_n(variance_.get(), count, variance);
+    if (settings_.given_statistics) {
+      std::fill_n(channels_[rest], count, 0.0);
+      return;
+    }
+    for (std::int64_t c = 0; c < count; ++c)
+      channels_[rest][c] = channels_[rest][c] / values - channels_[mean][c];
+    const auto is_lost = [this](float value) { return lost_in_f32(value, settings_.epsilon); };
+    if (std::none_of(variance_.get(), variance_.get() + count, is_lost)) return;
+    tiles_->spread(channels_[rest], columns_[rest]);
+    partial_.clear(1);
+    tiles_->for_each([this](const ChannelTile& tile) {
+      loops::add_squared_deviations(src_.get() + tile.offset,
+                                    {columns_[mean] + tile.column, columns_[rest] + tile.column}, tile.rows,
+                                    partial_[0] + tile.partial);
+    });
+    tiles_->total(partial_[0], variance);
+    for (std::int64_t c = 0; c < count; ++c) variance[c] /= values;
+  }
+
   void make_terms() const {
+    find_statistics();
     const auto values = static_cast<double>(tiles_->values());
     for (std::int64_t c = 0; c < tiles_->channels(); ++c) {
-      const double inverse = 1.0 / std::sqrt(variance_.get()[c] + settings_.epsilon);
+      const double inverse = 1.0 / std::sqrt(channels_[scale][c] + settings_.epsilon);
       const double dbeta = channels_[mean_grad][c];
-      const double center =
-          settings_.given_statistics ? 0.0 : channels_[rest][c] / values - channels_[mean][c];
+      const double center = channels_[rest][c];
       const double dgamma = (channels_[products][c] - center * dbeta) * inverse;
       grad_gamma_.get()[c] = static_cast<float>(dgamma);
       grad_beta_.get()[c] = static_cast<float>(dbeta);
-      channels_[rest][c] = center;
       channels_[scale][c] = gamma_.get()[c] * inverse;
       channels_[mean_grad][c] = settings_.given_statistics ? 0.0 : dbeta / values;
       channels_[projection][c] = settings_.given_statistics ? 0.0 : dgamma * inverse / values;

@@ -36,8 +36,8 @@ template <bool relu>
       const auto begin = i * rows.stride + first;
       for (std::int64_t k = 0; k < count; ++k) {
         const float dy = grad_dst[begin + k];
-        const float grad = relu ? passed_by_relu(dy, rectified[begin + k]) : dy;
-        const float value = src[begin + k];
+        const double grad = relu ? passed_by_relu(dy, rectified[begin + k]) : dy;
+        const double value = src[begin + k];
         values[k] += value;
         grads[k] += grad;
         products[k] += grad * (value - mean[first + k]);
@@ -95,7 +95,7 @@ KEEL_EACH_WIDTH void add_squared_deviations(const float* src, const Centers& cen
     for (std::int64_t i = 0; i < rows.count; ++i) {
       const float* from = src + i * rows.stride + first;
       for (std::int64_t k = 0; k < count; ++k) {
-        const float deviation = (from[k] - mean[k]) - rest[k];
+        const double deviation = (from[k] - mean[k]) - rest[k];
         block[k] += deviation * deviation;
       }
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "keel/ops/layer_norm_loops.hpp"
+#include "keel/ops/stored_variance.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/threads.hpp"
 
@@ -76,7 +77,12 @@ class Backward {
     const auto count = static_cast<double>(features_);
     const auto sums = loops::row_gradient_sums(x, mean, gamma_.get(), dy, features_);
     const double rest = sums.deviations / count;
-    const double inverse = 1.0 / std::sqrt(variance_.get()[row] + epsilon_);
+    const float left = variance_.get()[row];
+    const double variance =
+        lost_in_f32(left, epsilon_)
+            ? loops::sum_of_squared_deviations(x, mean, static_cast<float>(rest), features_) / count
+            : static_cast<double>(left);
+    const double inverse = 1.0 / std::sqrt(variance + epsilon_);
     const double projected = (sums.products - rest * sums.grads) * inverse / count;
     const loops::RowStatistics statistics{mean, static_cast<float>(rest), static_cast<float>(inverse)};
     loops::layer_norm_row_backward(x, statistics, gamma_.get(), dy, static_cast<float>(sums.grads / count),
