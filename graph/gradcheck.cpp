@@ -6,7 +6,9 @@
 
 #include "keel/graph/gradcheck_derivative.hpp"
 #include "keel/graph/gradcheck_operators.hpp"
+#include "keel/graph/gradcheck_order.hpp"
 #include "keel/graph/gradcheck_text.hpp"
+#include "keel/runtime/error.hpp"
 #include "keel/runtime/rng.hpp"
 
 namespace keel {
@@ -51,7 +53,11 @@ std::string text_of(const GradcheckReport& report, const std::vector<std::string
   return text;
 }
 
-GradcheckReport check(const CheckedFunction& checked, const GradcheckOptions& options) {
+GradcheckReport check(const CheckedFunction& function, const GradcheckOptions& options) {
+  if (options.order < 1)
+    throw Error{fmt::format("gradcheck's order must be 1 or more, not {}", options.order)};
+  CheckedFunction checked = function;
+  for (int i = 1; i < options.order; ++i) checked = derivative_of(checked);
   auto found = check_derivative(checked, options);
   GradcheckReport report;
   report.ok = found.ok();

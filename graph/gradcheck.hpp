@@ -21,6 +21,9 @@ enum class GradcheckF32 : std::uint8_t {
 
 /// How strictly, and where, a gradient is checked.
 struct GradcheckOptions {
+  /// 1 for the derivative; 2 for the derivative's own one, by the differentiated inputs and by the upstream
+  /// gradient, which becomes an input; and so on. Throws Error below 1.
+  int order = 1;
   double step = 1e-5;                ///< of the differences that are tried first, times max(1, |x|)
   double relative_tolerance = 1e-6;  ///< of the numeric value
   double absolute_tolerance = 1e-9;  ///< of the largest element of that input's gradient

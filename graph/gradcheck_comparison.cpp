@@ -31,8 +31,7 @@ class InputComparison {
         options_(options),
         rng_(Rng{options.seed}.stream("gradcheck", input)),
         found_{.input = input,
-               .name = checked.is_stored(input) ? checked.names[input]
-                                                : fmt::format("input {}", input - checked.names.size()),
+               .name = checked.name_of(input),
                .shape = checked.inputs[input].shape(),
                .independent = true} {
     for (const double element : grad) {

@@ -122,9 +122,9 @@ class F32Walk {
   GradcheckF32Report report_;
 };
 
-Tensor upstream_of(const Var& output, std::uint64_t seed) {
+Tensor upstream_of(const Var& output, std::uint64_t seed, std::size_t number) {
   Tensor tensor{output.shape(), DType::f32};
-  auto rng = Rng{seed}.stream("upstream", 0);
+  auto rng = Rng{seed}.stream("upstream", number);
   for (auto& element : tensor.data<float>()) element = static_cast<float>(rng.normal());
   return tensor;
 }
@@ -151,8 +151,14 @@ GradcheckF32Report gradcheck_f32(const std::function<Var(std::span<const Var>)>&
     if (output.dtype() != DType::f32) {
       throw Error{fmt::format("for f32 inputs the function returned {}", to_string(output.type()))};
     }
-    const Var upstream = tape.stored(upstream_of(output, options.seed), "upstream");
-    (void)gradients(std::span{&output, 1}, std::span{&upstream, 1}, wrt);
+    std::vector<Var> outputs{output};
+    for (int order = 0; order < options.order; ++order) {
+      const auto known = wrt.size();
+      for (const auto& var : outputs)
+        wrt.push_back(tape.stored(upstream_of(var, options.seed, wrt.size()), "upstream"));
+      const std::span all{wrt};
+      outputs = gradients(outputs, all.subspan(known), all.first(known));
+    }
     return F32Walk{tape, narrow}.run();
   } catch (const std::exception& error) {
     return {.faults = {}, .unchecked = {error.what()}};

@@ -35,11 +35,18 @@ Var copied(const Var& var) {
 
 }  // namespace
 
+std::string CheckedFunction::name_of(std::size_t input) const {
+  if (is_stored(input)) return names[input];
+  if (input + upstream_inputs < inputs.size()) return fmt::format("input {}", input - names.size());
+  const auto index = input + upstream_inputs - inputs.size();
+  return upstream_inputs == 1 ? "the upstream gradient" : fmt::format("upstream gradient {}", index);
+}
+
 std::vector<Var> CheckedFunction::on(Tape& tape) const {
   std::vector<Var> vars;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     vars.push_back(is_stored(i) ? tape.stored(inputs[i], names[i])
-                                : tape.input(inputs[i].type(), fmt::format("input {}", i)));
+                                : tape.input(inputs[i].type(), name_of(i)));
   }
   return vars;
 }

@@ -22,10 +22,13 @@ struct CheckedFunction {
   std::vector<std::size_t> differentiated;  ///< the inputs, all f64, whose gradients are checked
   std::vector<std::string> names = {};      ///< of the first inputs, which the function stores itself
   Mode mode = Mode::training;
-  std::uint64_t seed = 1;  ///< of the upstream gradients
+  std::uint64_t seed = 1;           ///< of the upstream gradients
+  std::size_t upstream_inputs = 0;  ///< the last inputs, which are upstream gradients: see `derivative_of`
 
   /// Whether an input is a stored value, in the memory that the function stores it from.
   [[nodiscard]] bool is_stored(std::size_t input) const { return input < names.size(); }
+  /// "input 0", a stored value's own name, or "the upstream gradient".
+  [[nodiscard]] std::string name_of(std::size_t input) const;
   /// The inputs on a tape, as its first values.
   [[nodiscard]] std::vector<Var> on(Tape& tape) const;
   /// Those that are not stored, which `function` is called with.

@@ -20,16 +20,17 @@ Tensor filled(const ValueType& type, double value) {
   return tensor;
 }
 
-// One backward walk over the nodes that stand on the tape when it starts.
+// One backward walk over the nodes that stand on the tape when it starts, back to `first_node`.
 class Backward {
  public:
-  Backward(Tape& tape, std::span<const Var> wrt)
+  Backward(Tape& tape, std::span<const Var> wrt, std::size_t first_node = 0)
       : tape_(tape),
+        first_node_(first_node),
         node_count_(tape.program().nodes.size()),
         depends_(tape.program().values.size(), 0),
         contributions_(tape.program().values.size()) {
     for (const auto& var : wrt) depends_[var.id()] = 1;
-    for (std::size_t i = 0; i < node_count_; ++i) {
+    for (std::size_t i = first_node_; i < node_count_; ++i) {
       const auto& node = tape.program().nodes[i];
       if (!std::ranges::any_of(node.inputs, [&](auto id) { return depends_[id] != 0; })) continue;
       for (const auto id : node.outputs) depends_[id] = 1;
@@ -40,7 +41,7 @@ class Backward {
 
   void walk() {
     find_last_overwrites();
-    for (std::size_t i = node_count_; i-- > 0;) {
+    for (std::size_t i = node_count_; i-- > first_node_;) {
       // A copy: the nodes that the derivative appends may move the original.
       const Node node = tape_.program().nodes[i];
       const bool reached =
@@ -130,6 +131,7 @@ class Backward {
   }
 
   Tape& tape_;
+  std::size_t first_node_;
   std::size_t node_count_;
   std::vector<char> depends_;                               // by value: is a function of one of wrt
   std::vector<std::vector<Var>> contributions_;             // by value
@@ -137,6 +139,39 @@ class Backward {
 };
 
 }  // namespace
+
+// The walk ends where the expansion begins: its inputs may depend on each other, but are given here. One that
+// is given twice gets its whole gradient the first time.
+std::vector<Var> Operator::vjp(const VjpContext& context) const {
+  Tape& tape = context.inputs[0].tape();
+  const auto first_node = tape.program().nodes.size();
+  const auto outputs = expand(context.inputs, context.where);
+  if (outputs.empty()) {
+    throw Error{
+        fmt::format("{} has no derivative: compute what needs none from it, or give it a vjp", name())};
+  }
+  std::vector<Var> wrt;
+  for (std::size_t i = 0; i < context.inputs.size(); ++i) {
+    if (context.needed[i]) wrt.push_back(context.inputs[i]);
+  }
+  Backward backward{tape, wrt, first_node};
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!context.output_grads[i].defined()) continue;
+    if (outputs[i].type() != context.output_grads[i].type()) {
+      throw Error{fmt::format("no gradient flows through its output {}, {}", i,
+                              to_string(context.output_grads[i].type()))};
+    }
+    backward.seed(outputs[i], context.output_grads[i]);
+  }
+  backward.walk();
+  std::vector<Var> grads(context.inputs.size());
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    const auto id = context.inputs[i].id();
+    const bool is_repeated = std::ranges::count(context.inputs.first(i), id, &Var::id) > 0;
+    if (context.needed[i] && !is_repeated) grads[i] = backward.grad(id, context.where);
+  }
+  return grads;
+}
 
 std::vector<Var> gradients(const Var& loss, std::span<const Var> wrt, const SourceLocation& where) {
   if (loss.shape().elements() != 1) {

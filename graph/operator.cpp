@@ -22,8 +22,8 @@ void Binding::require(bool dtype_matches) {
   if (!dtype_matches) throw Error{"a kernel asked for a value as another element type than it has"};
 }
 
-std::vector<Var> Operator::vjp(const VjpContext&) const {
-  throw Error{fmt::format("{} has no derivative: compute what needs none from it, or give it a vjp", name())};
+std::vector<Var> Operator::expand(std::span<const Var>, const SourceLocation&) const {
+  return {};
 }
 
 Cost Operator::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {

@@ -110,9 +110,15 @@ class Operator {
   /// element, but an input may have none where an output has some.
   [[nodiscard]] virtual Kernel bind(const Binding& binding) const = 0;
 
+  /// The outputs as other operators compute them from `inputs`, recorded on the same tape: what the operator
+  /// is by definition, where its kernels are faster ways to the same numbers. None for an operator that is
+  /// not defined by others.
+  [[nodiscard]] virtual std::vector<Var> expand(std::span<const Var> inputs,
+                                                const SourceLocation& where) const;
+
   /// Gradients of the inputs, one an input, undefined where `needed` is false or the gradient is zero
-  /// everywhere, recorded as nodes on the same tape. Throws Error when the operator has no derivative; the
-  /// transform adds the operator and caller's line to whatever it throws.
+  /// everywhere, recorded as nodes on the same tape. By default those of the expansion. Throws Error when the
+  /// operator has no derivative; the transform adds the operator and caller's line to whatever it throws.
   [[nodiscard]] virtual std::vector<Var> vjp(const VjpContext& context) const;
 
   /// For profiles, and for the choice whether more than one thread pays. By default every value is touched

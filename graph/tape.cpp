@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <bit>
+
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -48,6 +50,16 @@ Var Tape::stored(const Tensor& tensor, std::string name) {
       append({.type = tensor.type(), .kind = ValueKind::stored, .name = std::move(name), .storage = tensor});
   stored_.emplace(key, added.id());
   return added;
+}
+
+Var Tape::constant(double value, DType dtype) {
+  const auto [known, is_new] = constants_.try_emplace({std::bit_cast<std::uint64_t>(value), dtype});
+  if (is_new) {
+    const auto scalar = dtype == DType::f64 ? Tensor::of<double>({}, {value})
+                                            : Tensor::of<float>({}, {static_cast<float>(value)});
+    known->second = stored(scalar, fmt::format("{}", value)).id();
+  }
+  return var(known->second);
 }
 
 namespace {

@@ -31,6 +31,8 @@ class Tape {
   /// A value that lives outside the tape and outlasts it: a parameter, a running statistic, a constant. The
   /// same memory given twice is the same value. Throws NoValuesError when `tensor` is undefined.
   Var stored(const Tensor& tensor, std::string name = "");
+  /// A stored scalar, f64 or f32, to which `value` is then rounded; one value for all calls with the same.
+  Var constant(double value, DType dtype = DType::f32);
 
   /// Appends a node and returns its outputs. Throws ShapeError, naming the operator, the shapes and `where`.
   std::vector<Var> record(std::shared_ptr<const Operator> op, std::span<const Var> inputs,
@@ -53,6 +55,7 @@ class Tape {
   Program program_;
   // Without elements, tensors of many types may lie at one address: the type is then part of the key.
   std::map<std::pair<const std::byte*, ValueType>, std::size_t> stored_;
+  std::map<std::pair<std::uint64_t, DType>, std::size_t> constants_;  // by the bits of their values
   std::shared_ptr<const void> life_ = std::make_shared<int>();
 };
 

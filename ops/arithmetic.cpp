@@ -196,10 +196,7 @@ Var arithmetic(Kind kind, const Var& a, const Var& b, const SourceLocation& wher
 
 // `value` as a scalar to compute with `other`. Where that is neither f32 nor f64, the shape rule says so.
 Var constant(double value, const Var& other) {
-  const bool wide = other.dtype() == DType::f64;
-  const Tensor scalar =
-      wide ? Tensor::of<double>({}, {value}) : Tensor::of<float>({}, {static_cast<float>(value)});
-  return other.tape().stored(scalar, fmt::format("{}", value));
+  return other.tape().constant(value, other.dtype() == DType::f64 ? DType::f64 : DType::f32);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/batch_norm_f32.hpp"
+#include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
 
@@ -127,6 +128,34 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
           "reference"};
 }
 
+// src normalized, in other operators. The batch's statistics are functions of src, whether or not they are
+// given as what forward left: so the derivative of a derivative sees all of it.
+struct Normalized {
+  Axes axes;  // that the statistics are over
+  Shape feature_shape;
+  SourceLocation where;
+  Term mean;
+  Term deviation;
+  Term variance;
+  Term inverse;
+  Term xhat;
+
+  Normalized(const BatchNormSettings& settings, std::span<const Var> inputs, const SourceLocation& line)
+      : axes(inputs[0].shape().rank() == 4 ? Axes{0, 2, 3} : Axes{0}),
+        feature_shape(with_ones(inputs[0].shape(), axes)),
+        where(line),
+        mean(settings.given_statistics ? by_feature(inputs[3]) : Term{inputs[0], where}.mean(axes)),
+        deviation(Term{inputs[0], where} - mean),
+        variance(settings.given_statistics ? by_feature(inputs[4]) : square(deviation).mean(axes)),
+        inverse(1.0 / sqrt(variance + settings.epsilon)),
+        xhat(deviation * inverse) {}
+
+  // (C) beside (N, C) or (N, C, H, W)
+  [[nodiscard]] Term by_feature(const Var& values) const {
+    return Term{values, where}.reshaped(feature_shape);
+  }
+};
+
 // The arrays of src's shape lie as src does.
 Formats formats_like_src(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                          std::span<const ValueType> outputs) {
@@ -163,15 +192,21 @@ Formats BatchNormOp::formats(std::span<const ValueType> inputs, std::span<const 
   return formats_like_src(inputs, present, outputs);
 }
 
+std::vector<Var> BatchNormOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
+  const Normalized x{settings_, inputs, where};
+  const Term dst = x.by_feature(inputs[1]) * x.xhat + x.by_feature(inputs[2]);
+  if (settings_.given_statistics) return {dst.var};
+  const auto features = inputs[1].shape();
+  return {dst.var, x.mean.reshaped(features).var, x.variance.reshaped(features).var};
+}
+
 std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
   const bool given = settings_.given_statistics;
-  if (given && (context.needed[3] || context.needed[4])) {
-    throw Error{"batch_norm takes given statistics as constants: they have no gradient"};
-  }
-  if (!given && (context.output_grads[1].defined() || context.output_grads[2].defined())) {
-    throw Error{"batch_norm's mean and variance are for running averages: no gradient flows through them"};
-  }
   if (settings_.fused_relu) throw Error{"a fused batch_norm+relu is differentiated before it is fused"};
+  const bool through_statistics =
+      given ? context.needed[3] || context.needed[4]
+            : context.output_grads[1].defined() || context.output_grads[2].defined();
+  if (through_statistics) return Operator::vjp(context);
   const auto& statistics = given ? context.inputs.subspan(3, 2) : context.outputs.subspan(1, 2);
   const std::array inputs{context.inputs[0], context.inputs[1], context.inputs[2],
                           statistics[0],     statistics[1],     context.output_grads[0]};
@@ -194,6 +229,20 @@ Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
   if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
   return binding.output_type(0).dtype == DType::f64 ? reference_backward(settings_, binding)
                                                     : batch_norm_backward_f32(settings_, binding);
+}
+
+std::vector<Var> BatchNormBackwardOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
+  if (settings_.fused_relu) throw Error{"a fused batch_norm+relu is differentiated before it is fused"};
+  const Normalized x{settings_, inputs, where};
+  const Term grad_dst{inputs[5], where};
+  const Term dbeta = grad_dst.sum(x.axes);
+  const Term dgamma = (grad_dst * x.xhat).sum(x.axes);
+  const auto features = inputs[1].shape();
+  const Term scale = x.by_feature(inputs[1]) * x.inverse;
+  const double of_each = 1.0 / static_cast<double>(sizes_of(inputs[0].shape()).count());
+  const Term through_statistics = (dbeta + x.xhat * dgamma) * of_each;
+  const Term grad_src = scale * (settings_.given_statistics ? grad_dst : grad_dst - through_statistics);
+  return {grad_src.var, dgamma.reshaped(features).var, dbeta.reshaped(features).var};
 }
 
 Formats BatchNormBackwardOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,

@@ -43,6 +43,8 @@ class BatchNormOp final : public Operator {
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                                 std::span<const ValueType> outputs) const override;
@@ -62,6 +64,8 @@ class BatchNormBackwardOp final : public Operator {
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override;
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                                 std::span<const ValueType> outputs) const override;
   [[nodiscard]] const BatchNormSettings& settings() const { return settings_; }

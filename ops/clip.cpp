@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -87,6 +88,22 @@ Kernel ClipByNormOp::loop(const Binding& binding) const {
 
 Kernel ClipByNormOp::bind(const Binding& binding) const {
   return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
+}
+
+// The least number keeps the root's derivative finite where all gradients are zero.
+std::vector<Var> ClipByNormOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
+  const double least = inputs[0].dtype() == DType::f64 ? 1e-300 : 1e-37;
+  Term squares = Term{inputs[0], where}.constant(least);
+  for (const auto& grad : inputs) squares = squares + square(Term{grad, where}).sum({}).reshaped({});
+  const Term norm = sqrt(squares);
+  std::vector<Var> outputs(inputs.begin(), inputs.end());
+  if (std::isfinite(max_norm_)) {
+    const Term limit = norm.constant(max_norm_);
+    const Term factor = limit / Term{maximum((norm + 1e-6).var, limit.var, where), where};
+    for (auto& grad : outputs) grad = (Term{grad, where} * factor).var;
+  }
+  outputs.push_back(norm.var);
+  return outputs;
 }
 
 ClippedGradients clip_by_norm(std::span<const Var> grads, double max_norm, const SourceLocation& where) {

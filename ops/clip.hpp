@@ -28,6 +28,8 @@ class ClipByNormOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "clip_by_norm"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override;
 
  private:
   template <class T>

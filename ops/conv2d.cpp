@@ -5,6 +5,8 @@
 #include "keel/graph/tape.hpp"
 #include "keel/ops/conv2d_kernels.hpp"
 #include "keel/ops/onednn_kernel.hpp"
+#include "keel/ops/reduce.hpp"
+#include "keel/ops/reshape.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/window.hpp"
 #include "keel/runtime/error.hpp"
@@ -137,6 +139,21 @@ Kernel Conv2dBackwardDataOp::bind(const Binding& binding) const {
   return with_reordered_weights(std::move(backward), of.weights, binding.input_slot(1), binding);
 }
 
+// The three operators are the three gradients of one sum over products of src, weights and grad_dst, which is
+// linear in each: each one's derivatives are the other two.
+std::vector<Var> Conv2dBackwardDataOp::vjp(const VjpContext& context) const {
+  const auto& grad_dst = context.inputs[0];
+  const auto& weights = context.inputs[1];
+  const auto& src = context.output_grads[0];
+  std::vector<Var> grads(2);
+  if (context.needed[0]) grads[0] = conv2d(src, weights, {}, options_, context.where);
+  if (context.needed[1]) {
+    const auto op = std::make_shared<Conv2dBackwardWeightsOp>(options_, image_size(weights.shape()), false);
+    grads[1] = record(op, {src, grad_dst}, context.where);
+  }
+  return grads;
+}
+
 Cost Conv2dBackwardDataOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
   return with_products(Operator::cost(inputs, outputs), inputs[1].shape, inputs[0].shape);
 }
@@ -165,6 +182,27 @@ Kernel Conv2dBackwardWeightsOp::bind(const Binding& binding) const {
   if (of.src.elements() == 0) return zeros(binding);
   if (binding.output_type(0).dtype == DType::f64) return reference_backward_weights(of, binding);
   return onednn_backward_weights(of, binding);
+}
+
+std::vector<Var> Conv2dBackwardWeightsOp::vjp(const VjpContext& context) const {
+  const auto& src = context.inputs[0];
+  const auto& grad_dst = context.inputs[1];
+  const auto& where = context.where;
+  const auto& weights = context.output_grads[0];
+  const Var bias = bias_ ? context.output_grads[1] : Var{};
+  std::vector<Var> grads(2);
+  if (weights.defined() && context.needed[0]) {
+    const auto op = std::make_shared<Conv2dBackwardDataOp>(options_, image_size(src.shape()));
+    grads[0] = record(op, {grad_dst, weights}, where);
+  }
+  if (!context.needed[1]) return grads;
+  if (weights.defined()) {
+    grads[1] = conv2d(src, weights, bias, options_, where);
+  } else {
+    const auto channels = grad_dst.shape()[1];
+    grads[1] = broadcast_to(reshape_to(bias, {1, channels, 1, 1}, where), grad_dst.shape(), where);
+  }
+  return grads;
 }
 
 Cost Conv2dBackwardWeightsOp::cost(std::span<const ValueType> inputs,

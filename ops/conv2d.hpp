@@ -52,6 +52,7 @@ class Conv2dBackwardDataOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "conv2d_backward_data"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
   [[nodiscard]] Cost cost(std::span<const ValueType> inputs,
                           std::span<const ValueType> outputs) const override;
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
@@ -71,6 +72,7 @@ class Conv2dBackwardWeightsOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "conv2d_backward_weights"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
   [[nodiscard]] Cost cost(std::span<const ValueType> inputs,
                           std::span<const ValueType> outputs) const override;
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,

@@ -137,6 +137,11 @@ Kernel NllBackwardOp::bind(const Binding& binding) const {
                                                     : nll_backward_loop<float>(binding);
 }
 
+// Linear in grad.
+std::vector<Var> NllBackwardOp::vjp(const VjpContext& context) const {
+  return {nll(context.output_grads[0], context.inputs[1], context.where), Var{}};
+}
+
 std::vector<ValueType> CrossEntropyOp::infer(std::span<const ValueType> inputs) const {
   require_classification(inputs[0], inputs[1]);
   return {{Shape{}, inputs[0].dtype}, inputs[0]};

@@ -32,6 +32,7 @@ class NllBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "nll_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
 
  private:
   Shape shape_;

@@ -9,6 +9,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/arithmetic.hpp"
+#include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/unary_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -35,6 +36,8 @@ struct Row {
   Reads reads = Reads::src;
   loops::UnaryBackwardLoop* f32_backward = nullptr;
   Function derivative = nullptr;  // as a function of what backward reads
+  // Its own derivative times grad_dst and the gradient upstream; undefined where it is zero.
+  Var (*second)(const Term& grads, const Term& read) = nullptr;
 };
 
 // The normal distribution's cumulative function, by erfc, which keeps its digits far below 0.
@@ -99,21 +102,30 @@ constexpr std::array table{
         .backward_name = "sigmoid_backward",
         .reads = Reads::dst,
         .f32_backward = loops::sigmoid_backward,
-        .derivative = [](double y, double) { return y * (1.0 - y); }},
+        .derivative = [](double y, double) { return y * (1.0 - y); },
+        .second = [](const Term& grads, const Term& y) { return (grads * (1.0 - y * 2.0)).var; }},
     Row{.name = "tanh",
         .f32 = loops::tanh,
         .f64 = [](double x, double) { return std::tanh(x); },
         .backward_name = "tanh_backward",
         .reads = Reads::dst,
         .f32_backward = loops::tanh_backward,
-        .derivative = [](double y, double) { return (1.0 - y) * (1.0 + y); }},
+        .derivative = [](double y, double) { return (1.0 - y) * (1.0 + y); },
+        .second = [](const Term& grads, const Term& y) { return (grads * y * -2.0).var; }},
     Row{.name = "gelu",
         .f32 = loops::gelu,
         .f64 = [](double x, double) { return x * normal_cdf(x); },
         .backward_name = "gelu_backward",
         .reads = Reads::src,
         .f32_backward = loops::gelu_backward,
-        .derivative = [](double x, double) { return normal_cdf(x) + x * normal_density(x); }},
+        .derivative = [](double x, double) { return normal_cdf(x) + x * normal_density(x); },
+        // (2 - x^2) times the density, whose derivative is -x times itself
+        .second =
+            [](const Term& grads, const Term& x) {
+              const Term square_of_x = square(x);
+              const Term density = exp(square_of_x * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+              return (grads * (2.0 - square_of_x) * density).var;
+            }},
 };
 
 const Row& row_of(Kind kind) {
@@ -159,6 +171,21 @@ std::vector<Var> ElementwiseOp::vjp(const VjpContext& context) const {
   const auto& read = row.reads == Reads::src ? context.inputs[0] : context.outputs[0];
   return {record(std::make_shared<ElementwiseBackwardOp>(kind_, slope_), {grad_of(context), read},
                  context.where)};
+}
+
+// Linear in grad_dst.
+std::vector<Var> ElementwiseBackwardOp::vjp(const VjpContext& context) const {
+  const auto& grad_dst = context.inputs[0];
+  const auto& read = context.inputs[1];
+  const auto& grad = grad_of(context);
+  const auto& where = context.where;
+  std::vector<Var> grads(2);
+  if (context.needed[0])
+    grads[0] = record(std::make_shared<ElementwiseBackwardOp>(kind_, slope_), {grad, read}, where);
+  const auto second = row_of(kind_).second;
+  if (context.needed[1] && second != nullptr)
+    grads[1] = second({multiply(grad, grad_dst, where), where}, {read, where});
+  return grads;
 }
 
 std::string_view ElementwiseBackwardOp::name() const {

@@ -7,6 +7,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/layer_norm_f32.hpp"
+#include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
 
@@ -154,6 +155,20 @@ Kernel LayerNormBackwardOp::bind(const Binding& binding) const {
   if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
   return binding.output_type(0).dtype == DType::f64 ? reference_backward(epsilon_, binding)
                                                     : layer_norm_backward_f32(epsilon_, binding);
+}
+
+// As above, and by the statistics as functions of src.
+std::vector<Var> LayerNormBackwardOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
+  const Term src{inputs[0], where};
+  const Term gamma{inputs[1], where};
+  const Term grad_dst{inputs[5], where};
+  const Term deviation = src - src.mean({-1});
+  const Term inverse = 1.0 / sqrt(square(deviation).mean({-1}) + epsilon_);
+  const Term xhat = deviation * inverse;
+  const Term dxhat = gamma * grad_dst;
+  const Term grad_src = inverse * (dxhat - dxhat.mean({-1}) - xhat * (dxhat * xhat).mean({-1}));
+  const auto features = inputs[1].shape();
+  return {grad_src.var, sum_to((grad_dst * xhat).var, features, where), sum_to(inputs[5], features, where)};
 }
 
 Var layer_norm(const Var& src, const Var& gamma, const Var& beta, double epsilon,

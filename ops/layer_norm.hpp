@@ -34,6 +34,8 @@ class LayerNormBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "layer_norm_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override;
 
  private:
   double epsilon_;

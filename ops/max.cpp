@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/broadcasting.hpp"
 #include "keel/ops/reduction_stages.hpp"
+#include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -156,6 +158,16 @@ Kernel MaxBackwardOp::bind(const Binding& binding) const {
   const Shape kept = with_ones(binding.input_type(1).shape, axes_);
   return binding.output_type(0).dtype == DType::f64 ? max_backward_loop<double>(binding, kept)
                                                     : max_backward_loop<float>(binding, kept);
+}
+
+// Linear in grad_dst, of which each element of src gets its share.
+std::vector<Var> MaxBackwardOp::vjp(const VjpContext& context) const {
+  const auto& [grad_dst, src, dst] = std::tie(context.inputs[0], context.inputs[1], context.inputs[2]);
+  const Term grad{context.output_grads[0], context.where};
+  const Var one = grad.constant(1.0).var;
+  const Var ones = broadcast_to(one, grad_dst.shape(), context.where);
+  const Var shares = record(std::make_shared<MaxBackwardOp>(axes_), {ones, src, dst}, context.where);
+  return {(grad * Term{shares, context.where}).sum(axes_).reshaped(grad_dst.shape()).var, Var{}, Var{}};
 }
 
 std::vector<ValueType> ArgmaxOp::infer(std::span<const ValueType> inputs) const {

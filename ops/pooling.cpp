@@ -42,6 +42,54 @@ onednn::Pooling pooling(const ValueType& src, const ValueType& dst, const Pool2d
   return {.src = src.shape, .dst = dst.shape, .window = window_of(options)};
 }
 
+// dst[window] = src[places[window]]: what max_pool2d takes of the images that it had its places from. Inputs:
+// src, places.
+class TakePlacesOp final : public Operator {
+ public:
+  explicit TakePlacesOp(const Pool2dOptions& options) : options_(options) {}
+  [[nodiscard]] std::string_view name() const override { return "max_pool2d_take"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    const auto dst = pooled(inputs[0], options_);
+    require_dtype(inputs[1], DType::s32, "places");
+    require_shape(inputs[1], dst.shape, "places");
+    return {dst};
+  }
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return binding.output_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
+  }
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    const auto image = image_size(context.inputs[0].shape());
+    const auto op = std::make_shared<MaxPool2dBackwardOp>(options_, image);
+    return {record(op, {context.output_grads[0], context.inputs[1]}, context.where), Var{}};
+  }
+  [[nodiscard]] Formats formats(std::span<const ValueType>, std::span<const MemoryFormat>,
+                                std::span<const ValueType>) const override {
+    return {{channels_last, channels_last}, {channels_last}};
+  }
+
+ private:
+  template <class T>
+  static Kernel loop(const Binding& binding) {
+    const auto& src_shape = binding.input_type(0).shape;
+    const auto& shape = binding.output_type(0).shape;
+    const bool by_pixel = binding.output_format(0) == channels_last;
+    return {[=, src = binding.input<const T>(0), places = binding.input<const std::int32_t>(1),
+             dst = binding.output<T>(0), channels = shape[1], windows = shape[2] * shape[3],
+             pixels = src_shape[2] * src_shape[3]] {
+              for (std::int64_t i = 0; i < shape.elements(); ++i) {
+                const std::int64_t place = places.get()[i];
+                const auto from = by_pixel
+                                      ? (i / (windows * channels) * pixels + place) * channels + i % channels
+                                      : i / windows * pixels + place;
+                dst.get()[i] = src.get()[from];
+              }
+            },
+            "loop"};
+  }
+
+  Pool2dOptions options_;
+};
+
 }  // namespace
 
 std::vector<ValueType> MaxPool2dOp::infer(std::span<const ValueType> inputs) const {
@@ -74,6 +122,12 @@ std::vector<ValueType> MaxPool2dBackwardOp::infer(std::span<const ValueType> inp
   return {src};
 }
 
+// It puts each element of grad_dst in a place of grad_src, from where its gradient is taken.
+std::vector<Var> MaxPool2dBackwardOp::vjp(const VjpContext& context) const {
+  const auto op = std::make_shared<TakePlacesOp>(options_);
+  return {record(op, {context.output_grads[0], context.inputs[1]}, context.where), Var{}};
+}
+
 Kernel MaxPool2dBackwardOp::bind(const Binding& binding) const {
   const auto of = pooling(binding.output_type(0), binding.input_type(0), options_);
   return binding.output_type(0).dtype == DType::f64 ? reference_max_backward(of, binding)
@@ -103,6 +157,11 @@ std::vector<Var> AveragePool2dOp::vjp(const VjpContext& context) const {
 Formats AveragePool2dOp::formats(std::span<const ValueType>, std::span<const MemoryFormat>,
                                  std::span<const ValueType>) const {
   return {{channels_last}, {channels_last}};
+}
+
+// The transpose of the transpose.
+std::vector<Var> AveragePool2dBackwardOp::vjp(const VjpContext& context) const {
+  return {average_pool2d(context.output_grads[0], options_, context.where)};
 }
 
 std::vector<ValueType> AveragePool2dBackwardOp::infer(std::span<const ValueType> inputs) const {

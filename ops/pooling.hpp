@@ -49,6 +49,7 @@ class MaxPool2dBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "max_pool2d_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                                 std::span<const ValueType> outputs) const override;
 
@@ -79,6 +80,7 @@ class AveragePool2dBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "average_pool2d_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                                 std::span<const ValueType> outputs) const override;
 

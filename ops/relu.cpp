@@ -73,6 +73,13 @@ Kernel ReluBackwardOp::bind(const Binding& binding) const {
           "reference"};
 }
 
+// Linear in grad_dst, and constant in dst but for the jump at 0.
+std::vector<Var> ReluBackwardOp::vjp(const VjpContext& context) const {
+  return {
+      record(std::make_shared<ReluBackwardOp>(), {context.output_grads[0], context.inputs[1]}, context.where),
+      Var{}};
+}
+
 std::vector<ValueType> ReluBackwardBiasOp::infer(std::span<const ValueType> inputs) const {
   require_rank(inputs[0], 2, "grad_dst");
   require_dtype(inputs[0], DType::f32, "grad_dst");

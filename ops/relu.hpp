@@ -28,6 +28,7 @@ class ReluBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "relu_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
   [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
                                 std::span<const ValueType> outputs) const override {
     return formats_alike(inputs, present, outputs);

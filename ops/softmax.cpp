@@ -9,6 +9,7 @@
 #include "keel/graph/tape.hpp"
 #include "keel/ops/exponentials.hpp"
 #include "keel/ops/softmax_rows.hpp"
+#include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
@@ -167,6 +168,12 @@ Kernel SoftmaxBackwardOp::bind(const Binding& binding) const {
   return bind_backward(binding, axis_, false);
 }
 
+std::vector<Var> SoftmaxBackwardOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
+  const Term grad_dst{inputs[0], where};
+  const Term dst{inputs[1], where};
+  return {(dst * (grad_dst - (grad_dst * dst).sum({axis_}))).var};
+}
+
 std::vector<ValueType> LogSoftmaxOp::infer(std::span<const ValueType> inputs) const {
   return infer_forward(inputs, axis_);
 }
@@ -187,6 +194,13 @@ std::vector<ValueType> LogSoftmaxBackwardOp::infer(std::span<const ValueType> in
 
 Kernel LogSoftmaxBackwardOp::bind(const Binding& binding) const {
   return bind_backward(binding, axis_, true);
+}
+
+std::vector<Var> LogSoftmaxBackwardOp::expand(std::span<const Var> inputs,
+                                              const SourceLocation& where) const {
+  const Term grad_dst{inputs[0], where};
+  const Term dst{inputs[1], where};
+  return {(grad_dst - exp(dst) * grad_dst.sum({axis_})).var};
 }
 
 Var softmax(const Var& src, int axis, const SourceLocation& where) {

@@ -37,6 +37,8 @@ class SoftmaxBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "softmax_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override;
 
  private:
   int axis_;
@@ -64,6 +66,8 @@ class LogSoftmaxBackwardOp final : public Operator {
   [[nodiscard]] std::string_view name() const override { return "log_softmax_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override;
   [[nodiscard]] int axis() const { return axis_; }
 
  private:
