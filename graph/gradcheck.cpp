@@ -18,6 +18,11 @@ Tensor random_normal(const Shape& shape, Rng rng) {
   return tensor;
 }
 
+void require_inputs(std::span<const Tensor> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    require_values(inputs[i], fmt::format("the tensor given to gradcheck as input {}", i));
+}
+
 CheckedFunction checked_function(const std::function<Var(std::span<const Var>)>& function,
                                  std::span<const Shape> shapes, const GradcheckOptions& options) {
   CheckedFunction checked{
@@ -27,6 +32,7 @@ CheckedFunction checked_function(const std::function<Var(std::span<const Var>)>&
       .names = {},
       .mode = options.mode,
       .seed = options.seed};
+  require_inputs(options.inputs);
   for (const auto& tensor : options.inputs) checked.inputs.push_back(tensor.clone());
   for (std::size_t i = checked.inputs.size(); i < shapes.size(); ++i) {
     checked.inputs.push_back(random_normal(shapes[i], Rng{options.seed}.stream("input", i)));
@@ -86,7 +92,9 @@ GradcheckReport gradcheck_parameters(const std::function<Var(std::span<const Var
       .names = {},
       .mode = options.mode,
       .seed = options.seed};
+  require_inputs(options.inputs);
   for (const auto& [path, values] : parameters) {
+    require_values(values, fmt::format("the tensor given to gradcheck as parameter '{}'", path));
     checked.differentiated.push_back(checked.inputs.size());
     checked.names.push_back(path);
     checked.inputs.push_back(values);

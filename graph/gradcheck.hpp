@@ -120,7 +120,7 @@ struct GradcheckParameter {
 ///
 /// Where it is wrong, each operator of the function is checked by itself, and those at fault are named.
 /// Stored values that the function writes into are put back before every evaluation and at the end. Throws
-/// what recording and running `function` throw.
+/// what recording and running `function` throw, and NoValuesError for an input that is undefined.
 GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,
                           std::span<const Shape> shapes, const GradcheckOptions& options = {});
 GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,

@@ -43,7 +43,7 @@ class Plan {
   ~Plan() = default;
 
   /// Uses the elements of `tensor` as `input` from the next run on, without copying them, unless they are a
-  /// result of this plan; they must stay alive until then. Throws ShapeError when the type differs, Error when the Var is not an input of the
+  /// result of this plan; they must stay alive until then. Throws ShapeError when the type differs, NoValuesError when `tensor` is undefined, Error when the Var is not an input of the
   /// plan's tape.
   void bind(const Var& input, const Tensor& tensor);
   /// The same by the value's number, for a plan that has outlived its tape.
@@ -59,7 +59,9 @@ class Plan {
   void poison();
 
   /// Output `index` (in the order given to the constructor), in memory that the next run overwrites and that
-  /// outlasts the plan. That of an input is what was bound to it; undefined before that.
+  /// outlasts the plan. That of an input is what was bound to it; undefined before that. That of a stored value
+  /// is the stored memory itself, with what the updates of the run left in it: for what it held before them,
+  /// let a `reshape` of it, recorded before them, be the output.
   [[nodiscard]] Tensor output(std::size_t index) const;
 
   /// One line of the list that `run` goes through.
