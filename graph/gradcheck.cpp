@@ -51,10 +51,19 @@ std::string text_of(const GradcheckReport& report, const std::vector<std::string
   for (const auto& inconsistency : report.inconsistencies) text += inconsistency + "\n";
   for (const auto& fault : report.faults) text += describe(fault, options);
   for (const auto& reason : unchecked) text += fmt::format("not checked by itself: {}\n", reason);
-  if (!report.ok && report.faults.empty()) {
+  for (const auto& reason : report.undecided) text += fmt::format("can't be told: {}\n", reason);
+  if (!report.ok && report.faults.empty() && report.undecided.empty()) {
     text += "every operator that was checked by itself agrees: it is their composition that does not\n";
   }
   return text;
+}
+
+// What differences of the whole function say too little of.
+std::vector<std::size_t> hidden_inputs(std::span<const GradcheckInput> inputs) {
+  std::vector<std::size_t> result;
+  for (const auto& input : inputs)
+    if (input.hidden()) result.push_back(input.input);
+  return result;
 }
 
 GradcheckReport check(const CheckedFunction& checked, const GradcheckOptions& options) {
@@ -64,8 +73,15 @@ GradcheckReport check(const CheckedFunction& checked, const GradcheckOptions& op
   report.inputs = std::move(found.inputs);
   report.inconsistencies = std::move(found.inconsistencies);
   OperatorChecks operators;
-  if (!report.ok) operators = check_operators(checked, options);
+  const auto hidden = hidden_inputs(report.inputs);
+  if (!report.ok)
+    operators = check_operators(checked, checked.differentiated, options);
+  else if (!hidden.empty())
+    operators = check_operators(checked, hidden, options);
   report.faults = std::move(operators.faults);
+  if (!hidden.empty()) report.undecided = std::move(operators.undecided);
+  report.ok = report.ok && report.faults.empty() && report.undecided.empty() &&
+              (hidden.empty() || operators.unchecked.empty());
   report.text = text_of(report, operators.unchecked, options);
   return report;
 }
