@@ -25,8 +25,8 @@ struct PlanOptions {
 ///
 /// Dead nodes are dropped, fusion rules applied, every intermediate value given an offset in the arena by its
 /// first and last use, every node bound to a kernel. The plan does not need the tape any more once it is
-/// made. A plan must be run under the thread limit that it was compiled under, by one thread at a time. One
-/// that was moved from throws Error whatever is asked of it.
+/// made. A plan must be run under the thread limit that it was compiled under, which is the calling thread's (see
+/// ThreadLimit), by one thread at a time. One that was moved from throws Error whatever is asked of it.
 ///
 /// While other programs want the processors, a plan that was compiled for several threads runs on one, provided
 /// that all its kernels then leave the same bits, which is tried out: what it computes never depends on when it
