@@ -1,6 +1,7 @@
 // What a step or an inference returns belongs to whoever called it: it is no parameter's and no input's memory.
 
 #include <boost/test/unit_test.hpp>
+#include <vector>
 
 #include "../support/ops_support.hpp"
 #include "keel/keel.hpp"

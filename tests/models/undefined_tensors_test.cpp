@@ -3,9 +3,13 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <functional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "../support/ops_support.hpp"
 #include "keel/keel.hpp"
