@@ -20,6 +20,11 @@ Tensor random_normal(const Shape& shape, Rng rng) {
   return tensor;
 }
 
+void require_inputs(std::span<const Tensor> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    require_values(inputs[i], fmt::format("the tensor given to gradcheck as input {}", i));
+}
+
 CheckedFunction checked_function(const std::function<Var(std::span<const Var>)>& function,
                                  std::span<const Shape> shapes, const GradcheckOptions& options) {
   CheckedFunction checked{
@@ -29,6 +34,7 @@ CheckedFunction checked_function(const std::function<Var(std::span<const Var>)>&
       .names = {},
       .mode = options.mode,
       .seed = options.seed};
+  require_inputs(options.inputs);
   for (const auto& tensor : options.inputs) checked.inputs.push_back(tensor.clone());
   for (std::size_t i = checked.inputs.size(); i < shapes.size(); ++i) {
     checked.inputs.push_back(random_normal(shapes[i], Rng{options.seed}.stream("input", i)));
@@ -47,10 +53,19 @@ std::string text_of(const GradcheckReport& report, const std::vector<std::string
   for (const auto& inconsistency : report.inconsistencies) text += inconsistency + "\n";
   for (const auto& fault : report.faults) text += describe(fault, options);
   for (const auto& reason : unchecked) text += fmt::format("not checked by itself: {}\n", reason);
-  if (!report.ok && report.faults.empty()) {
+  for (const auto& reason : report.undecided) text += fmt::format("can't be told: {}\n", reason);
+  if (!report.ok && report.faults.empty() && report.undecided.empty()) {
     text += "every operator that was checked by itself agrees: it is their composition that does not\n";
   }
   return text;
+}
+
+// What differences of the whole function say too little of.
+std::vector<std::size_t> hidden_inputs(std::span<const GradcheckInput> inputs) {
+  std::vector<std::size_t> result;
+  for (const auto& input : inputs)
+    if (input.hidden()) result.push_back(input.input);
+  return result;
 }
 
 GradcheckReport check(const CheckedFunction& function, const GradcheckOptions& options) {
@@ -64,8 +79,15 @@ GradcheckReport check(const CheckedFunction& function, const GradcheckOptions& o
   report.inputs = std::move(found.inputs);
   report.inconsistencies = std::move(found.inconsistencies);
   OperatorChecks operators;
-  if (!report.ok) operators = check_operators(checked, options);
+  const auto hidden = hidden_inputs(report.inputs);
+  if (!report.ok)
+    operators = check_operators(checked, checked.differentiated, options);
+  else if (!hidden.empty())
+    operators = check_operators(checked, hidden, options);
   report.faults = std::move(operators.faults);
+  if (!hidden.empty()) report.undecided = std::move(operators.undecided);
+  report.ok = report.ok && report.faults.empty() && report.undecided.empty() &&
+              (hidden.empty() || operators.unchecked.empty());
   report.text = text_of(report, operators.unchecked, options);
   return report;
 }
@@ -92,7 +114,9 @@ GradcheckReport gradcheck_parameters(const std::function<Var(std::span<const Var
       .names = {},
       .mode = options.mode,
       .seed = options.seed};
+  require_inputs(options.inputs);
   for (const auto& [path, values] : parameters) {
+    require_values(values, fmt::format("the tensor given to gradcheck as parameter '{}'", path));
     checked.differentiated.push_back(checked.inputs.size());
     checked.names.push_back(path);
     checked.inputs.push_back(values);

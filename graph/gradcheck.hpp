@@ -66,9 +66,14 @@ struct GradcheckInput {
   std::vector<GradcheckElement> kinks;
   std::size_t elements = 0;    ///< that were checked one by one
   std::size_t directions = 0;  ///< that were checked besides
+  bool reached = true;         ///< operators lead from it to the function's output
   bool independent = false;    ///< no step in it changes the function
   double unknown = 0.0;        ///< the most that rounding of the function leaves unknown of an element
+  double largest = 0.0;        ///< magnitude of an element of its gradient
   bool beside_kinks = false;   ///< `worst` was found after the inputs were moved off the kinks
+
+  /// Whether differences of the function say little of its gradient: rounding hides a tenth of it, or more.
+  [[nodiscard]] bool hidden() const { return reached && unknown > 0.1 * largest; }
 };
 
 /// An operator whose derivative is wrong by itself, on the values that it had in the function.
@@ -94,6 +99,7 @@ struct GradcheckReport {
   std::vector<GradcheckInput> inputs;
   std::vector<std::string> inconsistencies;  ///< runs that should have agreed and did not
   std::vector<GradcheckFault> faults;
+  std::vector<std::string> undecided;  ///< operators that differences can't judge, where it would matter
   GradcheckF32Report f32;
 };
 
@@ -111,19 +117,26 @@ struct GradcheckParameter {
 ///   random directions, each of which moves every element, and at a random sample of elements;
 /// - at a kink, such as ReLU's at 0 or a maximum's where two are equal, it lies between the one-sided
 ///   derivatives. The text says so, and the check is repeated beside the kinks, which hide no fault there;
-/// - it is exactly zero for an input without influence, which the text says;
+/// - it is exactly zero for an input that nothing depends on, which the text says;
 /// - it is the same, bit for bit, in a second run, in memory full of NaN, and with every value in memory of
 ///   its own; it is the sum of two gradients for two upstream gradients at once; and the same by fused
 ///   kernels but for rounding;
 /// - each operator, forward and backward, computes in f32 what it computes in f64 from the same values, but
-///   for rounding. What can't be run in f32 is named in the text.
+///   for rounding. What can't be run in f32 is named in the text. A fault of a relative 1e-5 shows where an
+///   element is made of few others, as in x * x; where it is made of many, one of about 1e-6 times the root of
+///   the number of elements of the operator's largest input.
 ///
 /// Where the function is so much larger than its changes that its rounding hides a difference, as in
-/// 1e8 + x * x, the derivative must be right as far as can be told, and the text says how far that is.
+/// 1e8 + x * x, the derivative must be right as far as can be told, and the text says how far that is. In double,
+/// steps of up to 1 in an input of that size tell nothing of a derivative below some 1e-15 of the function. Where
+/// they tell less than nine tenths of an input's gradient, as for x in 1e-30 * x * x + y, every operator from
+/// there on is checked by itself, at its own scale. One that hides its own changes likewise can't be judged: the
+/// text says so, and the gradient does not count as right. An element is held to 1e-9 of the largest of its
+/// input's gradient (`absolute_tolerance`), so that one smaller than that by itself is not checked.
 ///
 /// Where it is wrong, each operator of the function is checked by itself, and those at fault are named.
 /// Stored values that the function writes into are put back before every evaluation and at the end. Throws
-/// what recording and running `function` throw.
+/// what recording and running `function` throw, and NoValuesError for an input that is undefined.
 GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,
                           std::span<const Shape> shapes, const GradcheckOptions& options = {});
 GradcheckReport gradcheck(const std::function<Var(std::span<const Var>)>& function,

@@ -33,9 +33,10 @@ class InputComparison {
         found_{.input = input,
                .name = checked.name_of(input),
                .shape = checked.inputs[input].shape(),
+               .reached = value.depends_on(input),
                .independent = true} {
     for (const double element : grad) {
-      if (std::isfinite(element)) largest_ = std::max(largest_, std::abs(element));
+      if (std::isfinite(element)) found_.largest = std::max(found_.largest, std::abs(element));
     }
   }
 
@@ -81,7 +82,7 @@ class InputComparison {
 
   // A share of the gradient's own scale: what is off by a factor shows at every scale. Never 0.
   [[nodiscard]] double least_allowed() const {
-    return std::max(options_.absolute_tolerance * largest_, std::numeric_limits<double>::min());
+    return std::max(options_.absolute_tolerance * found_.largest, std::numeric_limits<double>::min());
   }
 
   // Elements with a large gradient are allowed more and weigh less (but not so little that their steps are
@@ -172,8 +173,8 @@ class InputComparison {
 
   // Without any influence on the function the gradient must be zero, but for what the function's rounding hides.
   void require_zeros() {
-    const auto other =
-        std::ranges::find_if(grad_, [&](double x) { return !(std::abs(x) <= found_.unknown); });
+    const double unknown = found_.reached ? found_.unknown : 0.0;
+    const auto other = std::ranges::find_if(grad_, [&](double x) { return !(std::abs(x) <= unknown); });
     if (other == grad_.end()) return;
     found_.worst.element = static_cast<std::size_t>(other - grad_.begin());
     found_.worst.analytic = *other;
@@ -187,7 +188,6 @@ class InputComparison {
   const GradcheckOptions& options_;
   Rng rng_;
   GradcheckInput found_;
-  double largest_ = 0.0;  // element of the gradient
 };
 
 }  // namespace

@@ -135,6 +135,8 @@ GradcheckF32Report gradcheck_f32(const std::function<Var(std::span<const Var>)>&
                                  std::span<const Tensor> inputs,
                                  std::span<const GradcheckParameter> parameters,
                                  const GradcheckOptions& options) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    require_values(inputs[i], fmt::format("the tensor given to gradcheck_f32 as input {}", i));
   try {
     Tape tape{options.mode};
     std::vector<Tensor> narrow;

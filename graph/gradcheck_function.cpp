@@ -121,6 +121,22 @@ WeightedValue::WeightedValue(const CheckedFunction& checked, StoredState& state)
     weights_.insert(weights_.end(), upstream.data<double>().begin(), upstream.data<double>().end());
   }
   unmoved_ = outputs();
+  find_what_matters();
+}
+
+// Also by what an operator writes into.
+void WeightedValue::find_what_matters() {
+  const auto& program = recording_.tape().program();
+  matters_.assign(program.values.size(), 0);
+  for (const auto& result : results_) matters_[result.id()] = 1;
+  const auto matters = [&](std::size_t id) { return matters_[id] != 0; };
+  for (auto i = program.nodes.size(); i-- > 0;) {
+    const auto& node = program.nodes[i];
+    if (std::ranges::none_of(node.outputs, matters) &&
+        std::ranges::none_of(program.mutated_by(node), matters))
+      continue;
+    for (const auto id : node.inputs) matters_[id] = 1;
+  }
 }
 
 std::vector<double> WeightedValue::outputs() {

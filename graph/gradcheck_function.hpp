@@ -80,11 +80,15 @@ class WeightedValue {
   WeightedValue(const WeightedValue&) = delete;
   WeightedValue& operator=(const WeightedValue&) = delete;
 
+  /// Whether operators lead from `input` to an output.
+  [[nodiscard]] bool depends_on(std::size_t input) const { return matters_[input] != 0; }
+
   /// What changes in it when `input` is moved by `step` along `direction`.
   Change change(std::size_t input, const Direction& direction, double step);
 
  private:
   std::vector<double> outputs();
+  void find_what_matters();
 
   const CheckedFunction& checked_;
   StoredState& state_;
@@ -93,6 +97,7 @@ class WeightedValue {
   Plan plan_;
   std::vector<double> weights_;
   std::vector<double> unmoved_;
+  std::vector<char> matters_;  // by value of the recording, of which the inputs are the first
 };
 
 }  // namespace keel

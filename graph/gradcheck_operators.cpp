@@ -13,7 +13,8 @@ namespace {
 // Goes through a function's program node by node, as a plan would, and checks each on its way.
 class OperatorWalk {
  public:
-  OperatorWalk(const CheckedFunction& checked, const GradcheckOptions& options)
+  OperatorWalk(const CheckedFunction& checked, std::span<const std::size_t> from,
+               const GradcheckOptions& options)
       : options_(options), tape_(checked.mode) {
     const auto inputs = checked.on(tape_);
     values_ = checked.inputs;
@@ -24,7 +25,7 @@ class OperatorWalk {
     for (std::size_t id = 0; id < values_.size(); ++id) {
       if (program.values[id].kind == ValueKind::stored) values_[id] = program.values[id].storage;
     }
-    mark_the_way(checked.differentiated, outputs);
+    mark_the_way(from, outputs);
   }
 
   OperatorChecks run() {
@@ -63,7 +64,7 @@ class OperatorWalk {
       const auto alone = function_of(node);
       if (alone.differentiated.empty()) throw Error{"gradcheck works in f64, but none of its inputs is"};
       const auto result = check_derivative(alone, options_);
-      if (result.ok()) return;
+      if (result.ok()) return note_what_is_hidden(node, result.inputs);
       GradcheckFault fault{.op = std::string{node.op->name()},
                            .where = node.where,
                            .inputs = result.inputs,
@@ -73,6 +74,16 @@ class OperatorWalk {
     } catch (const Error& error) {
       found_.unchecked.push_back(
           fmt::format("{} at {}: {}", node.op->name(), describe(node.where), error.what()));
+    }
+  }
+
+  void note_what_is_hidden(const Node& node, std::span<const GradcheckInput> inputs) {
+    for (const auto& input : inputs) {
+      if (!input.hidden() || input.largest == 0.0) continue;
+      found_.undecided.push_back(fmt::format(
+          "{} at {}: its rounding hides what is smaller than {:.2g}, and the gradient of its {} is "
+          "{:.2g} at the most",
+          node.op->name(), describe(node.where), input.unknown, input.name, input.largest));
     }
   }
 
@@ -129,8 +140,9 @@ class OperatorWalk {
 
 }  // namespace
 
-OperatorChecks check_operators(const CheckedFunction& checked, const GradcheckOptions& options) {
-  return OperatorWalk{checked, options}.run();
+OperatorChecks check_operators(const CheckedFunction& checked, std::span<const std::size_t> from,
+                               const GradcheckOptions& options) {
+  return OperatorWalk{checked, from, options}.run();
 }
 
 }  // namespace keel

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,13 @@ namespace keel {
 struct OperatorChecks {
   std::vector<GradcheckFault> faults;
   std::vector<std::string> unchecked;  ///< "cast at net.cpp:12: why"
+  std::vector<std::string> undecided;  ///< likewise, where its own rounding hides its derivative
 };
 
-/// Checks every operator on the way from the differentiated inputs to the outputs by itself, on the values
-/// that it has there.
-OperatorChecks check_operators(const CheckedFunction& checked, const GradcheckOptions& options);
+/// Checks every operator on the way from the inputs `from` to the outputs by itself, on the values that it has
+/// there.
+OperatorChecks check_operators(const CheckedFunction& checked, std::span<const std::size_t> from,
+                               const GradcheckOptions& options);
 
 }  // namespace keel
 

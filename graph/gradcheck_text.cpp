@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <span>
+#include <string_view>
 
 #include "keel/runtime/error.hpp"
 
@@ -23,6 +24,10 @@ std::string comparison(const GradcheckElement& worst, const GradcheckOptions& op
       options.absolute_tolerance, worst.step == 0.0 ? options.step : worst.step);
 }
 
+std::string_view by_operators(const GradcheckInput& input) {
+  return input.hidden() ? ", so that its operators were checked by themselves" : "";
+}
+
 std::string remarks(const GradcheckInput& input) {
   std::string text;
   if (!input.worst.settled) text += "; the differences there approach no value";
@@ -31,7 +36,8 @@ std::string remarks(const GradcheckInput& input) {
     text += "; no step changes the function, and the gradient must be exactly zero";
   }
   if (input.unknown > 0.0) {
-    text += fmt::format("; rounding of the function hides what is smaller than {:.2g}", input.unknown);
+    text += fmt::format("; rounding of the function hides what is smaller than {:.2g}{}", input.unknown,
+                        by_operators(input));
   }
   const auto all = static_cast<std::size_t>(input.shape.elements());
   if (input.elements < all) {
@@ -42,14 +48,24 @@ std::string remarks(const GradcheckInput& input) {
 }
 
 std::string line(const GradcheckInput& input, const GradcheckOptions& options) {
-  if (input.independent && input.ok) {
-    return fmt::format(
-        "{} {}: nothing depends on it; no step changes the function, and the gradient is "
-        "exactly zero\n",
-        input.name, to_string(input.shape));
+  const auto start = fmt::format("{} {}: ", input.name, to_string(input.shape));
+  if (!input.reached && input.ok)
+    return start +
+           "nothing depends on it: no operator leads from it to the result, and the gradient is zero\n";
+  if (input.independent && input.ok && input.largest == 0.0) {
+    return start + fmt::format(
+                       "no step changes the function by more than its rounding, which hides what is "
+                       "smaller than {:.2g}; the gradient is exactly zero{}\n",
+                       input.unknown, by_operators(input));
   }
-  return fmt::format("{} {}: {}; {}{}\n", input.name, to_string(input.shape), input.ok ? "agrees" : "WRONG",
-                     comparison(input.worst, options), remarks(input));
+  if (input.independent && input.ok) {
+    return start + fmt::format(
+                       "no step changes the function by more than its rounding, which hides what is "
+                       "smaller than {:.2g}; the gradient is {:.2g} at the most{}\n",
+                       input.unknown, input.largest, by_operators(input));
+  }
+  return start + fmt::format("{}; {}{}\n", input.ok ? "agrees" : "WRONG", comparison(input.worst, options),
+                             remarks(input));
 }
 
 std::string kinks(const GradcheckInput& input) {

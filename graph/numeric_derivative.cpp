@@ -185,11 +185,33 @@ bool is_settled(const Estimate& estimate, const DerivativeTolerance& tolerance) 
   return estimate.error <= share * tolerance.of(estimate.value);  // false for NaN
 }
 
+// The height of the stairs by which a function moves that rounds on its way, to one side; 0 where there are none
+// to be seen. Steps that are too small for them change nothing, and the least that does climbs one or two.
+double stairs_of(std::span<const Rung> ladder, double asked_for, Slope Rung::*side) {
+  std::size_t i = ladder.size();
+  while (i > 0 && (ladder[i - 1].*side).flat) --i;
+  if (i == ladder.size() || i == 0 || ladder[i - 1].step >= asked_for) return 0.0;
+  const auto& slope = ladder[i - 1].*side;
+  return std::abs(slope.value * slope.change.step);
+}
+
+// Both ends of a difference are off by half of a stair.
+void know_stairs(std::span<Rung> ladder, double asked_for) {
+  for (const auto side : {&Rung::left, &Rung::right}) {
+    const double stairs = stairs_of(ladder, asked_for, side);
+    for (auto& rung : ladder) {
+      auto& slope = rung.*side;
+      slope.rounding = std::max(slope.rounding, stairs / std::abs(slope.change.step));
+    }
+  }
+}
+
 // By all steps of the ladder.
 NumericDerivative climb_down(const Line& line, double step, const DerivativeTolerance& tolerance) {
   std::vector<Rung> ladder;
   for (int i = rungs_above; i >= -rungs_below; --i)
     ladder.push_back(rung_at(line, step * std::pow(ratio, i)));
+  know_stairs(ladder, step);
   const auto central = two_sided_of_ladder(ladder, step);
   if (is_settled(central, tolerance)) return smooth(central.value, central.step);
   const auto left = one_sided_of_ladder(ladder, step, &Rung::left);

@@ -200,10 +200,13 @@ void Plan::bind(std::size_t input, const Tensor& tensor) {
     throw Error{fmt::format("value {} is not an input of the plan", input)};
   }
   const auto& value = program_.values[input];
-  if (tensor.type() != value.type || !tensor.defined()) {
+  if (!tensor.defined()) {
+    require_values(tensor, fmt::format("the tensor given as input '{}' of the plan, which is {},", value.name,
+                                       to_string(value.type)));
+  }
+  if (tensor.type() != value.type) {
     throw ShapeError{fmt::format("input '{}' of the plan is {}, but {} was given", value.name,
-                                 to_string(value.type),
-                                 tensor.defined() ? to_string(tensor.type()) : "nothing")};
+                                 to_string(value.type), to_string(tensor.type()))};
   }
   std::erase(unbound_, input);
   // A result of this very plan would be overwritten while it is read.

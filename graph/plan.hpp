@@ -25,8 +25,8 @@ struct PlanOptions {
 ///
 /// Dead nodes are dropped, fusion rules applied, every intermediate value given an offset in the arena by its
 /// first and last use, every node bound to a kernel. The plan does not need the tape any more once it is
-/// made. A plan must be run under the thread limit that it was compiled under, by one thread at a time. One
-/// that was moved from throws Error whatever is asked of it.
+/// made. A plan must be run under the thread limit that it was compiled under, which is the calling thread's (see
+/// ThreadLimit), by one thread at a time. One that was moved from throws Error whatever is asked of it.
 ///
 /// While other programs want the processors, a plan that was compiled for several threads runs on one, provided
 /// that all its kernels then leave the same bits, which is tried out: what it computes never depends on when it
@@ -43,7 +43,7 @@ class Plan {
   ~Plan() = default;
 
   /// Uses the elements of `tensor` as `input` from the next run on, without copying them, unless they are a
-  /// result of this plan; they must stay alive until then. Throws ShapeError when the type differs, Error when the Var is not an input of the
+  /// result of this plan; they must stay alive until then. Throws ShapeError when the type differs, NoValuesError when `tensor` is undefined, Error when the Var is not an input of the
   /// plan's tape.
   void bind(const Var& input, const Tensor& tensor);
   /// The same by the value's number, for a plan that has outlived its tape.
@@ -59,7 +59,9 @@ class Plan {
   void poison();
 
   /// Output `index` (in the order given to the constructor), in memory that the next run overwrites and that
-  /// outlasts the plan. That of an input is what was bound to it; undefined before that.
+  /// outlasts the plan. That of an input is what was bound to it; undefined before that. That of a stored value
+  /// is the stored memory itself, with what the updates of the run left in it: for what it held before them,
+  /// let a `reshape` of it, recorded before them, be the output.
   [[nodiscard]] Tensor output(std::size_t index) const;
 
   /// One line of the list that `run` goes through.

@@ -34,8 +34,10 @@ Var Tape::input(ValueType type, std::string name) {
 
 Var Tape::stored(const Tensor& tensor, std::string name) {
   if (!tensor.defined()) {
-    throw NoValuesError{
-        fmt::format("parameter '{}' has no values yet: call keel::initialize on the model first", name)};
+    throw NoValuesError{fmt::format(
+        "the tensor '{}' that was to be stored on a tape has no values: where it is a parameter's, "
+        "call keel::initialize on the model first; else it was moved from, or never given any",
+        name)};
   }
   const bool is_empty = tensor.shape().elements() == 0;
   const std::pair key{std::as_const(tensor).bytes(), is_empty ? tensor.type() : ValueType{}};

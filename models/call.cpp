@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/reshape.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel::detail {
@@ -18,6 +22,15 @@ void refuse_targets(std::size_t given, const SourceLocation& where) {
       fmt::format("the loss of the step made at {} can't be called with the predictions and {} targets: give "
                   "a step the model's inputs first, then the loss's targets",
                   describe(where), given)};
+}
+
+// The output of a plan is a view only where it is no view of something else: it has memory of its own.
+Var computed(const Var& value, const SourceLocation& where) {
+  const auto& [type, kind, name, storage, format] = value.tape().program().values[value.id()];
+  if (kind == ValueKind::intermediate) return value;
+  const auto extents = type.shape.extents();
+  return record(std::make_shared<ReshapeOp>(std::vector<std::int64_t>{extents.begin(), extents.end()}),
+                {value}, where);
 }
 
 }  // namespace keel::detail

@@ -37,6 +37,10 @@ consteval bool takes_line(std::index_sequence<Index...>) {
     return !std::is_invocable_v<Function, First..., VarAt<Index>..., Unlike>;
 }
 
+/// `value` itself where an operator computes it; a copy of what a parameter or an input holds at this place of
+/// the recording. What a step or an inference returns then shares memory with neither.
+Var computed(const Var& value, const SourceLocation& where);
+
 /// How many Vars a model is called with: the least number that it can be.
 template <class Model, std::size_t Count = 1>
 consteval std::size_t inputs_of() {

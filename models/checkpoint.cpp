@@ -79,8 +79,11 @@ void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const
   detail::require_distinct_paths(settings);
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : parameters) {
-    if (!parameter->value().defined())
-      throw Error{fmt::format("'{}' can't be written: '{}' has no values yet", path.string(), name)};
+    if (!parameter->value().defined()) {
+      throw NoValuesError{fmt::format(
+          "'{}' can't be written: parameter '{}' has no values yet: call keel::initialize on the model first",
+          path.string(), name)};
+    }
     tensors.push_back({name, parameter->value()});
   }
   std::map<std::string, std::string> metadata{{"format", "keel"}};

@@ -26,6 +26,7 @@ Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
         "a training step, an inference or a compiled function was used that was moved away: use the one that "
         "it was moved into"};
   }
+  require_inputs(inputs);
   key_.types.clear();
   for (const auto& input : inputs) key_.types.push_back(input.type());
   key_.threads = ThreadLimit::current();
@@ -41,6 +42,17 @@ Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
   if (is_new) drop_least_used();
   for (std::size_t i = 0; i < inputs.size(); ++i) compiled.plan.bind(compiled.inputs[i], inputs[i]);
   return compiled.plan;
+}
+
+void CompiledFunction::require_inputs(std::span<const Tensor> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].defined()) continue;
+    require_values(
+        inputs[i],
+        fmt::format("tensor {} of the {} that a training step, an inference or a compiled function "
+                    "was called with",
+                    i + 1, inputs.size()));
+  }
 }
 
 std::size_t CompiledFunction::bytes() const {

@@ -37,7 +37,7 @@ class CompiledFunction {
   CompiledFunction(Mode mode, Recording recording, PlanBound bound = {});
 
   /// Runs the recording on `inputs`, whose elements are used in place, and returns the plan, whose outputs
-  /// hold the results until the next call. Throws Error when a parameter that the plan was compiled with was
+  /// hold the results until the next call. Throws NoValuesError for an input that is undefined, Error when a parameter that the plan was compiled with was
   /// moved away or destroyed.
   const Plan& operator()(std::span<const Tensor> inputs);
 
@@ -72,6 +72,7 @@ class CompiledFunction {
   };
 
   [[nodiscard]] Compiled compile(std::span<const ValueType> types) const;
+  static void require_inputs(std::span<const Tensor> inputs);
   static bool changed(Compiled& compiled);
   void drop_least_used();
 

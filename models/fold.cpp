@@ -9,6 +9,7 @@
 
 #include "keel/graph/fusion.hpp"
 #include "keel/graph/tape.hpp"
+#include "keel/models/call.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/conv2d.hpp"
@@ -121,7 +122,7 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
                                 Mode mode) {
   Tape tape{mode};
   const Var input = tape.input(batch, "batch");
-  const Var dst = model(input);
+  const Var dst = detail::computed(model(input), SourceLocation::current());
   std::vector<FusionRule> rules{{"values of its own", copy_stored},
                                 {"batch_norm into the layer before", fold_into_the_layer_before}};
   rules.insert(rules.end(), fusion_rules().begin(), fusion_rules().end());

@@ -14,7 +14,7 @@ class FoldedInference {
  public:
   FoldedInference(Plan plan, std::size_t input) : plan_(std::move(plan)), input_(input) {}
 
-  /// The predictions, in memory that the next call overwrites. Throws ShapeError for a batch of another type.
+  /// The predictions, in memory of their own that the next call overwrites. Throws ShapeError for a batch of another type.
   Tensor operator()(const Tensor& batch) {
     plan_.bind(input_, batch);
     plan_.run();

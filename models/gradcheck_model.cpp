@@ -1,6 +1,9 @@
 #include "keel/models/gradcheck_model.hpp"
 
+#include <fmt/format.h>
+
 #include "keel/graph/converted.hpp"
+#include "keel/runtime/error.hpp"
 
 namespace keel::detail {
 namespace {
@@ -38,9 +41,22 @@ class Converted {
 
 }  // namespace
 
+void require_batch(std::span<const Tensor> inputs, std::span<const Tensor> targets,
+                   const SourceLocation& where) {
+  const auto require = [&](std::span<const Tensor> tensors, std::string_view kind) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      if (tensors[i].defined()) continue;
+      require_values(tensors[i], fmt::format("{} {} of gradcheck at {}", kind, i, describe(where)));
+    }
+  };
+  require(inputs, "input");
+  require(targets, "target");
+}
+
 GradcheckReport gradcheck_model(std::span<const NamedParameter> parameters,
                                 const std::function<Var(std::span<const Var>)>& function,
                                 GradcheckOptions options) {
+  for (const auto& parameter : parameters) (void)values_of(parameter);
   const auto given = options.inputs;
   options.frozen.clear();
   for (std::size_t i = 0; i < given.size(); ++i) {

@@ -99,14 +99,10 @@ std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate,
                                             std::span<const NamedParameter> parameters) {
   std::vector<Tensor> values;
   std::vector<std::string_view> paths;
-  for (const auto& [path, parameter] : parameters) {
-    if (parameter->kind() != Parameter::Kind::trained) continue;
-    if (!parameter->value().defined()) {
-      throw NoValuesError{
-          fmt::format("parameter '{}' has no values yet: call keel::initialize on the model first", path)};
-    }
-    values.push_back(parameter->value());
-    paths.push_back(path);
+  for (const auto& named : parameters) {
+    if (named.parameter->kind() != Parameter::Kind::trained) continue;
+    values.push_back(detail::values_of(named));
+    paths.push_back(named.path);
   }
   std::vector<std::vector<Tensor>> kept;
   for (auto* array : arrays) kept.push_back(array->of(values));

@@ -75,8 +75,7 @@ Parameter::~Parameter() {
 
 void Parameter::require_type_of(const Tensor& values) const {
   if (!values.defined()) {
-    throw ShapeError{
-        fmt::format("a parameter of shape {} was given a tensor without elements", to_string(shape_))};
+    require_values(values, fmt::format("the tensor given to a parameter of shape {}", to_string(shape_)));
   }
   const auto wanted = value_.defined() ? value_.dtype() : dtype(values.dtype());
   const bool can_be_had = dtype_ || values.dtype() == DType::f32 || values.dtype() == DType::f64;
@@ -194,6 +193,12 @@ std::vector<NamedParameter> parameters_of(std::span<const ModelPart> parts) {
   }
   require_names(parts);
   return result;
+}
+
+const Tensor& values_of(const NamedParameter& parameter) {
+  if (parameter.parameter->value().defined()) return parameter.parameter->value();
+  throw NoValuesError{fmt::format(
+      "parameter '{}' has no values yet: call keel::initialize on the model first", parameter.path)};
 }
 
 void require_distinct_paths(std::span<const NamedParameter> parameters) {

@@ -49,11 +49,11 @@ class Parameter {
   [[nodiscard]] const Tensor& value() const { return value_; }
   /// Copies `values` into the parameter's memory, where compiled steps find them; a parameter without values
   /// gets memory of its own. What an optimizer keeps of it stays. Throws ShapeError when the shape, or the
-  /// element type, is not the parameter's.
+  /// element type, is not the parameter's, NoValuesError when `values` is undefined.
   void set_value(const Tensor& values);
   /// Lays the values into `memory`, as it is, from now on, and makes the parameter a new one in the eyes of
-  /// steps and optimizers: what `initialize` does, the memory that it has already included. Throws ShapeError
-  /// as `set_value` does.
+  /// steps and optimizers: what `initialize` does, the memory that it has already included. Throws as
+  /// `set_value` does.
   void place(const Tensor& memory);
   /// Puts `memory` in the place of the parameter's own, whatever its element type, and returns that, for a
   /// scope that puts it back: nobody is told. Throws ShapeError when the shape is another.
@@ -163,6 +163,9 @@ std::string path_of(std::span<const ModelPart> parts, std::size_t index);
 
 /// The parameters among them, each once. Throws Error as `parameters` does.
 std::vector<NamedParameter> parameters_of(std::span<const ModelPart> parts);
+
+/// Its values. Throws NoValuesError, naming its path, where it has none.
+const Tensor& values_of(const NamedParameter& parameter);
 
 /// Throws Error, naming both, when two parameters have one path.
 void require_distinct_paths(std::span<const NamedParameter> parameters);

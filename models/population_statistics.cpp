@@ -13,6 +13,7 @@
 #include "keel/models/compiled_function.hpp"
 #include "keel/models/statistics_guard.hpp"
 #include "keel/ops/batch_norm.hpp"
+#include "keel/ops/running_statistics.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -159,8 +160,9 @@ class Pass {
       if (std::isfinite(mean[c]) && std::isfinite(variance[c])) continue;
       throw NonFiniteError{
           fmt::format("feature {} of what reaches the batch norm at {} has mean {} and variance {} over the "
-                      "set: its input is not finite; all statistics were left as they were",
-                      c, describe(norm_->where), mean[c], variance[c])};
+                      "set: {}; all statistics were left as they were",
+                      c, describe(norm_->where), mean[c], variance[c],
+                      refusal_of_statistics(moments_.mean(c), moments_.unbiased_variance(c), dtype_of<T>()))};
     }
   }
 

@@ -96,6 +96,8 @@ void require_names(const fs::path& path, std::span<const NamedTensor> tensors) {
           name == metadata_key ? "the format has another use for it, but an array" : "more than one array",
           name)};
     }
+    if (!tensor.defined())
+      require_values(tensor, fmt::format("'{}' can't be written: the tensor '{}'", path.string(), name));
     if (!is_utf8(name))
       throw Error{fmt::format("'{}' can't be written: the name '{}' is not UTF-8", path.string(), name)};
   }

@@ -16,13 +16,10 @@ namespace keel {
 class StatisticsGuard {
  public:
   explicit StatisticsGuard(std::span<const NamedParameter> parameters) {
-    for (const auto& [path, parameter] : parameters) {
-      if (parameter->kind() == Parameter::Kind::trained) continue;
-      if (!parameter->value().defined()) {
-        throw NoValuesError{"parameter '" + path +
-                            "' has no values yet: call keel::initialize on the model first"};
-      }
-      before_.emplace_back(parameter->value(), parameter->value().clone());
+    for (const auto& named : parameters) {
+      if (named.parameter->kind() == Parameter::Kind::trained) continue;
+      const auto& values = detail::values_of(named);
+      before_.emplace_back(values, values.clone());
     }
   }
   ~StatisticsGuard() {

@@ -82,21 +82,22 @@ class TrainingStep {
     std::vector<Var> trained;
     bool any_frozen = false;
     const auto parts = detail::parts_of(model);
-    for (const auto& [path, parameter] : detail::parameters_of(parts)) {
-      if (parameter->kind() != Parameter::Kind::trained) continue;
-      any_frozen = any_frozen || parameter->frozen();
-      if (!parameter->frozen()) trained.push_back(tape.stored(parameter->value(), path));
+    for (const auto& named : detail::parameters_of(parts)) {
+      if (named.parameter->kind() != Parameter::Kind::trained) continue;
+      any_frozen = any_frozen || named.parameter->frozen();
+      if (!named.parameter->frozen()) trained.push_back(tape.stored(detail::values_of(named), named.path));
     }
     constexpr auto taken = detail::inputs_of<Model>();
     const auto predictions =
         detail::recorded(model, [&] { return detail::call_model(model, inputs, where); });
     detail::require_visited(tape, parts);
     const Var value = detail::call_loss(loss, predictions, inputs.subspan(taken), where);
+    const Var result = detail::computed(value, where);  // what the update will not change
     const bool has_parameters = any_frozen || !trained.empty();
     detail::keep_what_matters(value, trained);
     if (!trained.empty() || !has_parameters)
       update(optimizer, trained, gradients(value, trained, where), where);
-    return {value};
+    return {result};
   }
 
   static void update(Optimizer& optimizer, std::span<const Var> trained, std::span<const Var> grads,
@@ -119,14 +120,15 @@ template <class Model>
 class Inference {
  public:
   explicit Inference(Model& model, const SourceLocation& where = SourceLocation::current())
-      : function_(
-            Mode::inference,
-            [&model, where](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
-              return {detail::recorded(model, [&] { return detail::call_model(model, inputs, where); })};
-            }),
+      : function_(Mode::inference,
+                  [&model, where](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
+                    const Var predictions =
+                        detail::recorded(model, [&] { return detail::call_model(model, inputs, where); });
+                    return {detail::computed(predictions, where)};
+                  }),
         model_watch_(watch_of(model)) {}
 
-  /// The predictions, in memory that the next call overwrites. Throws Error when the model, or a part of it,
+  /// The predictions, in memory of their own that the next call overwrites. Throws Error when the model, or a part of it,
   /// was moved away or destroyed.
   template <std::same_as<Tensor>... Tensors>
   requires(sizeof...(Tensors) == detail::inputs_of<Model>()) Tensor operator()(const Tensors&... inputs) {

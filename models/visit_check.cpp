@@ -13,11 +13,11 @@ namespace keel::detail {
 namespace {
 
 // The innermost visited part whose own bytes the address is among; none where it lies elsewhere, in a
-// container for one.
+// container for one. What has a single member is as large as that, which comes behind it.
 std::optional<std::size_t> innermost(std::span<const ModelPart> parts, const void* address) {
   std::optional<std::size_t> found;
   for (std::size_t i = 0; i < parts.size(); ++i)
-    if (parts[i].contains(address) && (!found || parts[i].size < parts[*found].size)) found = i;
+    if (parts[i].contains(address) && (!found || parts[i].size <= parts[*found].size)) found = i;
   return found;
 }
 
@@ -72,10 +72,11 @@ void explain(const NoValuesError& error, std::span<const ModelPart> parts) {
         "{} has no values: {}, so that keel::initialize, training and checkpoints pass it by; name it there",
         known->description(), what_leaves_out(parts, known->parameter()))};
   }
-  throw NoValuesError{fmt::format(
-      "{}; where that was done, the model's visit, or that of a part of it, leaves it out, so that "
-      "keel::initialize, training and checkpoints pass it by: name it there",
-      error.what())};
+  throw NoValuesError{
+      fmt::format("{}; where it is a parameter's and that was done, the model's visit, or that of a part of "
+                  "it, leaves it "
+                  "out, so that keel::initialize, training and checkpoints pass it by: name it there",
+                  error.what())};
 }
 
 void require_visited(const Tape& tape, std::span<const ModelPart> parts) {
@@ -91,6 +92,26 @@ void require_visited(const Tape& tape, std::span<const ModelPart> parts) {
         "parameter '{}' of shape {} is computed with, but {}: it would neither be trained nor saved; "
         "name it there, or freeze it where it is to stay as it is",
         value.name, to_string(parameter->shape()), what_leaves_out(parts, *parameter))};
+  }
+}
+
+void require_one_type(const Error& error, const Tape& tape, std::span<const ModelPart> parts) {
+  std::set<const Parameter*> visited;
+  std::optional<DType> common;
+  for (const auto& part : parts) {
+    visited.insert(part.parameter);
+    if (part.parameter != nullptr && !common && part.parameter->kind() == Parameter::Kind::trained)
+      common = part.parameter->value().dtype();
+  }
+  if (!common) return;
+  for (const auto& value : tape.program().values) {
+    const auto* parameter = value.kind == ValueKind::stored ? parameter_of(value.storage) : nullptr;
+    if (parameter == nullptr || visited.contains(parameter) || value.type.dtype == common) continue;
+    if (value.type.dtype != DType::f32 && value.type.dtype != DType::f64) continue;
+    throw Error{fmt::format(
+        "{}: parameter '{}' is not among those that the model's visit names, and so stayed {} where they "
+        "became {}; name it there, or, where it belongs to another model, initialize that as {}",
+        error.what(), value.name, to_string(value.type), name_of(*common), name_of(*common))};
   }
 }
 

@@ -19,6 +19,10 @@ namespace keel::detail {
 /// the model, or in a part of it, but is not among its `parts`. What is frozen may be left out.
 void require_visited(const Tape& tape, std::span<const ModelPart> parts);
 
+/// Throws Error where a parameter that `parts` do not name has another element type on `tape` than those that
+/// they name, saying that `error` came of it. For recordings in which only the named ones were converted.
+void require_one_type(const Error& error, const Tape& tape, std::span<const ModelPart> parts);
+
 /// Leaves those of `trained` that `loss` depends on.
 void keep_what_matters(const Var& loss, std::vector<Var>& trained);
 
@@ -29,6 +33,25 @@ auto recorded(Model& model, const Record& record) {
     return record();
   } catch (const NoValuesError& error) {
     if constexpr (has_parts<Model>) explain(error, parts_of(model));
+    throw;
+  }
+}
+
+/// What `record` returns, of a model whose visited parameters alone were converted to another element type; where
+/// one was left out, the error says so, rather than what came of it.
+template <class Model, class Record>
+auto recorded_by_visit(Model& model, std::span<const Var> vars, const Record& record) {
+  const auto parts = parts_of(model);
+  try {
+    const auto result = recorded(model, record);
+    require_visited(vars.front().tape(), parts);
+    return result;
+  } catch (const NoValuesError&) {
+    throw;
+  } catch (const Error& error) {
+    if (vars.empty()) throw;
+    require_visited(vars.front().tape(), parts);
+    require_one_type(error, vars.front().tape(), parts);
     throw;
   }
 }

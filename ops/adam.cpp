@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/parameter_update.hpp"
@@ -57,6 +58,32 @@ class Steps {
   std::size_t count_ = 0;
 };
 
+// The second moment is an average of squares, so that it is finite as long as they are. Where one is not, its
+// parameter was left as it is.
+template <class T>
+[[noreturn]] void fail(const std::vector<StretchSlots<T, 4>>& parameters, double learning_rate) {
+  constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
+  const auto grads = magnitudes_of(parameters, 3);
+  require_finite_inputs(grads, learning_rate, most);
+  if (grads.largest > std::sqrt(most)) {
+    throw NonFiniteError{fmt::format(
+        "a gradient of {:.3g} has a square beyond {:.3g}, the largest number of its element type, "
+        "which Adam's second moment would have to hold: bound the gradients by clip_norm, or scale "
+        "the loss down; that moment is lost, so reset the optimizer before the next step",
+        grads.largest, most)};
+  }
+  if (!magnitudes_of(parameters, 2).all_finite) {
+    throw NonFiniteError{fmt::format(
+        "a second moment is not finite though all gradients are, of which the largest is {:.3g}: an "
+        "earlier step left it so; reset the optimizer",
+        grads.largest)};
+  }
+  throw NonFiniteError{fmt::format(
+      "a parameter is not finite though all gradients are, of which the largest is {:.3g}: it was not "
+      "before, or the training diverged at a learning rate of {:.3g}; the parameters are lost",
+      grads.largest, learning_rate)};
+}
+
 template <class T>
 Kernel sweep(const AdamUpdateOp& op, const Binding& binding) {
   const auto& settings = op.settings();
@@ -76,12 +103,15 @@ Kernel sweep(const AdamUpdateOp& op, const Binding& binding) {
             const double learning_rate = *rate.get();
             steps.start();
             for (const auto& count : counts) steps.add(settings, learning_rate, *count.get() += 1.0);
-            update_stretches(parameters, [&](const Stretch<T, 4>& stretch) {
-              auto own = *steps.find(stretch.step);
-              own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
-              const auto& [parameter, mean, variance, grad] = stretch.data;
-              return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
-            });
+            update_stretches(
+                parameters,
+                [&](const Stretch<T, 4>& stretch) {
+                  auto own = *steps.find(stretch.step);
+                  own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
+                  const auto& [parameter, mean, variance, grad] = stretch.data;
+                  return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
+                },
+                [&] { fail(parameters, learning_rate); });
           },
           "loop"};
 }

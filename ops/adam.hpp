@@ -39,8 +39,9 @@ struct AdamArrays {
 /// numbers of steps done are stored f64 scalars, the one read, the others counted up at every run. There is a
 /// number for each parameter, so that those that join later begin with their first step, or one for all of
 /// them. Parameters that lie side by side in memory, and are at the same step, are updated in one sweep. When
-/// a plan runs and a gradient, its square or a parameter is not finite, throws NonFiniteError; the parameters
-/// are then lost.
+/// a plan runs and a gradient, its square or a parameter is not finite, throws NonFiniteError, which says which;
+/// the parameters, or the moment that the square was for, are then lost. Squares are those of the element type: in
+/// f32 that of 1.8e19 is the largest.
 void adam_update(const AdamArrays& arrays, const Var& learning_rate, std::span<const Var> steps,
                  const AdamSettings& settings, const SourceLocation& where = SourceLocation::current());
 void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& step,

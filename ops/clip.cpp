@@ -39,17 +39,62 @@ struct Gradient {
     });
   }
 
-  void scale(T factor) const {
+  void scale(double factor) const {
     parallel_for(pieces(), pieces_per_thread, [&](std::int64_t first, std::int64_t last) {
       for (auto i = first; i < last; ++i)
-        loops::scaled_copy(src.get() + i * piece, dst.get() + i * piece, length(i), factor);
+        loops::scaled_copy(src.get() + i * piece, dst.get() + i * piece, length(i), static_cast<T>(factor));
     });
+  }
+
+  // By a power of two and a factor, whose product T may not hold.
+  void scale(int exponent, double factor) const {
+    for (std::int64_t i = 0; i < count; ++i)
+      dst.get()[i] = static_cast<T>(std::ldexp(static_cast<double>(src.get()[i]), exponent) * factor);
   }
 };
 
-double clipping_factor(double norm, double max_norm) {
-  if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
-  return std::min(max_norm / (norm + 1e-6), 1.0);
+// root * 2^exponent, of which the exponent is 0 but for norms whose squares a double does not hold.
+struct Norm {
+  double root = 0.0;
+  int exponent = 0;
+  [[nodiscard]] double value() const { return std::ldexp(root, exponent); }
+};
+
+// Where the squares overflow, or vanish, they are those of the elements over the largest one's power of two.
+template <class T>
+Norm norm_of_extremes(const std::vector<Gradient<T>>& grads) {
+  double largest = 0.0;
+  for (const auto& grad : grads)
+    for (std::int64_t i = 0; i < grad.count; ++i) {
+      const double element = std::abs(static_cast<double>(grad.src.get()[i]));
+      if (!std::isfinite(element)) return {.root = element};
+      largest = std::max(largest, element);
+    }
+  if (largest == 0.0) return {};
+  const int exponent = std::ilogb(largest);
+  double squares = 0.0;
+  for (const auto& grad : grads)
+    for (std::int64_t i = 0; i < grad.count; ++i) {
+      const double element = std::ldexp(static_cast<double>(grad.src.get()[i]), -exponent);
+      squares += element * element;
+    }
+  return {.root = std::sqrt(squares), .exponent = exponent};
+}
+
+template <class T>
+void clip(const std::vector<Gradient<T>>& grads, const Norm& norm, double max_norm) {
+  double factor = std::numeric_limits<double>::quiet_NaN();
+  if (max_norm == std::numeric_limits<double>::infinity() && std::isfinite(norm.root))
+    factor = 1.0;
+  else if (std::isfinite(norm.root))
+    factor = std::min(max_norm / (norm.value() + 1e-6), 1.0);
+  if (factor < static_cast<double>(std::numeric_limits<T>::min())) {
+    const int exponent = std::ilogb(norm.root);
+    const double mantissa = std::ldexp(norm.root, -exponent);
+    for (const auto& grad : grads) grad.scale(-exponent - norm.exponent, max_norm / mantissa);
+    return;
+  }
+  for (const auto& grad : grads) grad.scale(factor);
 }
 
 }  // namespace
@@ -79,9 +124,11 @@ Kernel ClipByNormOp::loop(const Binding& binding) const {
             }
             double total = 0.0;
             for (std::int64_t i = 0; i < pieces; ++i) total += scratch.get()[i];
-            *norm.get() = std::sqrt(total);
-            const auto factor = static_cast<T>(clipping_factor(*norm.get(), max_norm));
-            for (const auto& grad : grads) grad.scale(factor);
+            constexpr double least = 1e-280;  // below that squares lose digits
+            const bool is_extreme = !(total >= least) || !std::isfinite(total);
+            const auto found = is_extreme ? norm_of_extremes(grads) : Norm{.root = std::sqrt(total)};
+            *norm.get() = found.value();
+            clip(grads, found, max_norm);
           },
           "loop"};
 }

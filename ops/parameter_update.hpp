@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -79,13 +80,38 @@ bool update_in_parts(const Stretch<T, arrays>& stretch, const Update& update) {
   return finite;
 }
 
-/// Throws NonFiniteError unless `finite`.
-void require_finite_update(bool finite);
+/// Of all elements of one array of every parameter.
+struct Magnitudes {
+  bool all_finite = true;
+  double largest = 0.0;  ///< of those that are finite
+};
+
+/// Array `k` of every parameter that has one: what an update says of itself when it failed.
+template <class T, std::size_t arrays>
+Magnitudes magnitudes_of(const std::vector<StretchSlots<T, arrays>>& parameters, std::size_t k) {
+  Magnitudes result;
+  for (const auto& parameter : parameters) {
+    const auto stretch = parameter.stretch();
+    for (std::int64_t i = 0; stretch.data[k] != nullptr && i < stretch.count; ++i) {
+      const auto element = std::abs(static_cast<double>(stretch.data[k][i]));
+      if (std::isfinite(element))
+        result.largest = std::max(result.largest, element);
+      else
+        result.all_finite = false;
+    }
+  }
+  return result;
+}
+
+/// Throws NonFiniteError, saying why, where a gradient is not finite, or the learning rate is too large for an
+/// element type whose largest number is `most`.
+void require_finite_inputs(const Magnitudes& grads, double learning_rate, double most);
 
 /// Updates all parameters in as few stretches as they lie in. `update(stretch)` says whether what it saw was
-/// finite; throws NonFiniteError, once all are updated, when something was not.
-template <class T, std::size_t arrays, class Update>
-void update_stretches(const std::vector<StretchSlots<T, arrays>>& parameters, const Update& update) {
+/// finite; calls `fail`, which throws, once all are updated, when something was not.
+template <class T, std::size_t arrays, class Update, class Fail>
+void update_stretches(const std::vector<StretchSlots<T, arrays>>& parameters, const Update& update,
+                      const Fail& fail) {
   bool finite = true;
   Stretch<T, arrays> stretch;
   for (const auto& parameter : parameters) {
@@ -95,7 +121,7 @@ void update_stretches(const std::vector<StretchSlots<T, arrays>>& parameters, co
     stretch = next;
   }
   finite = update_in_parts(stretch, update) && finite;
-  require_finite_update(finite);
+  if (!finite) fail();
 }
 
 /// The indices begin, begin + 1, ..., end - 1: a group of an operator's inputs.

@@ -3,12 +3,36 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
+
+namespace {
+
+template <class T>
+bool is_held(double variance) {
+  return variance <= static_cast<double>(std::numeric_limits<T>::max());  // false for NaN
+}
+
+}  // namespace
+
+// A mean is no larger than the values; only their sum may be, in f64.
+std::string refusal_of_statistics(double mean, double variance, DType dtype) {
+  if (std::isnan(mean) || std::isnan(variance) || (std::isinf(mean) && dtype != DType::f64))
+    return "its input is not finite";
+  if (std::isinf(mean)) return "its input is not finite, or too large to be added up";
+  const double most = dtype == DType::f64 ? std::numeric_limits<double>::max()
+                                          : static_cast<double>(std::numeric_limits<float>::max());
+  return fmt::format(
+      "its input is finite, but spread so wide that {} does not hold the variance, of {:.2g} at the most; "
+      "scale "
+      "the input down, or bound what it comes from",
+      name_of(dtype), most);
+}
 
 std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
@@ -25,31 +49,36 @@ std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inp
 
 template <class T>
 Kernel RunningStatisticsOp::loop(const Binding& binding) const {
-  return {[features = binding.input_type(0).shape[0], momentum = momentum_,
-           correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
-           running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
-           updates = binding.input<T>(2), mean = binding.input<const T>(3),
-           variance = binding.input<const T>(4)] {
-            for (std::int64_t c = 0; c < features; ++c) {
-              if (std::isfinite(mean.get()[c]) && std::isfinite(variance.get()[c])) continue;
-              throw NonFiniteError{
-                  fmt::format("feature {} of the batch has mean {} and variance {}: its input is not finite; "
-                              "the running statistics were left as they were",
-                              c, mean.get()[c], variance.get()[c])};
-            }
-            *updates.get() += 1;
-            const double exact = momentum.value_or(1.0 / static_cast<double>(*updates.get()));
-            const auto kept = static_cast<T>(1.0 - exact);
-            const auto weight = static_cast<T>(exact);
-            const auto unbiased = static_cast<T>(exact * correction);
-            for (std::int64_t c = 0; c < features; ++c) {
-              T& average = running_mean.get()[c];
-              T& spread = running_variance.get()[c];
-              average = kept * average + weight * mean.get()[c];
-              spread = kept * spread + unbiased * variance.get()[c];
-            }
-          },
-          "loop"};
+  return {
+      [features = binding.input_type(0).shape[0], momentum = momentum_,
+       correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
+       running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
+       updates = binding.input<T>(2), mean = binding.input<const T>(3),
+       variance = binding.input<const T>(4)] {
+        const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
+        for (std::int64_t c = 0; c < features; ++c) {
+          const double average = mean.get()[c];
+          const double spread = variance.get()[c];
+          const double running =
+              (1.0 - exact) * static_cast<double>(running_variance.get()[c]) + exact * correction * spread;
+          if (std::isfinite(average) && is_held<T>(spread) && is_held<T>(running)) continue;
+          throw NonFiniteError{fmt::format(
+              "feature {} of the batch has mean {} and variance {}: {}; the running statistics "
+              "were left as they were",
+              c, mean.get()[c], variance.get()[c], refusal_of_statistics(average, spread, dtype_of<T>()))};
+        }
+        *updates.get() += 1;
+        const auto kept = static_cast<T>(1.0 - exact);
+        const auto weight = static_cast<T>(exact);
+        const auto unbiased = static_cast<T>(exact * correction);
+        for (std::int64_t c = 0; c < features; ++c) {
+          T& average = running_mean.get()[c];
+          T& spread = running_variance.get()[c];
+          average = kept * average + weight * mean.get()[c];
+          spread = kept * spread + unbiased * variance.get()[c];
+        }
+      },
+      "loop"};
 }
 
 Kernel RunningStatisticsOp::bind(const Binding& binding) const {

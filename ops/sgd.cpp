@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/parameter_update.hpp"
@@ -31,6 +32,29 @@ template <class T>
                            .nesterov = nesterov});
 }
 
+// A velocity that a product adds the gradient to tells of that one, too.
+template <class T>
+[[noreturn]] void fail(const std::vector<StretchSlots<T, 3>>& parameters, double learning_rate) {
+  constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
+  const auto grads = magnitudes_of(parameters, 2);
+  require_finite_inputs(grads, learning_rate, most);
+  const auto velocities = magnitudes_of(parameters, 1);
+  const bool all_known =
+      std::ranges::all_of(parameters, [](const auto& p) { return p.slots[2].has_value(); });
+  if (all_known && !velocities.all_finite) {
+    throw NonFiniteError{fmt::format(
+        "a velocity is not finite though all gradients are, of which the largest is {:.3g}: it grew "
+        "beyond {:.3g}, the largest number of its element type, or a parameter was not finite; bound "
+        "the gradients by clip_norm, or scale the loss down; the parameters are lost",
+        grads.largest, most)};
+  }
+  throw NonFiniteError{
+      fmt::format("a gradient or a parameter is not finite: the input was not, or the training diverged, "
+                  "with velocities of "
+                  "up to {:.3g} at a learning rate of {:.3g}; the parameters are lost",
+                  velocities.largest, learning_rate)};
+}
+
 template <class T>
 Kernel sweep(const SgdUpdateOp& op, const Binding& binding) {
   std::vector<StretchSlots<T, 3>> parameters;
@@ -45,10 +69,12 @@ Kernel sweep(const SgdUpdateOp& op, const Binding& binding) {
   }
   return {[parameters, rate = binding.input<const double>(0),
            momentum = static_cast<T>(op.settings().momentum), nesterov = op.settings().nesterov] {
-            update_stretches(parameters,
-                             [&, learning_rate = static_cast<T>(*rate.get())](const auto& stretch) {
-                               return update(stretch, learning_rate, momentum, nesterov);
-                             });
+            update_stretches(
+                parameters,
+                [&, learning_rate = static_cast<T>(*rate.get())](const auto& stretch) {
+                  return update(stretch, learning_rate, momentum, nesterov);
+                },
+                [&] { fail(parameters, *rate.get()); });
           },
           "loop"};
 }

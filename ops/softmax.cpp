@@ -71,14 +71,14 @@ void backward_lines(const Lines& lines, bool logarithm, const T* grad_dst, const
   const auto size = lines.length * inner;
   std::fill_n(sum, inner, 0.0);
   for (std::int64_t i = 0; i < size; i += inner) {
-    for (std::int64_t k = 0; k < inner; ++k) sum[k] += grad_dst[i + k] * (logarithm ? T{1} : dst[i + k]);
+    for (std::int64_t k = 0; k < inner; ++k) sum[k] += grad_dst[i + k] * (logarithm ? 1.0 : dst[i + k]);
   }
   if (logarithm) exponentials(dst, grad_src, size);
   for (std::int64_t i = 0; i < size; i += inner) {
     for (std::int64_t k = 0; k < inner; ++k) {
-      const auto total = static_cast<T>(sum[k]);
-      grad_src[i + k] =
-          logarithm ? grad_dst[i + k] - grad_src[i + k] * total : dst[i + k] * (grad_dst[i + k] - total);
+      const double through_sum =
+          logarithm ? grad_dst[i + k] - grad_src[i + k] * sum[k] : dst[i + k] * (grad_dst[i + k] - sum[k]);
+      grad_src[i + k] = static_cast<T>(through_sum);
     }
   }
 }

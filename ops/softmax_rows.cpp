@@ -88,10 +88,11 @@ void softmax_rows_backward(const float* grad_dst, const float* dst, std::int64_t
     float* dx = grad_src + first * length;
     if (logarithm) exponentials(y, dx, count * length);
     for (std::int64_t begin = 0; begin < count * length; begin += length) {
-      const auto sum = static_cast<float>(logarithm ? loops::sum_of(dy + begin, length)
-                                                    : loops::sum_of_products(dy + begin, y + begin, length));
+      // The sum may be beyond what a float holds, and the result within.
+      const double sum = logarithm ? loops::sum_of(dy + begin, length)
+                                   : loops::sum_of_products(dy + begin, y + begin, length);
       for (auto j = begin; j < begin + length; ++j)
-        dx[j] = logarithm ? dy[j] - dx[j] * sum : y[j] * (dy[j] - sum);
+        dx[j] = static_cast<float>(logarithm ? dy[j] - dx[j] * sum : y[j] * (dy[j] - sum));
     }
   });
 }

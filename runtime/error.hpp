@@ -26,7 +26,8 @@ class NonFiniteError : public Error {
   using Error::Error;
 };
 
-/// An array was used that has no elements yet: a parameter before `initialize`.
+/// An array was used that has no values: a parameter before `initialize`, a tensor that was moved from or never
+/// given any.
 class NoValuesError : public Error {
  public:
   using Error::Error;

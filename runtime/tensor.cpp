@@ -41,14 +41,18 @@ void Tensor::assign(std::span<const std::byte> source) {
   std::ranges::copy(source, data_);
 }
 
+void require_values(const Tensor& tensor, std::string_view what) {
+  if (tensor.defined()) return;
+  throw NoValuesError{
+      fmt::format("{} has no values: it was moved from, or never given any; use the tensor that it was moved "
+                  "into, or make one of the shape wanted",
+                  what)};
+}
+
 void Tensor::require_dtype(DType wanted) const {
   if (type_.dtype == wanted && defined()) return;
-  if (!defined()) {
-    throw ShapeError{
-        fmt::format("the {} elements of an undefined tensor were asked for: it was never given "
-                    "any, or it was moved from",
-                    name_of(wanted))};
-  }
+  if (!defined())
+    require_values(*this, fmt::format("a tensor whose elements were asked for as {}", name_of(wanted)));
   throw ShapeError{fmt::format("the elements of a tensor of {} were asked for as {}", name_of(type_.dtype),
                                name_of(wanted))};
 }

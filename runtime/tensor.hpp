@@ -3,6 +3,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "keel/runtime/buffer.hpp"
@@ -59,7 +60,7 @@ class Tensor {
   /// What keeps the elements alive; copies share it.
   [[nodiscard]] const std::shared_ptr<Buffer>& buffer() const { return buffer_; }
 
-  /// The elements. Throws ShapeError when T is not the tensor's element type, or when it is undefined.
+  /// The elements. Throws ShapeError when T is not the tensor's element type, NoValuesError when it is undefined.
   template <class T>
   [[nodiscard]] std::span<T> data() const {
     require_dtype(dtype_of<T>());
@@ -77,5 +78,8 @@ class Tensor {
   std::byte* data_ = nullptr;
   ValueType type_;
 };
+
+/// Throws NoValuesError where `tensor` is undefined: "`what` has no values: ...".
+void require_values(const Tensor& tensor, std::string_view what);
 
 }  // namespace keel

@@ -12,6 +12,10 @@ int available_processors();
 /// OMP_NUM_THREADS says, or with `available_processors` where that is not set. A plan must be run under the
 /// same limit as it was compiled under.
 ///
+/// A limit is the calling thread's alone: other threads, those that it starts included, have their own and begin
+/// as said above. A plan that was compiled under a limit in one thread, and is to be run by another, must be run
+/// under a ThreadLimit there, too.
+///
 /// A forked child has the limits of its parent, and starts threads of its own.
 class ThreadLimit {
  public:

@@ -30,8 +30,8 @@ int check_many(const std::vector<std::string>& arguments) {
   for (const auto& set : sets) {
     options.instruction_set = set;
     const auto report = run_session(options);
-    fmt::print("{}: {} cases, {} findings\n{}", set, report.cases, report.failures.size(),
-               to_text(report.tallies));
+    fmt::print("{}: {} cases, {} findings, {} that ran out of time and were right when run again\n{}", set,
+               report.cases, report.failures.size(), report.slow, to_text(report.tallies));
     for (const auto& failure : report.failures) fmt::print("{}\n", failure);
     std::fflush(stdout);
     failures += report.failures.size();

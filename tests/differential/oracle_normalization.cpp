@@ -97,13 +97,13 @@ Prediction forward(const NodeRun& run, const std::vector<Group>& groups, const R
       const double xhat = std::abs(src[i] - moments.mean) * inverse;
       dst.bounds[i] = gamma * (inverse * moments.mean_error + xhat * (inverse_error + 2 * unit)) +
                       2 * unit * (gamma * xhat + beta) + least * (2 + std::abs(src[i] - moments.mean));
-      if (moments.variance > largest / 64 || gamma * xhat > largest) dst.bounds[i] = infinity;
+      const bool overflows = std::abs(src[i] - moments.mean) > largest / 4;  // a difference may
+      if (overflows || gamma * xhat > largest) dst.bounds[i] = infinity;
     }
     if (given) continue;
-    const bool overflows = moments.variance > largest / 64;
-    prediction.outputs[1].bounds[g] =
-        overflows ? infinity : moments.mean_error + unit * std::abs(moments.mean);
-    prediction.outputs[2].bounds[g] = overflows ? infinity : moments.variance_error + 2 * least_normal;
+    prediction.outputs[1].bounds[g] = moments.mean_error + unit * std::abs(moments.mean);
+    prediction.outputs[2].bounds[g] =
+        moments.variance > largest / 64 ? infinity : moments.variance_error + 2 * least_normal;
   }
   return prediction;
 }
@@ -122,7 +122,7 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
   std::vector<double> gamma_magnitudes(parameters);
   std::vector<double> beta_magnitudes(parameters);
   std::vector<double> gamma_floors(parameters, 2 * least);  // of products that underflow
-  std::vector<double> gamma_unscaled(parameters);
+  std::vector<double> terms_of_gamma(parameters);
   std::vector<std::int64_t> terms(parameters);
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto& group = groups[g];
@@ -133,8 +133,8 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
     double product = 0;
     double sum_magnitude = 0;
     double product_magnitude = 0;
-    double peak = 0;      // of the gradients, which a scale is multiplied by that may underflow
-    double unscaled = 0;  // the sum of products before it is multiplied by 1 / s, which can overflow
+    double peak = 0;           // of the gradients, which a scale is multiplied by that may underflow
+    double terms_of_grad = 0;  // which can overflow
     for (std::size_t k = 0; k < group.places.size(); ++k) {
       const auto i = group.places[k];
       const auto parameter = group.parameters[k];
@@ -149,10 +149,11 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
       gamma_floors[parameter] += least * (1 + inverse);
       ++terms[parameter];
       peak = std::max(peak, std::abs(grad[i]));
-      const double unscaled_term =
-          (std::abs(grad[i]) + std::abs(dxhat)) * std::max(1.0, std::abs(src[i] - mean));
-      unscaled += unscaled_term;
-      gamma_unscaled[parameter] += unscaled_term;
+      const bool overflows = std::abs(src[i] - mean) > largest / 4;  // a difference may
+      const double term =
+          overflows ? infinity : (std::abs(grad[i]) + std::abs(dxhat)) * std::max(1.0, std::abs(xhat));
+      terms_of_grad += term;
+      terms_of_gamma[parameter] += term;
     }
     const double sum_off = sum_error + unit;
     for (std::size_t k = 0; k < group.places.size(); ++k) {
@@ -168,13 +169,13 @@ Prediction backward(const NodeRun& run, const std::vector<Group>& groups, const 
       prediction.outputs[0].bounds[i] = inverse * bound + least * (n + 4) * (1 + inverse) * (1 + inverse) *
                                                               (1 + peak) * (1 + std::abs(src[i] - mean)) *
                                                               (1 + gamma);
-      if (!(unscaled * std::max(1.0, xhat) < largest / 64)) prediction.outputs[0].bounds[i] = infinity;
+      if (!(terms_of_grad * std::max(1.0, xhat) < largest / 64)) prediction.outputs[0].bounds[i] = infinity;
     }
   }
   for (std::size_t p = 0; p < parameters; ++p) {
     prediction.outputs[1].bounds[p] = (sum_error + xhat_error) * gamma_magnitudes[p] + gamma_floors[p];
     prediction.outputs[2].bounds[p] = sum_error * beta_magnitudes[p] + 2 * least;
-    if (!(gamma_unscaled[p] < largest / 64)) prediction.outputs[1].bounds[p] = infinity;
+    if (!(terms_of_gamma[p] < largest / 64)) prediction.outputs[1].bounds[p] = infinity;
   }
   return prediction;
 }
@@ -193,12 +194,15 @@ Prediction batch_norm(const NodeRun& run) {
 }
 
 // The mean that a backward node reads was rounded as forward's result; what is right is the derivative at the
-// mean itself.
-void restore_mean(std::vector<Array>& inputs, const std::vector<Group>& groups) {
+// mean itself. A variance may have left the range of f32, and is then that of src.
+void restore_statistics(std::vector<Array>& inputs, const std::vector<Group>& groups, double epsilon) {
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    const double exact_mean = moments_of(inputs[0].data, groups[g]).mean;
+    const auto exact_moments = moments_of(inputs[0].data, groups[g]);
     auto& mean = inputs[3].data[g];
-    if (std::abs(exact_mean - mean) <= unit * std::abs(mean) + least) mean = exact_mean;
+    auto& variance = inputs[4].data[g];
+    if (std::abs(exact_moments.mean - mean) <= unit * std::abs(mean) + least) mean = exact_moments.mean;
+    const bool vanished = variance < least_normal && epsilon < least_normal;
+    if (std::isinf(variance) || vanished) variance = exact_moments.variance;
   }
 }
 
@@ -214,7 +218,7 @@ Prediction batch_norm_backward(const NodeRun& run) {
     settings.fused_relu = false;
   }
   const auto groups = groups_of_features(run.inputs[0].type.shape);
-  if (!settings.given_statistics) restore_mean(plain.inputs, groups);
+  if (!settings.given_statistics) restore_statistics(plain.inputs, groups, settings.epsilon);
   const auto reference = in_f64(std::make_shared<BatchNormBackwardOp>(settings), plain.inputs);
   return backward(plain, groups, reference, plain.inputs[5].data, settings.epsilon,
                   settings.given_statistics);
@@ -248,7 +252,7 @@ Prediction layer_norm(const NodeRun& run) {
 Prediction layer_norm_backward(const NodeRun& run) {
   NodeRun plain = run;
   const auto groups = groups_of_rows(run.inputs[0].type.shape);
-  restore_mean(plain.inputs, groups);
+  restore_statistics(plain.inputs, groups, epsilon_of(run));
   return backward(plain, groups, in_f64(run.shared_op, plain.inputs), run.inputs[5].data, epsilon_of(run),
                   false);
 }

@@ -21,6 +21,8 @@ struct SessionReport {
   std::uint64_t cases = 0;
   Tallies tallies;
   std::vector<std::string> failures;  ///< one line each, which says how to have it again
+  /// Cases that a busy machine did not get done in time, and that were right when they were run again.
+  std::uint64_t slow = 0;
 };
 
 /// Checks generated cases in workers, and shrinks each one that fails.

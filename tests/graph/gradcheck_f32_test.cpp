@@ -67,7 +67,18 @@ BOOST_AUTO_TEST_CASE(small_faults_are_caught_and_rounding_is_not) {
   BOOST_TEST(!check_square([](float x) { return x * x + 1e-3F; }).ok);
   BOOST_TEST(!check_square([](float x) { return x > 1.0F ? -x * x : x * x; }).ok);
   BOOST_TEST(!check_square([](float) { return std::nanf(""); }).ok);
+  BOOST_TEST(!check_square([](float x) { return x * x * (1.0F + 1e-5F); }).ok);
   BOOST_TEST(check_square([](float x) { return x * x * (1.0F + 1e-7F); }).ok);
+}
+
+// However many elements there are, each is made of one.
+BOOST_AUTO_TEST_CASE(a_fault_of_a_hundred_thousandth_shows_in_large_arrays) {
+  const auto check = [](float (*narrow)(float)) {
+    return gradcheck([&](Vars v) { return square(v[0], narrow); }, {{100, 30}});
+  };
+  BOOST_TEST(!check([](float x) { return x * x * (1.0F + 1e-5F); }).ok);
+  BOOST_TEST(!check([](float x) { return x * x * (1.0F - 1e-5F); }).ok);
+  BOOST_TEST(check(right).ok);
 }
 
 BOOST_AUTO_TEST_CASE(it_can_be_left_out) {

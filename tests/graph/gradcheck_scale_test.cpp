@@ -129,6 +129,48 @@ BOOST_AUTO_TEST_CASE(a_gradient_that_is_zero_but_for_rounding_is_right_and_any_o
   BOOST_TEST(!wrong.ok, wrong.text);
 }
 
+// In a * x * x + y * y no step in x is seen where a is small: then the square is checked by itself.
+BOOST_AUTO_TEST_CASE(a_gradient_far_below_the_function_s_rounding_is_judged_by_the_operators) {
+  const auto check = [](double scale, double factor) {
+    const auto square = [](const Var& src, double a, double wrong) {
+      return elementwise(
+          "square", src, [=](double x) { return a * x * x; },
+          [=](double x, auto) { return wrong * 2.0 * a * x; });
+    };
+    return gradcheck([&](Vars v) { return square(v[0], scale, factor) + square(v[1], 1.0, 1.0); },
+                     {{3}, {3}});
+  };
+  for (const double scale : {1e-12, 1e-14, 1e-15, 1e-16, 1e-18, 1e-30, 1e-200}) {
+    const auto right = check(scale, 1.0);
+    BOOST_TEST(right.ok, scale << ": " << right.text);
+    BOOST_TEST(!contains(right.text, "nothing depends on it"), right.text);
+    for (const double factor : {2.0, 0.0, -1.0, 0.5}) {
+      const auto wrong = check(scale, factor);
+      BOOST_TEST(!wrong.ok, scale << ", " << factor << ": " << wrong.text);
+      BOOST_TEST(contains(wrong.text, "at fault: square at gradcheck_scale_test.cpp:"), wrong.text);
+    }
+  }
+  const auto right = check(1e-30, 1.0);
+  BOOST_TEST(contains(right.text, "input 0 (3): no step changes the function by more than its rounding"),
+             right.text);
+  BOOST_TEST(!contains(right.text, "exactly zero"), right.text);
+  BOOST_TEST(contains(right.text, "its operators were checked by themselves"), right.text);
+}
+
+// Of 1e17 + x a double keeps nothing of x: no difference can tell a derivative of 1 from one of 2.
+BOOST_AUTO_TEST_CASE(what_no_difference_can_tell_does_not_count_as_right) {
+  for (const double factor : {1.0, 2.0, 0.0}) {
+    const auto report = check_shifted(1e17, factor);
+    BOOST_TEST(!report.ok, report.text);
+    if (factor == 1.0) {
+      BOOST_TEST(contains(report.text, "can't be told: add at gradcheck_scale_test.cpp:"), report.text);
+      BOOST_TEST(report.faults.empty(), report.text);
+    } else {
+      BOOST_TEST(contains(report.text, "at fault: square"), report.text);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_input_that_nothing_depends_on_is_said) {
   const auto report = gradcheck([](Vars v) { return v[0] * v[0]; }, {{3}, {2}});
   BOOST_TEST(report.ok, report.text);

@@ -128,8 +128,10 @@ BOOST_AUTO_TEST_CASE(a_tape_keeps_stored_memory_alive) {
 
 BOOST_AUTO_TEST_CASE(a_parameter_without_values_is_named) {
   Tape tape;
-  BOOST_TEST(text_of<Error>([&] { tape.stored(Tensor{}, "fc1.weights"); }) ==
-             "parameter 'fc1.weights' has no values yet: call keel::initialize on the model first");
+  BOOST_TEST(
+      text_of<Error>([&] { tape.stored(Tensor{}, "fc1.weights"); }) ==
+      "the tensor 'fc1.weights' that was to be stored on a tape has no values: where it is a parameter's, "
+      "call keel::initialize on the model first; else it was moved from, or never given any");
 }
 
 BOOST_AUTO_TEST_CASE(stored_values_without_elements_that_lie_at_one_place_are_told_apart) {

@@ -12,6 +12,7 @@ namespace {
 using namespace keel;
 using test::random_labels;
 using test::random_tensor;
+using test::throws_with;
 using test::values;
 
 bool contains(const std::string& text, const std::string& part) {
@@ -56,6 +57,28 @@ struct Network {
   void visit(auto&& each) {
     each("fc1", fc1), each("bn1", bn1), each("dropout", dropout), each("fc2", fc2), each("unused", unused);
   }
+};
+
+// Of a model whose visit leaves a layer out: a member, or one in a container.
+struct Forgetful {
+  Linear kept{6, 6};
+  Linear forgotten{6, 3, {.bias = false}};
+  void visit(auto&& each) { each("kept", kept); }
+  Var operator()(const Var& src) { return forgotten(kept(src)); }
+};
+
+struct ForgetfulOfMany {
+  std::vector<Linear> layers;
+  Linear kept{6, 3};
+  ForgetfulOfMany() { layers.emplace_back(6, 6, LinearOptions{.bias = false}); }
+  Var operator()(const Var& src) { return kept(layers[0](src)); }
+  void visit(auto&& each) { each("kept", kept); }
+};
+
+struct Nested {
+  Forgetful block;
+  Var operator()(const Var& src) { return block(src); }
+  void visit(auto&& each) { each("block", block); }
 };
 
 struct Fixture {
@@ -138,6 +161,58 @@ BOOST_AUTO_TEST_CASE(errors_name_the_caller_s_line) {
     text = error.what();
   }
   BOOST_TEST(contains(text, "gradcheck_model_test.cpp:" + std::to_string(line)), text);
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_visit_forgot_is_named_as_a_step_names_it) {
+  Nested nested;
+  initialize(nested, Rng{1});
+  const auto check = [&] { (void)gradcheck(nested, cross_entropy, images, labels); };
+  BOOST_TEST(throws_with<NoValuesError>(
+      check, {"parameter 'weights' of shape (3, 6), applied at gradcheck_model_test.cpp:",
+              "the visit of 'block' leaves it out (its member behind 'kept')", "name it there"}));
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    nested.block.forgotten = Linear{6, 3, {.bias = false}};
+    initialize(nested.block.forgotten, Rng{2}, dtype);
+    BOOST_TEST(throws_with<Error>(check, {"'weights' of shape (3, 6)",
+                                          "the visit of 'block' leaves it out (its member behind 'kept')"}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_forgotten_layer_that_lies_elsewhere_is_named_with_the_operator_and_its_line) {
+  ForgetfulOfMany many;
+  initialize(many, Rng{1});
+  const auto check = [&] { (void)gradcheck(many, cross_entropy, images, labels); };
+  BOOST_TEST(throws_with<NoValuesError>(
+      check, {"parameter 'weights' of shape (6, 6), applied at gradcheck_model_test.cpp:", "leaves it out"}));
+  initialize(many.layers[0], Rng{2});
+  BOOST_TEST(throws_with<Error>(check, {"linear(", "at gradcheck_model_test.cpp:", "parameter 'weights'",
+                                        "stayed f32 (6, 6) where they became f64", "name it there"}));
+  freeze(many.layers[0]);
+  BOOST_TEST(throws_with<Error>(check, {"parameter 'weights'", "stayed f32 (6, 6) where they became f64"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_model_of_which_a_part_was_not_initialized_keeps_its_values) {
+  initialize(model.fc1, Rng{1});
+  const auto weights = parameters(model.fc1)[0].parameter->value();
+  BOOST_TEST(throws_with<NoValuesError>([&] { (void)gradcheck(model, cross_entropy, images, labels); },
+                                        {"parameter 'bn1.gamma' has no values yet", "initialize"}));
+  BOOST_TEST(parameters(model.fc1)[0].parameter->value().bytes() == weights.bytes());
+}
+
+// A teacher's values are its own: they are not converted.
+BOOST_AUTO_TEST_CASE(another_model_in_the_loss_is_left_alone) {
+  initialize(model, Rng{1});
+  Linear teacher{6, 3};
+  initialize(teacher, Rng{2}, DType::f64);
+  const auto loss = [&](const Var& logits, const Var& src) { return mse(logits, teacher(src)); };
+  const auto report = gradcheck(model, loss, images, images);
+  BOOST_TEST(report.ok, report.text);
+  BOOST_TEST(contains(report.text, "f32 not checked: linear("), report.text);
+  Linear narrow{6, 3};
+  initialize(narrow, Rng{2});
+  const auto other = [&](const Var& logits, const Var& src) { return mse(logits, narrow(src)); };
+  BOOST_TEST(throws_with<Error>([&] { (void)gradcheck(model, other, images, images); },
+                                {"linear(", "another model", "initialize that as f64"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

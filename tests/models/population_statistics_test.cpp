@@ -207,6 +207,14 @@ BOOST_AUTO_TEST_CASE(frozen_statistics_stay) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_variance_beyond_f32_is_told_from_an_input_that_is_not_finite) {
+  BatchNorm alone{1};
+  initialize(alone, Rng{1});
+  const std::vector batches{Tensor::of<float>({4, 1}, {1e20F, 2e20F, 3e20F, 4e20F})};
+  BOOST_TEST(test::throws_with<NonFiniteError>([&] { population_statistics(alone, batches); },
+                                               {"its input is finite", "3.4e+38 at the most"}));
+}
+
 BOOST_AUTO_TEST_CASE(whatever_is_thrown_the_statistics_are_as_before) {
   Trained trained{DType::f32};
   const auto before = values_of(trained.model);

@@ -110,10 +110,41 @@ BOOST_AUTO_TEST_CASE(threads_change_no_bit) {
   BOOST_TEST((results[0].grads == results[1].grads));
 }
 
-// 1e200 is finite, its square is not.
+// The squares of these are beyond what a double holds, or the factor is below what a float does.
+BOOST_AUTO_TEST_CASE(gradients_of_any_finite_size_are_clipped) {
+  for (const double scale : {1e-300, 1e-200, 1e-150, 1e100, 1e200, 1e306}) {
+    for (const double max_norm : {1e-300, 1e-3, 1.0, 1e10}) {
+      auto grads = thirteen(DType::f64);
+      for (const auto& grad : grads)
+        for (auto& element : grad.data<double>()) element *= scale;
+      const auto clipped = clip(grads, max_norm);
+      BOOST_TEST(std::abs(clipped.norm / (13.0 * scale) - 1.0) <= 4 * 0x1p-52);
+      const double factor = std::min(max_norm / (clipped.norm + 1e-6), 1.0);
+      const double expected = factor >= 0x1p-1022 ? 12.0 * scale * factor : max_norm * 12.0 / 13.0;
+      BOOST_TEST(std::abs(clipped.grads[1][0] - expected) <= 6 * 0x1p-52 * expected,
+                 scale << ", " << max_norm << ": " << clipped.grads[1][0] << " for " << expected);
+    }
+  }
+  for (const double max_norm : {1e-3, 1e-8, 1e-20}) {
+    const auto clipped = clip({Tensor::of<float>({2}, {3e38F, -1e38F})}, max_norm);
+    const double norm = std::hypot(static_cast<double>(3e38F), static_cast<double>(1e38F));
+    BOOST_TEST(std::abs(clipped.norm / norm - 1.0) <= 4 * 0x1p-52);
+    const double expected = max_norm * static_cast<double>(3e38F) / norm;
+    BOOST_TEST(std::abs(clipped.grads[0][0] - expected) <= 2 * test::unit_roundoff * expected,
+               max_norm << ": " << clipped.grads[0][0] << " for " << expected);
+  }
+  const auto unclipped = clip({Tensor::of<double>({2}, {1.5e308, 1.5e308})}, HUGE_VAL);
+  BOOST_TEST(std::isinf(unclipped.norm));  // it is 2.1e308
+  BOOST_TEST(unclipped.grads[0][0] == 1.5e308);
+  const auto beyond = clip({Tensor::of<double>({2}, {1.5e308, 1.5e308})}, 1.0);
+  BOOST_TEST(std::abs(beyond.grads[0][0] - std::sqrt(0.5)) <= 4 * 0x1p-53);
+}
+
+// 1e200 is infinite in f32.
 BOOST_AUTO_TEST_CASE(a_norm_that_is_not_finite_shows_in_every_element) {
   for (const double bad : {std::numeric_limits<double>::quiet_NaN(), HUGE_VAL, -HUGE_VAL, 1e200}) {
     for (const auto dtype : {DType::f32, DType::f64}) {
+      if (std::isfinite(bad) && dtype == DType::f64) continue;
       auto grads = thirteen(dtype);
       if (dtype == DType::f64)
         grads[0].data<double>()[1] = bad;

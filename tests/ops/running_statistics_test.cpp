@@ -163,6 +163,38 @@ BOOST_AUTO_TEST_CASE(statistics_that_are_not_finite_are_reported_and_kept_out) {
   }
 }
 
+// Finite values can lie further apart than the square root of the largest number.
+BOOST_AUTO_TEST_CASE(
+    a_variance_that_the_element_type_does_not_hold_is_told_from_an_input_that_is_not_finite) {
+  const auto refuses = [](DType dtype, double size, std::string_view most) {
+    Running running{{4, 1}, dtype};
+    const Tensor batch = Tensor::of<double>({4, 1}, {size, 2 * size, 3 * size, 4 * size});
+    auto result = throws_with<NonFiniteError>(
+        [&] { running(converted(batch, dtype)); },
+        {"feature 0 of the batch has mean 2.5e+", "its input is finite", most, "scale the input down"});
+    if (values(running.updates)[0] != 0.0 || values(running.variance)[0] != 1.0) result = false;
+    return result;
+  };
+  BOOST_TEST(refuses(DType::f32, 1e20, "3.4e+38 at the most"));
+  BOOST_TEST(refuses(DType::f64, 1e160, "1.8e+308 at the most"));
+}
+
+// Of two values the unbiased variance is twice the biased one.
+BOOST_AUTO_TEST_CASE(a_running_variance_that_would_be_infinite_is_refused) {
+  for (const std::optional<double> weight : {std::optional<double>{}, std::optional<double>{1.0}}) {
+    Running running{{2, 1}, DType::f32, weight};
+    BOOST_TEST(throws_with<NonFiniteError>(
+        [&] {
+          running(Tensor::of<float>({2, 1}, {-1.5e19F, 1.5e19F}));
+        },
+        {"mean 0 and variance 2.25", "its input is finite"}));
+    BOOST_TEST(values(running.variance)[0] == 1.0);
+    BOOST_TEST(values(running.updates)[0] == 0.0);
+    running(Tensor::of<float>({2, 1}, {-1e19F, 1e19F}));
+    BOOST_TEST(values(running.variance)[0] == static_cast<double>(2e38F), boost::test_tools::tolerance(1e-6));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(settings_and_shapes_that_make_no_sense_are_named) {
   Tape tape;
   const Tensor scalar{Shape{}};

@@ -90,10 +90,10 @@ BOOST_AUTO_TEST_CASE(elements_are_only_had_as_what_they_are) {
   BOOST_TEST(text_of<ShapeError>([&] { (void)tensor.data<double>(); }) ==
              "the elements of a tensor of f32 were asked for as f64");
   BOOST_CHECK_THROW((void)tensor.data<std::int32_t>(), ShapeError);
-  BOOST_TEST(
-      text_of<ShapeError>([] { (void)Tensor{}.data<float>(); }) ==
-      "the f32 elements of an undefined tensor were asked for: it was never given any, or it was moved "
-      "from");
+  BOOST_TEST(text_of<keel::NoValuesError>([] { (void)Tensor{}.data<float>(); }) ==
+             "a tensor whose elements were asked for as f32 has no values: it was moved from, or never given "
+             "any; use "
+             "the tensor that it was moved into, or make one of the shape wanted");
 }
 
 BOOST_AUTO_TEST_CASE(a_tensor_without_elements_has_an_empty_span) {
