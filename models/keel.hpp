@@ -15,6 +15,7 @@
 #include "keel/models/fold.hpp"
 #include "keel/models/freeze.hpp"
 #include "keel/models/gradcheck_model.hpp"
+#include "keel/models/hessian.hpp"
 #include "keel/models/initialize.hpp"
 #include "keel/models/initializer.hpp"
 #include "keel/models/layer_norm.hpp"
