@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
@@ -9,52 +10,71 @@
 #include "keel/runtime/error.hpp"
 
 namespace keel {
+namespace {
 
-std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  require_rank(inputs[0], 1, "running_mean");
-  for (const std::size_t i : {1U, 3U, 4U}) require_shape(inputs[i], inputs[0].shape, "each statistic");
-  require_shape(inputs[2], Shape{}, "updates");
-  if (momentum_ && !(*momentum_ >= 0.0 && *momentum_ <= 1.0)) {
-    throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", *momentum_)};
+// The operator behind `update_running_statistics`. Inputs: running mean, running variance, updates, mean,
+// variance.
+class RunningStatisticsOp final : public Operator {
+ public:
+  RunningStatisticsOp(std::optional<double> momentum, std::int64_t count)
+      : momentum_(momentum), count_(count) {}
+  [[nodiscard]] std::string_view name() const override { return "running_statistics"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    require_rank(inputs[0], 1, "running_mean");
+    for (const std::size_t i : {1U, 3U, 4U}) require_shape(inputs[i], inputs[0].shape, "each statistic");
+    require_shape(inputs[2], Shape{}, "updates");
+    if (momentum_ && !(*momentum_ >= 0.0 && *momentum_ <= 1.0)) {
+      throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", *momentum_)};
+    }
+    if (count_ < 2)
+      throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", count_)};
+    return {};
   }
-  if (count_ < 2)
-    throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", count_)};
-  return {};
-}
 
-template <class T>
-Kernel RunningStatisticsOp::loop(const Binding& binding) const {
-  return {[features = binding.input_type(0).shape[0], momentum = momentum_,
-           correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
-           running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
-           updates = binding.input<T>(2), mean = binding.input<const T>(3),
-           variance = binding.input<const T>(4)] {
-            for (std::int64_t c = 0; c < features; ++c) {
-              if (std::isfinite(mean.get()[c]) && std::isfinite(variance.get()[c])) continue;
-              throw NonFiniteError{
-                  fmt::format("feature {} of the batch has mean {} and variance {}: its input is not finite; "
-                              "the running statistics were left as they were",
-                              c, mean.get()[c], variance.get()[c])};
-            }
-            *updates.get() += 1;
-            const double exact = momentum.value_or(1.0 / static_cast<double>(*updates.get()));
-            const auto kept = static_cast<T>(1.0 - exact);
-            const auto weight = static_cast<T>(exact);
-            const auto unbiased = static_cast<T>(exact * correction);
-            for (std::int64_t c = 0; c < features; ++c) {
-              T& average = running_mean.get()[c];
-              T& spread = running_variance.get()[c];
-              average = kept * average + weight * mean.get()[c];
-              spread = kept * spread + unbiased * variance.get()[c];
-            }
-          },
-          "loop"};
-}
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
+  }
 
-Kernel RunningStatisticsOp::bind(const Binding& binding) const {
-  return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
-}
+  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override {
+    return {0, 1, 2};
+  }
+
+ private:
+  template <class T>
+  [[nodiscard]] Kernel loop(const Binding& binding) const {
+    return {[features = binding.input_type(0).shape[0], momentum = momentum_,
+             correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
+             running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
+             updates = binding.input<T>(2), mean = binding.input<const T>(3),
+             variance = binding.input<const T>(4)] {
+              for (std::int64_t c = 0; c < features; ++c) {
+                if (std::isfinite(mean.get()[c]) && std::isfinite(variance.get()[c])) continue;
+                throw NonFiniteError{fmt::format(
+                    "feature {} of the batch has mean {} and variance {}: its input is not finite; "
+                    "the running statistics were left as they were",
+                    c, mean.get()[c], variance.get()[c])};
+              }
+              *updates.get() += 1;
+              const double exact = momentum.value_or(1.0 / static_cast<double>(*updates.get()));
+              const auto kept = static_cast<T>(1.0 - exact);
+              const auto weight = static_cast<T>(exact);
+              const auto unbiased = static_cast<T>(exact * correction);
+              for (std::int64_t c = 0; c < features; ++c) {
+                T& average = running_mean.get()[c];
+                T& spread = running_variance.get()[c];
+                average = kept * average + weight * mean.get()[c];
+                spread = kept * spread + unbiased * variance.get()[c];
+              }
+            },
+            "loop"};
+  }
+
+  std::optional<double> momentum_;  // none: cumulative
+  std::int64_t count_;
+};
+
+}  // namespace
 
 void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
                                const Var& mean, const Var& variance, std::optional<double> momentum,

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
-#include "keel/graph/operator.hpp"
+
+#include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -21,26 +23,5 @@ namespace keel {
 void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
                                const Var& mean, const Var& variance, std::optional<double> momentum,
                                std::int64_t count, const SourceLocation& where = SourceLocation::current());
-
-/// The operator behind `update_running_statistics`. Inputs: running mean, running variance, updates, mean,
-/// variance.
-class RunningStatisticsOp final : public Operator {
- public:
-  RunningStatisticsOp(std::optional<double> momentum, std::int64_t count)
-      : momentum_(momentum), count_(count) {}
-  [[nodiscard]] std::string_view name() const override { return "running_statistics"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override {
-    return {0, 1, 2};
-  }
-
- private:
-  template <class T>
-  [[nodiscard]] Kernel loop(const Binding& binding) const;
-
-  std::optional<double> momentum_;  // none: cumulative
-  std::int64_t count_;
-};
 
 }  // namespace keel
