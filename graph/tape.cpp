@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <initializer_list>
+
 #include "keel/runtime/error.hpp"
 
 namespace keel {
