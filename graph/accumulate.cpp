@@ -2,27 +2,34 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "keel/graph/tape.hpp"
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/threads.hpp"
 
 namespace keel {
 namespace {
 
+// A loop: oneDNN's sum takes 1.3 to 2.5 times as long on one thread.
 template <class T>
 Kernel sum_kernel(const Binding& binding) {
   std::vector<SlotView<const T>> terms;
   for (std::size_t i = 0; i < binding.inputs(); ++i) terms.push_back(binding.input<const T>(i));
   const auto dst = binding.output<T>(0);
-  const auto count = static_cast<std::size_t>(binding.output_type(0).shape.elements());
-  return {[=] {
-            T* sum = dst.get();
-            const T* first = terms[0].get();
-            const T* second = terms[1].get();
-            for (std::size_t k = 0; k < count; ++k) sum[k] = first[k] + second[k];
-            for (std::size_t i = 2; i < terms.size(); ++i) {
-              const T* term = terms[i].get();
-              for (std::size_t k = 0; k < count; ++k) sum[k] += term[k];
-            }
+  constexpr std::int64_t elements_per_thread = 1 << 14;
+  return {[=, count = binding.output_type(0).shape.elements()] {
+            parallel_for(count, elements_per_thread, [&](std::int64_t begin, std::int64_t end) {
+              T* sum = dst.get();
+              const T* first = terms[0].get();
+              const T* second = terms[1].get();
+              for (auto k = begin; k < end; ++k) sum[k] = first[k] + second[k];
+              for (std::size_t i = 2; i < terms.size(); ++i) {
+                const T* term = terms[i].get();
+                for (auto k = begin; k < end; ++k) sum[k] += term[k];
+              }
+            });
           },
           "loop"};
 }

@@ -1,6 +1,8 @@
 #include "keel/graph/fusion.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <utility>
 
 namespace keel {
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
+#include <utility>
 
 #include "keel/graph/gradcheck_derivative.hpp"
 #include "keel/graph/gradcheck_operators.hpp"

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <string_view>
+#include <utility>
 
 namespace keel {
 namespace {
@@ -43,7 +44,7 @@ class FunctionRun {
   }
 
   StoredState& state_;
-  Recording recording_;
+  RecordedFunction recording_;
   std::vector<Var> outputs_;
   std::vector<Var> results_;
   Plan plan_;
@@ -52,7 +53,7 @@ class FunctionRun {
 // The gradients for two sets of upstream gradients on one tape: of the function recorded twice, or, since a
 // function that writes into stored values is another one the second time, of its outputs taken twice.
 Arrays gradients_of_both(const CheckedFunction& checked, StoredState& state) {
-  Recording recording{checked};
+  RecordedFunction recording{checked};
   auto outputs = recording.outputs();
   auto upstream = upstream_gradients(outputs, checked.seed, 0);
   const auto second = upstream_gradients(outputs, checked.seed, 1);

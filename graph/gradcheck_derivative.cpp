@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "keel/graph/gradcheck_comparison.hpp"
 #include "keel/graph/gradcheck_consistency.hpp"

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <functional>
 #include <limits>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "keel/graph/converted.hpp"
 #include "keel/graph/gradcheck.hpp"

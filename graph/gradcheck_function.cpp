@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "keel/graph/gradients.hpp"
 #include "keel/runtime/error.hpp"
@@ -51,14 +53,14 @@ std::vector<Var> CheckedFunction::on(Tape& tape) const {
   return vars;
 }
 
-Recording::Recording(const CheckedFunction& checked)
+RecordedFunction::RecordedFunction(const CheckedFunction& checked)
     : checked_(checked), tape_(checked.mode), inputs_(checked.on(tape_)) {
   for (const auto& input : checked.arguments(inputs_)) {
     copies_.push_back(input.dtype() == DType::f64 ? copied(input) : input);
   }
 }
 
-std::vector<Var> Recording::outputs() {
+std::vector<Var> RecordedFunction::outputs() {
   auto outputs = checked_.function(copies_);
   for (auto& output : outputs) {
     if (output.dtype() != DType::f64) {
@@ -70,7 +72,7 @@ std::vector<Var> Recording::outputs() {
   return outputs;
 }
 
-std::vector<Var> Recording::gradients(std::span<const Var> outputs, std::span<const Tensor> upstream) {
+std::vector<Var> RecordedFunction::gradients(std::span<const Var> outputs, std::span<const Tensor> upstream) {
   std::vector<Var> output_grads;
   for (const auto& tensor : upstream) output_grads.push_back(tape_.stored(tensor, "upstream"));
   std::vector<Var> wrt;
@@ -78,7 +80,7 @@ std::vector<Var> Recording::gradients(std::span<const Var> outputs, std::span<co
   return keel::gradients(outputs, output_grads, wrt);
 }
 
-Plan Recording::compile(std::span<const Var> results, const PlanOptions& options) const {
+Plan RecordedFunction::compile(std::span<const Var> results, const PlanOptions& options) const {
   Plan plan{tape_, results, options};
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     if (!checked_.is_stored(i)) plan.bind(inputs_[i], checked_.inputs[i]);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "keel/graph/numeric_derivative.hpp"
@@ -39,10 +41,10 @@ struct CheckedFunction {
 
 /// The function on a tape of its own, between copies: operators then find their values where they would in
 /// the middle of a network, and can overwrite them.
-class Recording {
+class RecordedFunction {
  public:
   /// Keeps a reference to `checked`.
-  explicit Recording(const CheckedFunction& checked);
+  explicit RecordedFunction(const CheckedFunction& checked);
 
   /// Records the function and returns its outputs. May be called again, for a second function of the same
   /// inputs.
@@ -92,7 +94,7 @@ class WeightedValue {
 
   const CheckedFunction& checked_;
   StoredState& state_;
-  Recording recording_;
+  RecordedFunction recording_;
   std::vector<Var> results_;
   Plan plan_;
   std::vector<double> weights_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "keel/graph/gradcheck_derivative.hpp"
 #include "keel/runtime/error.hpp"

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <exception>
 #include <optional>
+#include <string>
 
 #include "keel/graph/accumulate.hpp"
 #include "keel/graph/tape.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -104,9 +106,9 @@ class Backward {
     const auto inputs = context.inputs;
     if (grads.size() != inputs.size()) {
       throw Error{
-          fmt::format("its vjp returned {} gradients for {} inputs; it must return one an input, undefined "
-                      "where it is zero",
-                      grads.size(), inputs.size())};
+          fmt::format("its vjp returned {} for {}; "
+                      "it must return one for each input, undefined where it is zero",
+                      counted(grads.size(), "gradient"), counted(inputs.size(), "input"))};
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!grads[i].defined() || !context.needed[i]) continue;
@@ -186,8 +188,8 @@ std::vector<Var> gradients(const Var& loss, std::span<const Var> wrt, const Sour
 std::vector<Var> gradients(std::span<const Var> outputs, std::span<const Var> output_grads,
                            std::span<const Var> wrt, const SourceLocation& where) {
   if (outputs.empty() || outputs.size() != output_grads.size()) {
-    throw Error{fmt::format("gradients at {}: {} outputs with {} gradients; give one gradient an output",
-                            describe(where), outputs.size(), output_grads.size())};
+    throw Error{fmt::format("gradients at {}: {} with {}; give one gradient for each output", describe(where),
+                            counted(outputs.size(), "output"), counted(output_grads.size(), "gradient"))};
   }
   Tape& tape = outputs[0].tape();
   for (const auto vars : {outputs, output_grads, wrt}) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "keel/graph/memory_plan.hpp"
 #include "keel/runtime/buffer.hpp"

@@ -1,7 +1,9 @@
 #include "keel/graph/memory_format.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <map>
+#include <utility>
 
 #include "keel/runtime/onednn.hpp"
 

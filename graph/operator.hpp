@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "keel/graph/var.hpp"
@@ -116,7 +117,7 @@ class Operator {
   [[nodiscard]] virtual std::vector<Var> expand(std::span<const Var> inputs,
                                                 const SourceLocation& where) const;
 
-  /// Gradients of the inputs, one an input, undefined where `needed` is false or the gradient is zero
+  /// Gradients of the inputs, one for each, undefined where `needed` is false or the gradient is zero
   /// everywhere, recorded as nodes on the same tape. By default those of the expansion. Throws Error when the
   /// operator has no derivative; the transform adds the operator and caller's line to whatever it throws.
   [[nodiscard]] virtual std::vector<Var> vjp(const VjpContext& context) const;

@@ -4,32 +4,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <utility>
 
+#include "keel/graph/estimate.hpp"
 #include "keel/graph/layout.hpp"
 #include "keel/graph/memory_format.hpp"
 #include "keel/graph/scratch.hpp"
 #include "keel/graph/thread_trial.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 
 namespace keel {
-namespace {
-
-// What a kernel takes on one thread, at rough figures for a processor of today.
-Crowding::Duration estimated_time(const Cost& cost) {
-  constexpr double flops_per_microsecond = 100e3;
-  constexpr double bytes_per_microsecond = 40e3;
-  return Crowding::Duration{cost.flops / flops_per_microsecond + cost.bytes / bytes_per_microsecond};
-}
-
-// Starting and joining threads costs about a microsecond, and much more when other programs want the
-// processors: below three microseconds of work on one thread it does not pay, nor below six of what moves
-// memory and calculates little.
-bool is_worth_threads(const Cost& cost) {
-  return estimated_time(cost) > Crowding::Duration{cost.flops > 0.0 ? 3.0 : 6.0};
-}
-
-}  // namespace
 
 Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& options)
     : program_(tape.program()), tape_(tape.life()), thread_limit_(ThreadLimit::current()) {
@@ -248,10 +235,10 @@ void Plan::run() {
         fmt::format("input '{}' of the plan has nothing bound to it yet", program_.values[unbound_[0]].name)};
   }
   if (const int threads = startable_threads(most_threads_); threads < most_threads_) {
-    throw Error{fmt::format(
-        "the plan runs on {} threads, but the system lets the process have only {}; compile it under "
-        "ThreadLimit {}",
-        most_threads_, threads, threads)};
+    throw Error{
+        fmt::format("the plan runs on {} threads, but the system lets the process have only {}; "
+                    "compile it under ThreadLimit {}",
+                    most_threads_, threads, threads)};
   }
   if (!may_yield_) return run_kernels(false);
   if (crowding_.yields() && yielding_kernels_.empty()) bind_yielding_kernels();
@@ -266,9 +253,9 @@ void Plan::run_kernels(bool yields) {
   int threads = ThreadLimit::current();
   if (threads != thread_limit_) {
     throw Error{
-        fmt::format("the plan was compiled for up to {} threads, but is run under a limit of {}: compile it "
-                    "under the ThreadLimit that it is to run under",
-                    thread_limit_, threads)};
+        fmt::format("the plan was compiled for up to {}, but is run under a limit of {}: "
+                    "compile it under the ThreadLimit that it is to run under",
+                    counted(thread_limit_, "thread"), threads)};
   }
   const ThreadLimit restored_at_the_end{threads};
   try {

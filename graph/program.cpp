@@ -1,6 +1,7 @@
 #include "keel/graph/program.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace keel {
 

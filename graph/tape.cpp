@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <bit>
+#include <initializer_list>
 
 #include "keel/runtime/error.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "keel/runtime/shape.hpp"
 #include "keel/runtime/source_location.hpp"

@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "keel/graph/fusion.hpp"
 #include "keel/graph/tape.hpp"
 #include "keel/models/call.hpp"
 #include "keel/models/parameter.hpp"
-#include "keel/ops/batch_norm.hpp"
-#include "keel/ops/conv2d.hpp"
+#include "keel/ops/batch_norm_op.hpp"
+#include "keel/ops/conv2d_op.hpp"
 #include "keel/ops/fusion_rules.hpp"
-#include "keel/ops/matmul.hpp"
+#include "keel/ops/matmul_op.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -105,14 +106,14 @@ void refuse_what_is_left(const Plan& plan) {
     if (op == nullptr) continue;
     if (!op->settings().given_statistics) {
       throw Error{
-          fmt::format("the batch norm at {} can't be folded: in training it normalizes by each batch's own "
-                      "statistics; record it for inference",
+          fmt::format("the batch norm at {} can't be folded: "
+                      "in training it normalizes by each batch's own statistics; record it for inference",
                       describe(step.node.where))};
     }
-    throw Error{fmt::format(
-        "the batch norm at {} can't be folded: it must be directly behind a layer with weights whose "
-        "output nothing else reads",
-        describe(step.node.where))};
+    throw Error{
+        fmt::format("the batch norm at {} can't be folded: "
+                    "it must be directly behind a layer with weights whose output nothing else reads",
+                    describe(step.node.where))};
   }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <utility>
 
 #include "keel/graph/plan.hpp"
 #include "keel/models/visit_check.hpp"
@@ -38,9 +40,10 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
 ///
 ///   W' = gamma / sqrt(variance + epsilon) W,   b' = gamma / sqrt(variance + epsilon) (b - mean) + beta.
 ///
-/// They are computed in double. The model is not changed, and later changes of it reach nothing of what was
-/// compiled, which has values of its own, those of layers without a batch norm as well. Throws Error, naming its line, for a batch norm that is not directly behind a layer with weights
-/// whose output nothing else reads: behind a ReLU, for one, or where it normalizes by the batch's statistics.
+/// They are computed in double. The model is not changed, and later changes of it do not reach what was
+/// compiled, which has values of its own, those of layers without a batch norm as well. Throws Error, naming its
+/// line, for a batch norm that is not directly behind a layer with weights whose output nothing else reads:
+/// behind a ReLU, for one, or where it normalizes by the batch's statistics.
 template <class Model>
 FoldedInference fold_batch_norm(Model& model, const ValueType& batch) {
   const auto recorded = [&](const Var& src) { return detail::recorded(model, [&] { return model(src); }); };

@@ -12,15 +12,16 @@
 #include "keel/graph/tape.hpp"
 #include "keel/models/compiled_function.hpp"
 #include "keel/models/statistics_guard.hpp"
-#include "keel/ops/batch_norm.hpp"
+#include "keel/ops/batch_norm_op.hpp"
 #include "keel/ops/running_statistics.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
 namespace {
 
 // Mean and sum of squared deviations of each feature of arrays (N, C, ...), as they come.
-class Moments {
+class FeatureStatistics {
  public:
   void add(const Tensor& batch) {
     if (batch.dtype() == DType::f64)
@@ -96,8 +97,9 @@ std::vector<NormUse> norms_of(const Program& program, std::span<const NamedParam
     for (const auto& use : uses) {
       if (use.running_mean.bytes() != running_mean.bytes()) continue;
       throw Error{fmt::format(
-          "the batch norm at {} is applied again at {}: the statistics of the second use depend on "
-          "themselves, so there are none of a population; give each place a layer of its own",
+          "the batch norm at {} is applied again at {}: "
+          "the statistics of the second use depend on themselves, so there are none of a population; "
+          "give each place a layer of its own",
           describe(use.where), describe(node.where))};
     }
     uses.push_back({node.inputs[0], running_mean, program.values[node.inputs[4]].storage, node.where});
@@ -127,8 +129,9 @@ class Pass {
   void write() const {
     if (!norm_) return;
     if (moments_.count() < 2) {
-      throw Error{fmt::format("a population of {} values a feature has no variance for the batch norm at {}",
-                              moments_.count(), describe(norm_->where))};
+      throw Error{fmt::format("a population of {} per feature has no variance for the batch norm at {}",
+                              counted(static_cast<std::int64_t>(moments_.count()), "value"),
+                              describe(norm_->where))};
     }
     if (norm_->running_mean.dtype() == DType::f64)
       write(norm_->running_mean.data<double>(), norm_->running_variance.data<double>());
@@ -142,8 +145,8 @@ class Pass {
     model_(batch);
     const auto norms = norms_of(tape.program(), parameters_);
     if (layers_ && norms.size() != *layers_) {
-      throw Error{fmt::format("the model has {} batch norms for one shape of batch and {} for another",
-                              *layers_, norms.size())};
+      throw Error{fmt::format("the model has {} for one shape of batch and {} for another",
+                              counted(*layers_, "batch norm"), norms.size())};
     }
     layers_ = norms.size();
     if (layer_ >= *layers_) return {};
@@ -174,7 +177,7 @@ class Pass {
   std::optional<NormUse> norm_;
   CompiledFunction what_reaches_{
       Mode::inference, [this](Tape& tape, std::span<const Var> inputs) { return record(tape, inputs[0]); }};
-  Moments moments_;
+  FeatureStatistics moments_;
 };
 
 }  // namespace
@@ -189,9 +192,8 @@ void population_statistics(const std::function<Var(const Var&)>& model,
     batches([&](const Tensor& batch) { pass.add(batch); });
     if (pass.samples() == 0 && layer == 0) throw Error{"population_statistics was given no batches"};
     if (layer > 0 && pass.samples() != samples) {
-      throw Error{
-          fmt::format("the batches have {} samples now and had {} before: they must be the same in each pass",
-                      pass.samples(), samples)};
+      throw Error{fmt::format("the batches have {} now and had {} before: they must be the same in each pass",
+                              counted(pass.samples(), "sample"), samples)};
     }
     samples = pass.samples();
     layers = pass.layers();

@@ -5,12 +5,12 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/parameter_update.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -84,82 +84,100 @@ template <class T>
       grads.largest, learning_rate)};
 }
 
-template <class T>
-Kernel sweep(const AdamUpdateOp& op, const Binding& binding) {
-  const auto& settings = op.settings();
-  std::vector<SlotView<double>> counts;
-  for (std::size_t i = 0; i < op.counts(); ++i) counts.push_back(binding.input<double>(1 + i));
-  std::vector<StretchSlots<T, 4>> parameters;
-  for (std::size_t i = 0; i < op.parameters(); ++i) {
-    const auto& shape = binding.input_type(op.input(0, i)).shape;
-    auto& slots = parameters.emplace_back();
-    for (std::size_t k = 0; k < 4; ++k) slots.slots[k] = binding.input<T>(op.input(k, i));
-    slots.count = shape.elements();
-    slots.weight_decay = weight_decay_of(shape, settings.weight_decay, settings.decay);
-    slots.step = counts[counts.size() == 1 ? 0 : i];
+// The operator behind `adam_update`. Inputs: the learning rate, the counts of steps, then all parameters, all
+// means, all variances and all gradients.
+class AdamUpdateOp final : public Operator {
+ public:
+  // `counts` of steps: as many as there are parameters, or 1.
+  AdamUpdateOp(const AdamSettings& settings, std::size_t parameters, std::size_t counts)
+      : settings_(settings), parameters_(parameters), counts_(counts) {}
+  [[nodiscard]] std::string_view name() const override { return "adam_update"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    for (std::size_t i = 0; i <= counts_; ++i) {
+      const auto* name = i == 0 ? "learning_rate" : "step";
+      require_shape(inputs[i], Shape{}, name);
+      require_dtype(inputs[i], DType::f64, name);
+    }
+    if (parameters_ == 0) throw ShapeError{"there are no parameters to update"};
+    require_same_float(inputs.subspan(1 + counts_));
+    for (std::size_t i = 0; i < parameters_; ++i) {
+      const auto& shape = inputs[input(0, i)].shape;
+      require_shape(inputs[input(1, i)], shape, "a mean");
+      require_shape(inputs[input(2, i)], shape, "a variance");
+      require_shape(inputs[input(3, i)], shape, "a gradient");
+    }
+    return {};
   }
-  return {[parameters, settings, counts, steps = Steps<T>{counts.size()},
-           rate = binding.input<const double>(0)]() mutable {
-            const double learning_rate = *rate.get();
-            steps.start();
-            for (const auto& count : counts) steps.add(settings, learning_rate, *count.get() += 1.0);
-            update_stretches(
-                parameters,
-                [&](const Stretch<T, 4>& stretch) {
-                  auto own = *steps.find(stretch.step);
-                  own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
-                  const auto& [parameter, mean, variance, grad] = stretch.data;
-                  return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
-                },
-                [&] { fail(parameters, learning_rate); });
-          },
-          "loop"};
-}
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return binding.input_type(input(0, 0)).dtype == DType::f64 ? sweep<double>(binding)
+                                                               : sweep<float>(binding);
+  }
+
+  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override {
+    return input_range(1, input(3, 0));
+  }
+
+  [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType> inputs) const override {
+    return input_range(input(3, 0), inputs.size());
+  }
+
+ private:
+  // The input that is array `k` of parameter `i`: itself, its mean, its variance, its gradient.
+  [[nodiscard]] std::size_t input(std::size_t k, std::size_t i) const {
+    return 1 + counts_ + k * parameters_ + i;
+  }
+
+  template <class T>
+  [[nodiscard]] Kernel sweep(const Binding& binding) const {
+    std::vector<SlotView<double>> counts;
+    for (std::size_t i = 0; i < counts_; ++i) counts.push_back(binding.input<double>(1 + i));
+    std::vector<StretchSlots<T, 4>> parameters;
+    for (std::size_t i = 0; i < parameters_; ++i) {
+      const auto& shape = binding.input_type(input(0, i)).shape;
+      auto& slots = parameters.emplace_back();
+      for (std::size_t k = 0; k < 4; ++k) slots.slots[k] = binding.input<T>(input(k, i));
+      slots.count = shape.elements();
+      slots.weight_decay = weight_decay_of(shape, settings_.weight_decay, settings_.decay);
+      slots.step = counts[counts.size() == 1 ? 0 : i];
+    }
+    return {[parameters, settings = settings_, counts, steps = Steps<T>{counts.size()},
+             rate = binding.input<const double>(0)]() mutable {
+              const double learning_rate = *rate.get();
+              steps.start();
+              for (const auto& count : counts) steps.add(settings, learning_rate, *count.get() += 1.0);
+              update_stretches(
+                  parameters,
+                  [&](const Stretch<T, 4>& stretch) {
+                    auto own = *steps.find(stretch.step);
+                    own.shrinkage = static_cast<T>(1.0 - learning_rate * stretch.weight_decay);
+                    const auto& [parameter, mean, variance, grad] = stretch.data;
+                    return loops::adam_sweep(parameter, mean, variance, grad, stretch.count, own);
+                  },
+                  [&] { fail(parameters, learning_rate); });
+            },
+            "loop"};
+  }
+
+  AdamSettings settings_;
+  std::size_t parameters_;
+  std::size_t counts_;
+};
 
 }  // namespace
-
-std::vector<ValueType> AdamUpdateOp::infer(std::span<const ValueType> inputs) const {
-  for (std::size_t i = 0; i <= counts_; ++i) {
-    const auto* name = i == 0 ? "learning_rate" : "step";
-    require_shape(inputs[i], Shape{}, name);
-    require_dtype(inputs[i], DType::f64, name);
-  }
-  if (parameters_ == 0) throw ShapeError{"there are no parameters to update"};
-  require_same_float(inputs.subspan(1 + counts_));
-  for (std::size_t i = 0; i < parameters_; ++i) {
-    const auto& shape = inputs[input(0, i)].shape;
-    require_shape(inputs[input(1, i)], shape, "a mean");
-    require_shape(inputs[input(2, i)], shape, "a variance");
-    require_shape(inputs[input(3, i)], shape, "a gradient");
-  }
-  return {};
-}
-
-Kernel AdamUpdateOp::bind(const Binding& binding) const {
-  return binding.input_type(input(0, 0)).dtype == DType::f64 ? sweep<double>(*this, binding)
-                                                             : sweep<float>(*this, binding);
-}
-
-std::vector<std::size_t> AdamUpdateOp::mutates(std::span<const ValueType>) const {
-  return input_range(1, input(3, 0));
-}
-
-std::vector<std::size_t> AdamUpdateOp::adjacent(std::span<const ValueType> inputs) const {
-  return input_range(input(3, 0), inputs.size());
-}
 
 void adam_update(const AdamArrays& arrays, const Var& learning_rate, std::span<const Var> steps,
                  const AdamSettings& settings, const SourceLocation& where) {
   const auto& [parameters, means, variances, grads] = arrays;
   const auto count = parameters.size();
   if (means.size() != count || variances.size() != count || grads.size() != count) {
-    throw Error{fmt::format(
-        "adam_update at {}: {} parameters, {} means, {} variances and {} gradients must correspond",
-        describe(where), count, means.size(), variances.size(), grads.size())};
+    throw Error{fmt::format("adam_update at {}: {}, {}, {} and {} must correspond", describe(where),
+                            counted(count, "parameter"), counted(means.size(), "mean"),
+                            counted(variances.size(), "variance"), counted(grads.size(), "gradient"))};
   }
   if (steps.size() != count && steps.size() != 1) {
-    throw Error{fmt::format("adam_update at {}: {} parameters have {} steps: give one each, or one for all",
-                            describe(where), count, steps.size())};
+    throw Error{fmt::format("adam_update at {}: {} can't have {}: give one each, or one for all",
+                            describe(where), counted(count, "parameter"), counted(steps.size(), "step"))};
   }
   std::vector<Var> inputs{learning_rate};
   for (const auto& group : {steps, parameters, means, variances, grads})

@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "keel/graph/operator.hpp"
+#include "keel/graph/var.hpp"
 #include "keel/ops/weight_decay.hpp"
 #include "keel/runtime/source_location.hpp"
 
@@ -46,32 +46,5 @@ void adam_update(const AdamArrays& arrays, const Var& learning_rate, std::span<c
                  const AdamSettings& settings, const SourceLocation& where = SourceLocation::current());
 void adam_update(const AdamArrays& arrays, const Var& learning_rate, const Var& step,
                  const AdamSettings& settings, const SourceLocation& where = SourceLocation::current());
-
-/// The operator behind `adam_update`. Inputs: the learning rate, the counts of steps, then all parameters, all
-/// means, all variances and all gradients.
-class AdamUpdateOp final : public Operator {
- public:
-  /// `counts` of steps: as many as there are parameters, or 1.
-  AdamUpdateOp(const AdamSettings& settings, std::size_t parameters, std::size_t counts)
-      : settings_(settings), parameters_(parameters), counts_(counts) {}
-  [[nodiscard]] std::string_view name() const override { return "adam_update"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType> inputs) const override;
-
-  [[nodiscard]] const AdamSettings& settings() const { return settings_; }
-  [[nodiscard]] std::size_t parameters() const { return parameters_; }
-  [[nodiscard]] std::size_t counts() const { return counts_; }
-  /// The input that is array `k` of parameter `i`: itself, its mean, its variance, its gradient.
-  [[nodiscard]] std::size_t input(std::size_t k, std::size_t i) const {
-    return 1 + counts_ + k * parameters_ + i;
-  }
-
- private:
-  AdamSettings settings_;
-  std::size_t parameters_;
-  std::size_t counts_;
-};
 
 }  // namespace keel

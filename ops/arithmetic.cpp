@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/broadcast_pattern.hpp"
@@ -18,7 +21,14 @@
 namespace keel {
 namespace {
 
-using Kind = ArithmeticOp::Kind;
+enum class Kind : std::uint8_t {
+  add,
+  subtract,
+  multiply,
+  divide,
+  maximum,
+  share_of_maximum,  // of the gradient, for a: 1 where a > b, 1/2 where they are equal, else 0
+};
 
 // Which operand is one element for the whole of a run of elements, if one is.
 enum class Stretched : std::uint8_t { none, a, b };
@@ -60,9 +70,8 @@ constexpr Row row(std::string_view name, dnnl::algorithm algorithm, bool commute
   return {name, algorithm, commutes, run_of<float, Function>, run_of<double, Function>, grad};
 }
 
-Var share_of_maximum(const Var& a, const Var& b, const SourceLocation& where) {
-  return record(std::make_shared<ArithmeticOp>(Kind::share_of_maximum), {a, b}, where);
-}
+// Records that kind of function.
+Var arithmetic(Kind kind, const Var& a, const Var& b, const SourceLocation& where);
 
 // By Kind. With g the gradient of dst and y = dst:
 constexpr std::array table{
@@ -92,7 +101,7 @@ constexpr std::array table{
         "maximum", dnnl::algorithm::undef, false,
         [](auto a, auto b) { return a > b || std::isnan(a) ? a : b; },
         [](const VjpContext& c, std::size_t i) {
-          const Var share = share_of_maximum(c.inputs[i], c.inputs[1 - i], c.where);
+          const Var share = arithmetic(Kind::share_of_maximum, c.inputs[i], c.inputs[1 - i], c.where);
           return multiply(c.output_grads[0], share, c.where);
         }),
     // Constant but for jumps.
@@ -143,52 +152,56 @@ std::optional<Kernel> onednn_kernel(const Binding& binding, const BroadcastPatte
   return finish(std::move(call), binding);
 }
 
-}  // namespace
+// The operator behind all of them; each kind is a row of the table.
+class ArithmeticOp final : public Operator {
+ public:
+  explicit ArithmeticOp(Kind kind) : kind_(kind) {}
+  [[nodiscard]] std::string_view name() const override { return row_of(kind_).name; }
 
-std::string_view ArithmeticOp::name() const {
-  return row_of(kind_).name;
-}
-
-std::vector<ValueType> ArithmeticOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  return {{broadcast(inputs[0].shape, inputs[1].shape), inputs[0].dtype}};
-}
-
-Kernel ArithmeticOp::bind(const Binding& binding) const {
-  const auto& kind = row_of(kind_);
-  const auto& dst = binding.output_type(0);
-  const auto format = binding.output_format(0);
-  const auto shapes =
-      broadcast_pattern(binding.input_type(0).shape, binding.input_type(1).shape, dst.shape, format);
-  if (dst.dtype == DType::f64) return loop<double>(binding, shapes, kind.f64, "reference");
-  if (auto kernel = onednn_kernel(binding, shapes, kind)) return std::move(*kernel);
-  return loop<float>(binding, shapes, kind.f32, "loop");
-}
-
-std::vector<Var> ArithmeticOp::vjp(const VjpContext& context) const {
-  std::vector<Var> grads(2);
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (!context.needed[i]) continue;
-    const Var whole = row_of(kind_).grad(context, i);
-    if (whole.defined()) grads[i] = sum_to(whole, context.inputs[i].shape(), context.where);
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    return {{broadcast(inputs[0].shape, inputs[1].shape), inputs[0].dtype}};
   }
-  return grads;
-}
 
-// An image (C, H, W) broadcasts to a batch of them, but is row-major always: so is what meets it then.
-Formats ArithmeticOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
-                              std::span<const ValueType> outputs) const {
-  const auto is_image = [](const ValueType& type) {
-    const auto& shape = type.shape;
-    return shape.rank() == 3 && shape[0] > 1 && shape[1] * shape[2] > 1;
-  };
-  if (outputs[0].shape.rank() != 4 || std::ranges::any_of(inputs, is_image)) {
-    return Operator::formats(inputs, present, outputs);
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto& kind = row_of(kind_);
+    const auto& dst = binding.output_type(0);
+    const auto format = binding.output_format(0);
+    const auto shapes =
+        broadcast_pattern(binding.input_type(0).shape, binding.input_type(1).shape, dst.shape, format);
+    if (dst.dtype == DType::f64) return loop<double>(binding, shapes, kind.f64, "reference");
+    if (auto kernel = onednn_kernel(binding, shapes, kind)) return std::move(*kernel);
+    return loop<float>(binding, shapes, kind.f32, "loop");
   }
-  return formats_alike(inputs, present, outputs);
-}
 
-namespace {
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    std::vector<Var> grads(2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (!context.needed[i]) continue;
+      const Var whole = row_of(kind_).grad(context, i);
+      if (whole.defined()) grads[i] = sum_to(whole, context.inputs[i].shape(), context.where);
+    }
+    return grads;
+  }
+
+  // An image (C, H, W) broadcasts to a batch of them, but is row-major always: so is what meets it then.
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override {
+    const auto is_image = [](const ValueType& type) {
+      const auto& shape = type.shape;
+      return shape.rank() == 3 && shape[0] > 1 && shape[1] * shape[2] > 1;
+    };
+    if (outputs[0].shape.rank() != 4 || std::ranges::any_of(inputs, is_image)) {
+      return Operator::formats(inputs, present, outputs);
+    }
+    return formats_alike(inputs, present, outputs);
+  }
+
+  [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
+
+ private:
+  Kind kind_;
+};
 
 Var arithmetic(Kind kind, const Var& a, const Var& b, const SourceLocation& where) {
   return record(std::make_shared<ArithmeticOp>(kind), {a, b}, where);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "keel/graph/operator.hpp"
+#include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -35,30 +35,5 @@ Var operator*(double a, const LocatedVar& b);
 Var operator/(const LocatedVar& a, const Var& b);
 Var operator/(const LocatedVar& a, double b);
 Var operator/(double a, const LocatedVar& b);
-
-/// The operator behind them; each kind is a row of the table in arithmetic.cpp.
-class ArithmeticOp final : public Operator {
- public:
-  enum class Kind : std::uint8_t {
-    add,
-    subtract,
-    multiply,
-    divide,
-    maximum,
-    share_of_maximum,  ///< of the gradient, for a: 1 where a > b, 1/2 where they are equal, else 0
-  };
-
-  explicit ArithmeticOp(Kind kind) : kind_(kind) {}
-  [[nodiscard]] std::string_view name() const override;
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
-  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
-                                std::span<const ValueType> outputs) const override;
-  [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
-
- private:
-  Kind kind_;
-};
 
 }  // namespace keel

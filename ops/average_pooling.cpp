@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
 
 #include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/pooling_geometry.hpp"
 #include "keel/ops/pooling_kernels.hpp"
-#include "keel/runtime/threads.hpp"
 
 namespace keel {
 
@@ -48,29 +50,6 @@ namespace {
 
 using onednn::Pooling;
 
-constexpr std::int64_t elements_per_thread = 1 << 13;
-
-// Calls `each(n, row, column)` for every pixel of images of shape `of`, row by row on several threads.
-template <class Each>
-void for_each_pixel_of(const Shape& of, const Each& each) {
-  const auto grain = std::max<std::int64_t>(1, elements_per_thread / (of[1] * of[3]));
-  parallel_for(of[0] * of[2], grain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
-      for (std::int64_t column = 0; column < of[3]; ++column) each(i / of[2], i % of[2], column);
-    }
-  });
-}
-
-Rectangle pixels_of(const Pooling& of, std::int64_t row, std::int64_t column) {
-  const auto [rows, columns] = std::pair{covered_rows(of, row), covered_columns(of, column)};
-  return {rows.begin, rows.end, columns.begin, columns.end};
-}
-
-Rectangle windows_of(const Pooling& of, std::int64_t row, std::int64_t column) {
-  const auto [rows, columns] = std::pair{covering_rows(of, row), covering_columns(of, column)};
-  return {rows.begin, rows.end, columns.begin, columns.end};
-}
-
 // Windows of more pixels are summed up by loops: of equal terms the error of a sum in f32, one after another,
 // grows by one unit of roundoff with every six, and must stay below 2 + 4 times the root of their number.
 bool is_large(const Pooling& of) {
@@ -81,41 +60,43 @@ double area_of(const Pooling& of) {
   return static_cast<double>(of.window.kernel.height * of.window.kernel.width);
 }
 
-}  // namespace
+// Each pixel of dst, images of shape `to`, is the sum of the pixels of src over the kernel's area: those in
+// `rows(of, row)` and `columns(of, column)`.
+using Covered = Range (*)(const Pooling& of, std::int64_t place);
 
-Kernel average(const Pooling& of, const Binding& binding) {
-  if (!is_large(of)) {
-    auto call = onednn::average_pooling_forward(of);
-    call.argument(DNNL_ARG_SRC, onednn::image(of.src, MemoryFormat::channels_last), binding.input_slot(0));
-    call.argument(DNNL_ARG_DST, onednn::image(of.dst, MemoryFormat::channels_last), binding.output_slot(0));
-    return finish(std::move(call), binding);
-  }
-  return {[of, src = binding.input<const float>(0), dst = binding.output<float>(0)] {
-            for_each_pixel_of(of.dst, [&](auto n, auto row, auto column) {
-              loops::scaled_sum_of_pixels(src.get() + place_in(of.src, n, 0, 0), of.src[3], of.src[1],
-                                          pixels_of(of, row, column), area_of(of),
-                                          dst.get() + place_in(of.dst, n, row, column));
+Kernel sums_by_loops(const Pooling& of, const Shape& from, const Shape& to, Covered rows, Covered columns,
+                     const Binding& binding) {
+  return {[=, src = binding.input<const float>(0), dst = binding.output<float>(0)] {
+            for_each_row(to, [&](std::int64_t n, std::int64_t row) {
+              const auto [top, bottom] = rows(of, row);
+              for (std::int64_t column = 0; column < to[3]; ++column) {
+                const auto [left, right] = columns(of, column);
+                loops::scaled_sum_of_pixels(src.get() + place_in(from, n, 0, 0), from[3], from[1],
+                                            {top, bottom, left, right}, area_of(of),
+                                            dst.get() + place_in(to, n, row, column));
+              }
             });
           },
           "loop"};
 }
 
+}  // namespace
+
+Kernel average(const Pooling& of, const Binding& binding) {
+  if (is_large(of)) return sums_by_loops(of, of.src, of.dst, covered_rows, covered_columns, binding);
+  auto call = onednn::average_pooling_forward(of);
+  call.argument(DNNL_ARG_SRC, onednn::image(of.src, MemoryFormat::channels_last), binding.input_slot(0));
+  call.argument(DNNL_ARG_DST, onednn::image(of.dst, MemoryFormat::channels_last), binding.output_slot(0));
+  return finish(std::move(call), binding);
+}
+
 Kernel average_backward(const Pooling& of, const Binding& binding) {
-  if (!is_large(of)) {
-    const auto format = MemoryFormat::channels_last;
-    auto call = onednn::average_pooling_backward(of);
-    call.argument(DNNL_ARG_DIFF_DST, onednn::image(of.dst, format), binding.input_slot(0));
-    call.argument(DNNL_ARG_DIFF_SRC, onednn::image(of.src, format), binding.output_slot(0));
-    return finish(std::move(call), binding);
-  }
-  return {[of, grad_dst = binding.input<const float>(0), grad_src = binding.output<float>(0)] {
-            for_each_pixel_of(of.src, [&](auto n, auto row, auto column) {
-              loops::scaled_sum_of_pixels(grad_dst.get() + place_in(of.dst, n, 0, 0), of.dst[3], of.dst[1],
-                                          windows_of(of, row, column), area_of(of),
-                                          grad_src.get() + place_in(of.src, n, row, column));
-            });
-          },
-          "loop"};
+  if (is_large(of)) return sums_by_loops(of, of.dst, of.src, covering_rows, covering_columns, binding);
+  auto call = onednn::average_pooling_backward(of);
+  call.argument(DNNL_ARG_DIFF_DST, onednn::image(of.dst, MemoryFormat::channels_last), binding.input_slot(0));
+  call.argument(DNNL_ARG_DIFF_SRC, onednn::image(of.src, MemoryFormat::channels_last),
+                binding.output_slot(0));
+  return finish(std::move(call), binding);
 }
 
 }  // namespace keel

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/batch_norm_f32.hpp"
+#include "keel/ops/batch_norm_op.hpp"
+#include "keel/ops/normalization.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
@@ -64,19 +67,15 @@ void reference_statistics(const Sizes& sizes, const double* src, double* mean, d
 }
 
 Kernel reference_forward(const BatchNormSettings& settings, const Binding& binding) {
-  const auto src = binding.input<const double>(0);
-  const auto gamma = binding.input<const double>(1);
-  const auto beta = binding.input<const double>(2);
-  const auto dst = binding.output<double>(0);
   const auto mean = settings.given_statistics ? binding.input<double>(3) : binding.output<double>(1);
   const auto variance = settings.given_statistics ? binding.input<double>(4) : binding.output<double>(2);
-  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
+  return {[=, at = NormalizationSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
             if (!settings.given_statistics)
-              reference_statistics(sizes, src.get(), mean.get(), variance.get());
+              reference_statistics(sizes, at.src.get(), mean.get(), variance.get());
             for (std::int64_t c = 0; c < sizes.features; ++c) {
-              const double scale = gamma.get()[c] / std::sqrt(variance.get()[c] + settings.epsilon);
+              const double scale = at.gamma.get()[c] / std::sqrt(variance.get()[c] + settings.epsilon);
               for_each_value(sizes, c, [&](auto i) {
-                dst.get()[i] = scale * (src.get()[i] - mean.get()[c]) + beta.get()[c];
+                at.dst.get()[i] = scale * (at.src.get()[i] - mean.get()[c]) + at.beta.get()[c];
               });
             }
           },
@@ -97,35 +96,28 @@ Kernel reference_forward(const BatchNormSettings& settings, const Binding& bindi
 //
 // With given statistics only the first term is left: dx = (gamma / s) dy.
 Kernel reference_backward(const BatchNormSettings& settings, const Binding& binding) {
-  const auto src = binding.input<const double>(0);
-  const auto gamma = binding.input<const double>(1);
-  const auto mean = binding.input<const double>(3);
-  const auto variance = binding.input<const double>(4);
-  const auto grad_dst = binding.input<const double>(5);
-  const auto grad_src = binding.output<double>(0);
-  const auto grad_gamma = binding.output<double>(1);
-  const auto grad_beta = binding.output<double>(2);
-  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
-            const auto count = static_cast<double>(sizes.count());
-            for (std::int64_t c = 0; c < sizes.features; ++c) {
-              const double inverse = 1.0 / std::sqrt(variance.get()[c] + settings.epsilon);
-              const auto xhat = [&](std::int64_t i) { return (src.get()[i] - mean.get()[c]) * inverse; };
-              double dgamma = 0.0;
-              double dbeta = 0.0;
-              for_each_value(sizes, c, [&](auto i) {
-                dgamma += grad_dst.get()[i] * xhat(i);
-                dbeta += grad_dst.get()[i];
-              });
-              for_each_value(sizes, c, [&](auto i) {
-                const double through_statistics =
-                    settings.given_statistics ? 0.0 : (dbeta + xhat(i) * dgamma) / count;
-                grad_src.get()[i] = gamma.get()[c] * inverse * (grad_dst.get()[i] - through_statistics);
-              });
-              grad_gamma.get()[c] = dgamma;
-              grad_beta.get()[c] = dbeta;
-            }
-          },
-          "reference"};
+  return {
+      [=, at = NormalizationBackwardSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
+        const auto count = static_cast<double>(sizes.count());
+        for (std::int64_t c = 0; c < sizes.features; ++c) {
+          const double inverse = 1.0 / std::sqrt(at.variance.get()[c] + settings.epsilon);
+          const auto xhat = [&](std::int64_t i) { return (at.src.get()[i] - at.mean.get()[c]) * inverse; };
+          double dgamma = 0.0;
+          double dbeta = 0.0;
+          for_each_value(sizes, c, [&](auto i) {
+            dgamma += at.grad_dst.get()[i] * xhat(i);
+            dbeta += at.grad_dst.get()[i];
+          });
+          for_each_value(sizes, c, [&](auto i) {
+            const double through_statistics =
+                settings.given_statistics ? 0.0 : (dbeta + xhat(i) * dgamma) / count;
+            at.grad_src.get()[i] = at.gamma.get()[c] * inverse * (at.grad_dst.get()[i] - through_statistics);
+          });
+          at.grad_gamma.get()[c] = dgamma;
+          at.grad_beta.get()[c] = dbeta;
+        }
+      },
+      "reference"};
 }
 
 // src normalized, in other operators. The batch's statistics are functions of src, whether or not they are

@@ -6,12 +6,12 @@
 #include <optional>
 
 #include "keel/ops/channel_tiles.hpp"
-#include "keel/ops/stored_variance.hpp"
+#include "keel/ops/normalization.hpp"
 
 namespace keel {
 namespace {
 
-// Scratch memory for so many arrays of `count` elements, one behind the other.
+// Scratch memory for several arrays of `count` elements, one behind the other.
 template <class T>
 class ScratchArrays {
  public:
@@ -39,10 +39,7 @@ struct Forward {
   std::shared_ptr<const ChannelTiles> tiles;
   double epsilon;
   bool relu;
-  SlotView<const float> src;
-  SlotView<const float> gamma;
-  SlotView<const float> beta;
-  SlotView<float> dst;
+  NormalizationSlots<float> at;
   ScratchArrays<float> columns;    // mean, its rest, scale, beta
   ScratchArrays<double> channels;  // mean, variance, and what is made of them
 
@@ -50,10 +47,7 @@ struct Forward {
       : tiles(tiles_of(binding)),
         epsilon(settings.epsilon),
         relu(settings.fused_relu),
-        src(binding.input<const float>(0)),
-        gamma(binding.input<const float>(1)),
-        beta(binding.input<const float>(2)),
-        dst(binding.output<float>(0)),
+        at(binding),
         columns(binding, 4, tiles->columns()),
         channels(binding, 4, tiles->channels()) {}
 
@@ -63,14 +57,14 @@ struct Forward {
     double* scale = channels[2];
     double* shift = channels[3];
     for (std::int64_t c = 0; c < count; ++c) {
-      scale[c] = gamma.get()[c] / std::sqrt(variance[c] + epsilon);
-      shift[c] = beta.get()[c];
+      scale[c] = at.gamma.get()[c] / std::sqrt(variance[c] + epsilon);
+      shift[c] = at.beta.get()[c];
     }
     tiles->spread(scale, columns[2]);
     tiles->spread(shift, columns[3]);
     tiles->for_each([this](const ChannelTile& tile) {
-      loops::normalize(src.get() + tile.offset, centers_at(tile), columns[2] + tile.column,
-                       columns[3] + tile.column, tile.rows, relu, dst.get() + tile.offset);
+      loops::normalize(at.src.get() + tile.offset, centers_at(tile), columns[2] + tile.column,
+                       columns[3] + tile.column, tile.rows, relu, at.dst.get() + tile.offset);
     });
   }
 
@@ -92,14 +86,14 @@ Kernel forward_by_batch(const BatchNormSettings& settings, const Binding& bindin
             double* variance = forward.channels[1];
             partial.clear(1);
             tiles.for_each([&](const ChannelTile& tile) {
-              loops::add_rows(forward.src.get() + tile.offset, tile.rows, partial[0] + tile.partial);
+              loops::add_rows(forward.at.src.get() + tile.offset, tile.rows, partial[0] + tile.partial);
             });
             tiles.total(partial[0], mean);
             for (std::int64_t c = 0; c < count; ++c) mean[c] /= values;
             tiles.spread_center(mean, forward.columns[0], forward.columns[1]);
             partial.clear(1);
             tiles.for_each([&](const ChannelTile& tile) {
-              loops::add_squared_deviations(forward.src.get() + tile.offset, forward.centers_at(tile),
+              loops::add_squared_deviations(forward.at.src.get() + tile.offset, forward.centers_at(tile),
                                             tile.rows, partial[0] + tile.partial);
             });
             tiles.total(partial[0], variance);
@@ -131,14 +125,7 @@ class Backward {
   Backward(const BatchNormSettings& settings, const Binding& binding)
       : settings_(settings),
         tiles_(tiles_of(binding)),
-        src_(binding.input<const float>(0)),
-        gamma_(binding.input<const float>(1)),
-        mean_(binding.input<const float>(3)),
-        variance_(binding.input<const float>(4)),
-        grad_dst_(binding.input<const float>(5)),
-        grad_src_(binding.output<float>(0)),
-        grad_gamma_(binding.output<float>(1)),
-        grad_beta_(binding.output<float>(2)),
+        at_(binding),
         columns_(binding, 5, tiles_->columns()),
         channels_(binding, 6, tiles_->channels()),
         partial_(binding, 3, tiles_->partials()) {
@@ -154,8 +141,8 @@ class Backward {
           .scale = columns_[scale] + tile.column,
           .mean_grad = columns_[mean_grad] + tile.column,
           .projection = columns_[projection] + tile.column};
-      loops::normalization_backward(src_.get() + tile.offset, terms, grad_dst_.get() + tile.offset,
-                                    rectified_at(tile), tile.rows, grad_src_.get() + tile.offset);
+      loops::normalization_backward(at_.src.get() + tile.offset, terms, at_.grad_dst.get() + tile.offset,
+                                    rectified_at(tile), tile.rows, at_.grad_src.get() + tile.offset);
     });
   }
 
@@ -168,12 +155,12 @@ class Backward {
   }
 
   void take_sums() const {
-    std::copy_n(mean_.get(), tiles_->channels(), channels_[mean]);
+    std::copy_n(at_.mean.get(), tiles_->channels(), channels_[mean]);
     tiles_->spread(channels_[mean], columns_[mean]);
     partial_.clear(3);
     tiles_->for_each([this](const ChannelTile& tile) {
       loops::add_gradient_sums(
-          src_.get() + tile.offset, columns_[mean] + tile.column, grad_dst_.get() + tile.offset,
+          at_.src.get() + tile.offset, columns_[mean] + tile.column, at_.grad_dst.get() + tile.offset,
           rectified_at(tile), tile.rows,
           {partial_[0] + tile.partial, partial_[1] + tile.partial, partial_[2] + tile.partial});
     });
@@ -187,7 +174,7 @@ class Backward {
     const auto count = tiles_->channels();
     const auto values = static_cast<double>(tiles_->values());
     double* variance = channels_[scale];
-    std::copy_n(variance_.get(), count, variance);
+    std::copy_n(at_.variance.get(), count, variance);
     if (settings_.given_statistics) {
       std::fill_n(channels_[rest], count, 0.0);
       return;
@@ -195,11 +182,11 @@ class Backward {
     for (std::int64_t c = 0; c < count; ++c)
       channels_[rest][c] = channels_[rest][c] / values - channels_[mean][c];
     const auto is_lost = [this](float value) { return lost_in_f32(value, settings_.epsilon); };
-    if (std::none_of(variance_.get(), variance_.get() + count, is_lost)) return;
+    if (std::none_of(at_.variance.get(), at_.variance.get() + count, is_lost)) return;
     tiles_->spread(channels_[rest], columns_[rest]);
     partial_.clear(1);
     tiles_->for_each([this](const ChannelTile& tile) {
-      loops::add_squared_deviations(src_.get() + tile.offset,
+      loops::add_squared_deviations(at_.src.get() + tile.offset,
                                     {columns_[mean] + tile.column, columns_[rest] + tile.column}, tile.rows,
                                     partial_[0] + tile.partial);
     });
@@ -215,9 +202,9 @@ class Backward {
       const double dbeta = channels_[mean_grad][c];
       const double center = channels_[rest][c];
       const double dgamma = (channels_[products][c] - center * dbeta) * inverse;
-      grad_gamma_.get()[c] = static_cast<float>(dgamma);
-      grad_beta_.get()[c] = static_cast<float>(dbeta);
-      channels_[scale][c] = gamma_.get()[c] * inverse;
+      at_.grad_gamma.get()[c] = static_cast<float>(dgamma);
+      at_.grad_beta.get()[c] = static_cast<float>(dbeta);
+      channels_[scale][c] = at_.gamma.get()[c] * inverse;
       channels_[mean_grad][c] = settings_.given_statistics ? 0.0 : dbeta / values;
       channels_[projection][c] = settings_.given_statistics ? 0.0 : dgamma * inverse / values;
     }
@@ -227,15 +214,8 @@ class Backward {
 
   BatchNormSettings settings_;
   std::shared_ptr<const ChannelTiles> tiles_;
-  SlotView<const float> src_;
-  SlotView<const float> gamma_;
-  SlotView<const float> mean_;
-  SlotView<const float> variance_;
-  SlotView<const float> grad_dst_;
+  NormalizationBackwardSlots<float> at_;
   std::optional<SlotView<const float>> rectified_;
-  SlotView<float> grad_src_;
-  SlotView<float> grad_gamma_;
-  SlotView<float> grad_beta_;
   ScratchArrays<float> columns_;
   ScratchArrays<double> channels_;
   ScratchArrays<double> partial_;

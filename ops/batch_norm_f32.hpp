@@ -1,7 +1,7 @@
 #pragma once
 
 #include "keel/graph/operator.hpp"
-#include "keel/ops/batch_norm.hpp"
+#include "keel/ops/batch_norm_op.hpp"
 
 #pragma GCC visibility push(hidden)
 

@@ -1,6 +1,7 @@
 #include "keel/ops/broadcast_pattern.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

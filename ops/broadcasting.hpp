@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "keel/runtime/shape.hpp"
@@ -17,7 +18,7 @@ std::int64_t broadcast_index(std::int64_t index, const Shape& whole, const Shape
 
 /// How an array is filled from one that broadcasts to it without looking up each element.
 struct Runs {
-  std::int64_t length;  ///< so many neighbours come from as many neighbours of the smaller one or,
+  std::int64_t length;  ///< this many neighbours come from as many of the smaller array or,
   bool stretched;       ///< if set, all from one element
 };
 /// The longest runs, `part` having as many axes as `whole`.

@@ -7,8 +7,7 @@
 namespace keel::loops {
 
 // The loops of batch normalization, over rows of a matrix each column of which belongs to one channel. Sums
-// are taken in double, column by column in the order of the rows: what a sum comes to depends neither on the
-// width of vectors nor on how many values it is of.
+// are taken in double, column by column in the order of the rows, whatever the width of vectors.
 
 /// Where rows begin: `width` neighbours each, `stride` elements from one to the next.
 struct Rows {

@@ -1,5 +1,6 @@
 #include "keel/ops/channel_tiles.hpp"
 
+#include <cstddef>
 #include <numeric>
 
 namespace keel {
@@ -7,7 +8,7 @@ namespace {
 
 // Elements of a row that fill whole vectors of every width.
 constexpr std::int64_t whole_vectors = 32;
-// From so many channels on, what a row of them leaves of its last vector does not matter.
+// From this many channels on, the unused end of a row's last vector does not matter.
 constexpr std::int64_t many_channels = 256;
 // What a tile works on stays in the first-level cache: its sums, and its rows if they are read again.
 constexpr std::int64_t most_columns_a_tile = 512;
@@ -87,6 +88,17 @@ void ChannelTiles::total(const double* partial, double* totals) const {
     for (std::int64_t j = 0; j < count; ++j)
       totals[channel_of_column_[static_cast<std::size_t>(j)]] += partial[begin + j];
   }
+}
+
+void ChannelTiles::sum(const float* src, double scale, double* scratch, float* dst) const {
+  double* totals = scratch + partials_;
+  std::fill_n(scratch, partials_, 0.0);
+  for_each([&](const ChannelTile& tile) {
+    loops::add_rows(src + tile.offset, tile.rows, scratch + tile.partial);
+  });
+  total(scratch, totals);
+  std::transform(totals, totals + channels_, dst,
+                 [scale](double value) { return static_cast<float>(scale * value); });
 }
 
 }  // namespace keel

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -23,8 +24,8 @@ struct ChannelTile {
 
 /// An array (N, C) or (N, C, H, W) cut into tiles, so that one set of loops serves every memory format.
 ///
-/// Where a pixel's channels lie side by side, so many pixels make a row that it fills whole vectors: of three
-/// channels, rows are of 32 pixels. Where a channel's pixels lie side by side, each image's plane is cut into
+/// Where a pixel's channels lie side by side, a row has as many pixels as fill whole vectors: 32 of three
+/// channels. Where a channel's pixels lie side by side, each image's plane is cut into
 /// rows of one channel. Tiles, and so the order of all additions, depend on the shape and format alone, never
 /// on threads.
 class ChannelTiles {
@@ -35,7 +36,7 @@ class ChannelTiles {
   /// Values a channel.
   [[nodiscard]] std::int64_t values() const { return samples_ * pixels_; }
   [[nodiscard]] std::int64_t columns() const { return std::ssize(channel_of_column_); }
-  /// Sums of one kind that all tiles have together: one a tile and column.
+  /// Sums of one kind that all tiles have together: one for each tile and column.
   [[nodiscard]] std::int64_t partials() const { return partials_; }
 
   /// Calls `body(tile)` for every tile, on several threads where that pays. Tiles that share partial sums are
@@ -56,6 +57,11 @@ class ChannelTiles {
   void spread_center(const double* mean, float* per_column, float* rest) const;
   /// totals[c] = the sum of all partial sums of channel c, in the order of the tiles.
   void total(const double* partial, double* totals) const;
+  /// dst[c] = `scale` times the sum of src over channel c, taken in double; `scratch` has `sum_scratch` bytes.
+  void sum(const float* src, double scale, double* scratch, float* dst) const;
+  [[nodiscard]] std::size_t sum_scratch() const {
+    return static_cast<std::size_t>(partials_ + channels_) * sizeof(double);
+  }
 
  private:
   template <class Body>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/term.hpp"
@@ -97,45 +98,55 @@ void clip(const std::vector<Gradient<T>>& grads, const Norm& norm, double max_no
   for (const auto& grad : grads) grad.scale(factor);
 }
 
-}  // namespace
-
-std::vector<ValueType> ClipByNormOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  std::vector<ValueType> outputs(inputs.begin(), inputs.end());
-  outputs.push_back({Shape{}, DType::f64});
-  return outputs;
-}
-
-template <class T>
-Kernel ClipByNormOp::loop(const Binding& binding) const {
-  std::vector<Gradient<T>> grads;
-  std::int64_t pieces = 0;
-  for (std::size_t i = 0; i < binding.inputs(); ++i) {
-    grads.push_back(
-        {binding.input<const T>(i), binding.output<T>(i), binding.input_type(i).shape.elements()});
-    pieces += grads.back().pieces();
+// The operator behind `clip_by_norm`. Inputs: the gradients. Outputs: these scaled, and the norm.
+class ClipByNormOp final : public Operator {
+ public:
+  explicit ClipByNormOp(double max_norm) : max_norm_(max_norm) {}
+  [[nodiscard]] std::string_view name() const override { return "clip_by_norm"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    std::vector<ValueType> outputs(inputs.begin(), inputs.end());
+    outputs.push_back({Shape{}, DType::f64});
+    return outputs;
   }
-  const SlotView<double> scratch{*binding.scratch(static_cast<std::size_t>(pieces + 1) * sizeof(double))};
-  return {[grads, pieces, scratch, norm = binding.output<double>(grads.size()), max_norm = max_norm_] {
-            double* sums = scratch.get();
-            for (const auto& grad : grads) {
-              grad.sum_squares(sums);
-              sums += grad.pieces();
-            }
-            double total = 0.0;
-            for (std::int64_t i = 0; i < pieces; ++i) total += scratch.get()[i];
-            constexpr double least = 1e-280;  // below that squares lose digits
-            const bool is_extreme = !(total >= least) || !std::isfinite(total);
-            const auto found = is_extreme ? norm_of_extremes(grads) : Norm{.root = std::sqrt(total)};
-            *norm.get() = found.value();
-            clip(grads, found, max_norm);
-          },
-          "loop"};
-}
 
-Kernel ClipByNormOp::bind(const Binding& binding) const {
-  return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
-}
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
+  }
+
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override;
+
+ private:
+  template <class T>
+  [[nodiscard]] Kernel loop(const Binding& binding) const {
+    std::vector<Gradient<T>> grads;
+    std::int64_t pieces = 0;
+    for (std::size_t i = 0; i < binding.inputs(); ++i) {
+      grads.push_back(
+          {binding.input<const T>(i), binding.output<T>(i), binding.input_type(i).shape.elements()});
+      pieces += grads.back().pieces();
+    }
+    const SlotView<double> scratch{*binding.scratch(static_cast<std::size_t>(pieces + 1) * sizeof(double))};
+    return {[grads, pieces, scratch, norm = binding.output<double>(grads.size()), max_norm = max_norm_] {
+              double* sums = scratch.get();
+              for (const auto& grad : grads) {
+                grad.sum_squares(sums);
+                sums += grad.pieces();
+              }
+              double total = 0.0;
+              for (std::int64_t i = 0; i < pieces; ++i) total += scratch.get()[i];
+              constexpr double least = 1e-280;  // below that squares lose digits
+              const bool is_extreme = !(total >= least) || !std::isfinite(total);
+              const auto found = is_extreme ? norm_of_extremes(grads) : Norm{.root = std::sqrt(total)};
+              *norm.get() = found.value();
+              clip(grads, found, max_norm);
+            },
+            "loop"};
+  }
+
+  double max_norm_;
+};
 
 // The least number keeps the root's derivative finite where all gradients are zero.
 std::vector<Var> ClipByNormOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
@@ -152,6 +163,8 @@ std::vector<Var> ClipByNormOp::expand(std::span<const Var> inputs, const SourceL
   outputs.push_back(norm.var);
   return outputs;
 }
+
+}  // namespace
 
 ClippedGradients clip_by_norm(std::span<const Var> grads, double max_norm, const SourceLocation& where) {
   if (grads.empty()) throw Error{fmt::format("clip_by_norm at {}: there are no gradients", describe(where))};

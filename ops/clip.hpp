@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "keel/graph/operator.hpp"
+#include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -20,22 +20,5 @@ struct ClippedGradients {
 /// positive; an infinite one clips nothing and still gives the norm.
 ClippedGradients clip_by_norm(std::span<const Var> grads, double max_norm,
                               const SourceLocation& where = SourceLocation::current());
-
-/// The operator behind `clip_by_norm`. Inputs: the gradients. Outputs: these scaled, and the norm.
-class ClipByNormOp final : public Operator {
- public:
-  explicit ClipByNormOp(double max_norm) : max_norm_(max_norm) {}
-  [[nodiscard]] std::string_view name() const override { return "clip_by_norm"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
-                                        const SourceLocation& where) const override;
-
- private:
-  template <class T>
-  [[nodiscard]] Kernel loop(const Binding& binding) const;
-
-  double max_norm_;
-};
 
 }  // namespace keel

@@ -1,8 +1,15 @@
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <functional>
 #include <map>
+#include <memory>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "keel/ops/channel_tiles.hpp"
 #include "keel/ops/conv2d_kernels.hpp"
@@ -92,17 +99,9 @@ void gather_pixels(const Convolution& of, const float* src, float* dst) {
 // grad_bias = the sum of grad_dst over all positions, in double.
 std::function<void()> bias_gradient(const Convolution& of, const Arrays& arrays, const Binding& binding) {
   const auto tiles = std::make_shared<ChannelTiles>(of.dst, channels_last);
-  const auto bytes = static_cast<std::size_t>(tiles->partials() + tiles->channels()) * sizeof(double);
-  return [tiles, scratch = SlotView<double>{*binding.scratch(bytes)},
+  return [tiles, scratch = SlotView<double>{*binding.scratch(tiles->sum_scratch())},
           grad_dst = SlotView<const float>{arrays.grad_dst}, grad_bias = SlotView<float>{*arrays.grad_bias}] {
-    double* partial = scratch.get();
-    double* totals = partial + tiles->partials();
-    std::fill_n(partial, tiles->partials(), 0.0);
-    tiles->for_each([&](const ChannelTile& tile) {
-      loops::add_rows(grad_dst.get() + tile.offset, tile.rows, partial + tile.partial);
-    });
-    tiles->total(partial, totals);
-    std::copy_n(totals, tiles->channels(), grad_bias.get());
+    tiles->sum(grad_dst.get(), 1.0, scratch.get(), grad_bias.get());
   };
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "keel/graph/operator.hpp"
 #include "keel/runtime/onednn.hpp"
 

@@ -1,6 +1,8 @@
 #include "keel/ops/conv2d_kernels.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 
 #include "keel/ops/window.hpp"
 
@@ -34,12 +36,13 @@ void for_each_product(const onednn::Convolution& of, const Each& each) {
 Kernel reference_forward(const onednn::Convolution& of, const Binding& binding) {
   const auto src = binding.input<const double>(0);
   const auto weights = binding.input<const double>(1);
-  const auto bias = of.bias ? binding.input<const double>(2) : weights;
+  std::optional<SlotView<const double>> bias;
+  if (of.bias) bias = binding.input<const double>(2);
   const auto dst = binding.output<double>(0);
   return {[=] {
             const auto windows = of.dst[2] * of.dst[3];
             for (std::int64_t k = 0; k < of.dst.elements(); ++k)
-              dst.get()[k] = of.bias ? bias.get()[k / windows % of.dst[1]] : 0.0;
+              dst.get()[k] = bias ? bias->get()[k / windows % of.dst[1]] : 0.0;
             for_each_product(of, [x = src.get(), w = weights.get(), y = dst.get()](
                                      auto in, auto weight, auto out) { y[out] += x[in] * w[weight]; });
           },
@@ -62,16 +65,17 @@ Kernel reference_backward_weights(const onednn::Convolution& of, const Binding& 
   const auto src = binding.input<const double>(0);
   const auto grad_dst = binding.input<const double>(1);
   const auto grad_weights = binding.output<double>(0);
-  const auto grad_bias = binding.output<double>(of.bias ? 1 : 0);
+  std::optional<SlotView<double>> grad_bias;
+  if (of.bias) grad_bias = binding.output<double>(1);
   return {[=] {
             std::fill_n(grad_weights.get(), of.weights.elements(), 0.0);
             for_each_product(of, [x = src.get(), dw = grad_weights.get(), dy = grad_dst.get()](
                                      auto in, auto weight, auto out) { dw[weight] += dy[out] * x[in]; });
-            if (!of.bias) return;
+            if (!grad_bias) return;
             const auto windows = of.dst[2] * of.dst[3];
-            std::fill_n(grad_bias.get(), of.dst[1], 0.0);
+            std::fill_n(grad_bias->get(), of.dst[1], 0.0);
             for (std::int64_t k = 0; k < of.dst.elements(); ++k)
-              grad_bias.get()[k / windows % of.dst[1]] += grad_dst.get()[k];
+              grad_bias->get()[k / windows % of.dst[1]] += grad_dst.get()[k];
           },
           "reference"};
 }

@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <string>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/cross_entropy_op.hpp"
 #include "keel/ops/exponentials.hpp"
 #include "keel/ops/softmax.hpp"
 #include "keel/ops/softmax_rows.hpp"
 #include "keel/ops/types.hpp"
-#include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -26,8 +26,9 @@ void require_classification(const ValueType& scores, const ValueType& labels) {
 
 void require_label(std::int32_t label, std::int64_t row, std::int64_t classes) {
   if (label >= 0 && label < classes) return;
-  throw Error{fmt::format("row {} has label {}, but there are {} classes, 0 to {}", row, label, classes,
-                          classes - 1)};
+  const auto known = classes == 1 ? std::string{"is 1 class, 0"}
+                                  : fmt::format("are {} classes, 0 to {}", classes, classes - 1);
+  throw Error{fmt::format("row {} has label {}, but there {}", row, label, known)};
 }
 
 // The mean over the batch of -log_probabilities[i, labels[i]].
@@ -67,26 +68,13 @@ Kernel nll_backward_loop(const Binding& binding) {
           "loop"};
 }
 
-void log_softmax_rows(const double* src, std::int64_t rows, std::int64_t length, double* dst) {
-  for (std::int64_t begin = 0; begin < rows * length; begin += length) {
-    const double most = *std::max_element(src + begin, src + begin + length);
-    double sum = 0.0;
-    for (auto j = begin; j < begin + length; ++j) sum += std::exp(src[j] - most);
-    for (auto j = begin; j < begin + length; ++j) dst[j] = (src[j] - most) - std::log(sum);
-  }
-}
-
-void log_softmax_rows(const float* src, std::int64_t rows, std::int64_t length, float* dst) {
-  softmax_rows(src, rows, length, true, dst);
-}
-
 template <class T>
 Kernel cross_entropy_loop(const Binding& binding) {
   const auto& shape = binding.input_type(0).shape;
   return {[count = shape[0], classes = shape[1], logits = binding.input<const T>(0),
            labels = binding.input<const std::int32_t>(1), loss = binding.output<T>(0),
            log_probabilities = binding.output<T>(1)] {
-            log_softmax_rows(logits.get(), count, classes, log_probabilities.get());
+            softmax_rows(logits.get(), count, classes, true, log_probabilities.get());
             *loss.get() = mean_loss(log_probabilities.get(), labels.get(), count, classes);
           },
           "loop"};

@@ -1,6 +1,8 @@
 #pragma once
 
-#include "keel/graph/operator.hpp"
+#include <cstdint>
+
+#include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -18,38 +20,5 @@ inline constexpr std::int64_t dropout_stream_words = 4;
 /// one stream, it draws a mask for each. Throws ShapeError for other streams and rates.
 Var dropout(const Var& src, double rate, const Var& stream,
             const SourceLocation& where = SourceLocation::current());
-
-/// A mask for `dropout`: u8 of the given shape, 0 or 1. Input: the stream, which it advances. It has no
-/// derivative and needs none.
-class DropoutMaskOp final : public Operator {
- public:
-  DropoutMaskOp(Shape shape, double rate) : shape_(shape), rate_(rate) {}
-  [[nodiscard]] std::string_view name() const override { return "dropout_mask"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override { return {0}; }
-
- private:
-  Shape shape_;
-  double rate_;
-};
-
-/// dst = src * mask / (1 - rate); its own derivative, under the same mask. Inputs: src, mask. Images have to
-/// be row-major, as their mask is.
-class DropoutOp final : public Operator {
- public:
-  explicit DropoutOp(double rate) : rate_(rate) {}
-  [[nodiscard]] std::string_view name() const override { return "dropout"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
-  [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
-
- private:
-  template <class T>
-  [[nodiscard]] Kernel loop(const Binding& binding) const;
-
-  double rate_;
-};
 
 }  // namespace keel

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -9,9 +10,12 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/arithmetic.hpp"
+#include "keel/ops/elementwise_op.hpp"
+#include "keel/ops/relu.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/unary_loops.hpp"
+#include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 
@@ -35,8 +39,9 @@ struct Row {
   std::string_view backward_name = {};
   Reads reads = Reads::src;
   loops::UnaryBackwardLoop* f32_backward = nullptr;
-  Function derivative = nullptr;  // as a function of what backward reads
-  // Its own derivative times grad_dst and the gradient upstream; undefined where it is zero.
+  double (*f64_backward)(double grad, double read, double slope) = nullptr;
+  // The derivative's own derivative times `grads`, the product of grad_dst and the gradient upstream; undefined
+  // where it is zero.
   Var (*second)(const Term& grads, const Term& read) = nullptr;
 };
 
@@ -85,24 +90,28 @@ constexpr std::array table{
               const auto& x = c.inputs[0];
               return multiply(grad_of(c), add(x, x, c.where), c.where);
             }},
+    Row{.name = "relu",
+        .f32 = loops::relu,
+        .f64 = [](double x, double) { return x <= 0.0 ? 0.0 : x; },  // NaN stays NaN
+        .backward_name = "relu_backward",
+        .reads = Reads::dst,
+        .f32_backward = loops::relu_backward,
+        .f64_backward = [](double grad, double y, double) { return y > 0.0 ? grad : (y <= 0.0 ? 0.0 : y); }},
     Row{.name = "leaky_relu",
         .f32 = loops::leaky_relu,
         .f64 = [](double x, double slope) { return x > 0.0 ? x : slope * x; },
         .backward_name = "leaky_relu_backward",
         .reads = Reads::dst,
         .f32_backward = loops::leaky_relu_backward,
-        .derivative =
-            [](double y, double slope) {
-              if (y > 0.0) return 1.0;
-              return y <= 0.0 ? slope : y;  // NaN stays NaN
-            }},
+        .f64_backward = [](double grad, double y,
+                           double slope) { return grad * (y > 0.0 ? 1.0 : (y <= 0.0 ? slope : y)); }},
     Row{.name = "sigmoid",
         .f32 = loops::sigmoid,
         .f64 = [](double x, double) { return 1.0 / (1.0 + std::exp(-x)); },
         .backward_name = "sigmoid_backward",
         .reads = Reads::dst,
         .f32_backward = loops::sigmoid_backward,
-        .derivative = [](double y, double) { return y * (1.0 - y); },
+        .f64_backward = [](double grad, double y, double) { return grad * (y * (1.0 - y)); },
         .second = [](const Term& grads, const Term& y) { return (grads * (1.0 - y * 2.0)).var; }},
     Row{.name = "tanh",
         .f32 = loops::tanh,
@@ -110,7 +119,7 @@ constexpr std::array table{
         .backward_name = "tanh_backward",
         .reads = Reads::dst,
         .f32_backward = loops::tanh_backward,
-        .derivative = [](double y, double) { return (1.0 - y) * (1.0 + y); },
+        .f64_backward = [](double grad, double y, double) { return grad * ((1.0 - y) * (1.0 + y)); },
         .second = [](const Term& grads, const Term& y) { return (grads * y * -2.0).var; }},
     Row{.name = "gelu",
         .f32 = loops::gelu,
@@ -118,7 +127,8 @@ constexpr std::array table{
         .backward_name = "gelu_backward",
         .reads = Reads::src,
         .f32_backward = loops::gelu_backward,
-        .derivative = [](double x, double) { return normal_cdf(x) + x * normal_density(x); },
+        .f64_backward = [](double grad, double x,
+                           double) { return grad * (normal_cdf(x) + x * normal_density(x)); },
         // (2 - x^2) times the density, whose derivative is -x times itself
         .second =
             [](const Term& grads, const Term& x) {
@@ -211,14 +221,33 @@ Kernel ElementwiseBackwardOp::bind(const Binding& binding) const {
             },
             "loop"};
   }
-  return {[derivative = row.derivative, slope = slope_, grad_dst = binding.input<const double>(0),
+  return {[function = row.f64_backward, slope = slope_, grad_dst = binding.input<const double>(0),
            read = binding.input<const double>(1), grad_src = binding.output<double>(0),
            count = type.shape.elements()] {
-            for (std::int64_t i = 0; i < count; ++i) {
-              grad_src.get()[i] = grad_dst.get()[i] * derivative(read.get()[i], slope);
-            }
+            for (std::int64_t i = 0; i < count; ++i)
+              grad_src.get()[i] = function(grad_dst.get()[i], read.get()[i], slope);
           },
           "reference"};
+}
+
+std::vector<ValueType> ReluBackwardBiasOp::infer(std::span<const ValueType> inputs) const {
+  require_rank(inputs[0], 2, "grad_dst");
+  require_dtype(inputs[0], DType::f32, "grad_dst");
+  return {ElementwiseBackwardOp{Kind::relu}.infer(inputs)[0], {Shape{inputs[0].shape[1]}, DType::f32}};
+}
+
+Kernel ReluBackwardBiasOp::bind(const Binding& binding) const {
+  const auto& shape = binding.input_type(0).shape;
+  return {[rows = shape[0], columns = shape[1], grad_dst = binding.input<const float>(0),
+           dst = binding.input<const float>(1), grad_src = binding.output<float>(0),
+           grad_bias = binding.output<float>(1),
+           sums = SlotView<double>{*binding.scratch(static_cast<std::size_t>(shape[1]) * sizeof(double))}] {
+            std::fill_n(sums.get(), columns, 0.0);
+            loops::relu_backward_with_bias(grad_dst.get(), dst.get(), grad_src.get(), sums.get(), rows,
+                                           columns);
+            for (std::int64_t j = 0; j < columns; ++j) grad_bias.get()[j] = static_cast<float>(sums.get()[j]);
+          },
+          "loop"};
 }
 
 namespace {
@@ -247,6 +276,10 @@ Var sqrt(const Var& src, const SourceLocation& where) {
 
 Var square(const Var& src, const SourceLocation& where) {
   return elementwise(Kind::square, src, where);
+}
+
+Var relu(const Var& src, const SourceLocation& where) {
+  return elementwise(Kind::relu, src, where);
 }
 
 Var leaky_relu(const Var& src, double slope, const SourceLocation& where) {

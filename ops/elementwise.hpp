@@ -5,8 +5,8 @@
 
 namespace keel {
 
-// Functions of one array, element by element: any shape, f32 or f64. NaN gives NaN. In f32 the results of all
-// 2^32 inputs are within so many units in the last place of the exact ones as is said here, which below 2^-126
+// Functions of one array, element by element: any shape, f32 or f64. NaN gives NaN. In f32 the results for all
+// 2^32 inputs are as close to the exact ones as is said here, in units in the last place. Below 2^-126 these
 // are units of 2^-149: denormal results are as good. Infinities and the signs of zeros are exact.
 
 /// -src, exactly.
@@ -37,46 +37,5 @@ Var gelu(const Var& src, const SourceLocation& where = SourceLocation::current()
 inline Var operator-(const LocatedVar& src) {
   return negate(src.var, src.where);
 }
-
-/// The operator behind them; each kind is a row of the table in elementwise.cpp.
-class ElementwiseOp final : public Operator {
- public:
-  enum class Kind : std::uint8_t { negate, exp, log, sqrt, square, leaky_relu, sigmoid, tanh, gelu };
-
-  /// `slope` is leaky_relu's.
-  explicit ElementwiseOp(Kind kind, double slope = 0.0) : kind_(kind), slope_(slope) {}
-  [[nodiscard]] std::string_view name() const override;
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
-  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
-                                std::span<const ValueType> outputs) const override {
-    return formats_alike(inputs, present, outputs);
-  }
-  [[nodiscard]] bool may_overwrite(std::size_t) const override { return true; }
-
- private:
-  Kind kind_;
-  double slope_;
-};
-
-/// grad_src = grad_dst times the derivative, of the activations. Inputs: grad_dst, and dst, or src for gelu.
-class ElementwiseBackwardOp final : public Operator {
- public:
-  explicit ElementwiseBackwardOp(ElementwiseOp::Kind kind, double slope = 0.0) : kind_(kind), slope_(slope) {}
-  [[nodiscard]] std::string_view name() const override;
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
-  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
-                                std::span<const ValueType> outputs) const override {
-    return formats_alike(inputs, present, outputs);
-  }
-  [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
-
- private:
-  ElementwiseOp::Kind kind_;
-  double slope_;
-};
 
 }  // namespace keel

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
-#include "keel/ops/batch_norm.hpp"
-#include "keel/ops/cross_entropy.hpp"
-#include "keel/ops/matmul.hpp"
-#include "keel/ops/reduce.hpp"
-#include "keel/ops/relu.hpp"
-#include "keel/ops/sgd.hpp"
-#include "keel/ops/softmax.hpp"
+#include "keel/ops/batch_norm_op.hpp"
+#include "keel/ops/cross_entropy_op.hpp"
+#include "keel/ops/elementwise_op.hpp"
+#include "keel/ops/matmul_op.hpp"
+#include "keel/ops/reduce_op.hpp"
+#include "keel/ops/sgd_op.hpp"
+#include "keel/ops/softmax_op.hpp"
 
 namespace keel {
 namespace {
@@ -18,9 +19,19 @@ bool is_f32(const Rewriter& rewriter, std::size_t value) {
   return rewriter.value(value).type.dtype == DType::f32;
 }
 
+bool is_relu(const Rewriter& rewriter, std::size_t node) {
+  const auto* op = rewriter.as<ElementwiseOp>(node);
+  return op != nullptr && op->kind() == ElementwiseOp::Kind::relu;
+}
+
+bool is_relu_backward(const Rewriter& rewriter, std::size_t node) {
+  const auto* op = rewriter.as<ElementwiseBackwardOp>(node);
+  return op != nullptr && op->kind() == ElementwiseOp::Kind::relu;
+}
+
 // relu(batch_norm(x)): what is normalized is rectified while it is written.
 bool fuse_batch_norm_relu(Rewriter& rewriter, std::size_t relu) {
-  if (rewriter.as<ReluOp>(relu) == nullptr) return false;
+  if (!is_relu(rewriter, relu)) return false;
   const auto normalized = rewriter.node(relu).inputs[0];
   const auto forward = rewriter.producer(normalized);
   if (!forward || rewriter.as<BatchNormOp>(*forward) == nullptr || !is_f32(rewriter, normalized))
@@ -43,7 +54,7 @@ bool fuse_batch_norm_backward(Rewriter& rewriter, std::size_t backward) {
   auto& node = rewriter.node(backward);
   const auto masked = node.inputs[5];
   const auto mask = rewriter.producer(masked);
-  if (!mask || rewriter.as<ReluBackwardOp>(*mask) == nullptr || !is_f32(rewriter, masked)) return false;
+  if (!mask || !is_relu_backward(rewriter, *mask) || !is_f32(rewriter, masked)) return false;
   if (rewriter.only_reader(masked) != backward) return false;
   auto settings = norm->settings();
   settings.fused_relu = true;
@@ -54,9 +65,11 @@ bool fuse_batch_norm_backward(Rewriter& rewriter, std::size_t backward) {
   return true;
 }
 
-// nll takes (N, C): the classes are the last axis.
-bool is_along_classes(int axis) {
-  return axis == 1 || axis == -1;
+// A log_softmax or its derivative that fits nll, which takes (N, C): the classes are the last axis.
+template <class Op>
+bool is_log_softmax(const Rewriter& rewriter, std::size_t node) {
+  const auto* op = rewriter.as<Op>(node);
+  return op != nullptr && op->logarithm() && (op->axis() == 1 || op->axis() == -1);
 }
 
 // nll(log_softmax(x)): one pass over the logits. The log-probabilities stay a value, which the backward pass
@@ -65,8 +78,7 @@ bool fuse_cross_entropy(Rewriter& rewriter, std::size_t nll) {
   if (rewriter.as<NllOp>(nll) == nullptr) return false;
   const auto log_probabilities = rewriter.node(nll).inputs[0];
   const auto softmax = rewriter.producer(log_probabilities);
-  if (!softmax || rewriter.as<LogSoftmaxOp>(*softmax) == nullptr) return false;
-  if (!is_along_classes(rewriter.as<LogSoftmaxOp>(*softmax)->axis())) return false;
+  if (!softmax || !is_log_softmax<SoftmaxOp>(rewriter, *softmax)) return false;
   // The fused node stands where the later one stood: stored logits might have been overwritten by then, and
   // every other reader of the log-probabilities must come after it.
   if (rewriter.value(rewriter.node(*softmax).inputs[0]).kind == ValueKind::stored) return false;
@@ -83,8 +95,7 @@ bool fuse_cross_entropy(Rewriter& rewriter, std::size_t nll) {
 
 // log_softmax_backward(nll_backward(g)): softmax - onehot at once, without the array of zeros in between.
 bool fuse_cross_entropy_backward(Rewriter& rewriter, std::size_t softmax_backward) {
-  const auto* outer = rewriter.as<LogSoftmaxBackwardOp>(softmax_backward);
-  if (outer == nullptr || !is_along_classes(outer->axis())) return false;
+  if (!is_log_softmax<SoftmaxBackwardOp>(rewriter, softmax_backward)) return false;
   auto& node = rewriter.node(softmax_backward);
   const auto nll_backward = rewriter.producer(node.inputs[0]);
   if (!nll_backward || rewriter.as<NllBackwardOp>(*nll_backward) == nullptr) return false;
@@ -103,8 +114,7 @@ bool fuse_relu_backward_bias(Rewriter& rewriter, std::size_t sum) {
   const auto masked = rewriter.node(sum).inputs[0];
   const auto bias = rewriter.node(sum).outputs[0];
   const auto backward = rewriter.producer(masked);
-  if (!backward || rewriter.as<ReluBackwardOp>(*backward) == nullptr || !is_f32(rewriter, masked))
-    return false;
+  if (!backward || !is_relu_backward(rewriter, *backward) || !is_f32(rewriter, masked)) return false;
   const auto& shape = rewriter.value(masked).type.shape;
   const bool sums_rows = shape.rank() == 2 && reduce->kept(shape) == Shape{1, shape[1]};
   if (!sums_rows || rewriter.value(bias).type.shape != Shape{shape[1]}) return false;

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/layer_norm_f32.hpp"
+#include "keel/ops/normalization.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
@@ -44,17 +46,13 @@ void require_inputs(const ValueType& src, const ValueType& gamma, const ValueTyp
 }
 
 Kernel reference_forward(double epsilon, const Binding& binding) {
-  const auto src = binding.input<const double>(0);
-  const auto gamma = binding.input<const double>(1);
-  const auto beta = binding.input<const double>(2);
-  const auto dst = binding.output<double>(0);
   const auto mean = binding.output<double>(1);
   const auto variance = binding.output<double>(2);
-  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
+  return {[=, at = NormalizationSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
             const auto [rows, features] = sizes;
             for (std::int64_t row = 0; row < rows; ++row) {
-              const auto* x = src.get() + row * features;
-              auto* y = dst.get() + row * features;
+              const auto* x = at.src.get() + row * features;
+              auto* y = at.dst.get() + row * features;
               double sum = 0.0;
               for (std::int64_t c = 0; c < features; ++c) sum += x[c];
               const double center = sum / static_cast<double>(features);
@@ -64,7 +62,7 @@ Kernel reference_forward(double epsilon, const Binding& binding) {
               variance.get()[row] = squares / static_cast<double>(features);
               const double inverse = 1.0 / std::sqrt(variance.get()[row] + epsilon);
               for (std::int64_t c = 0; c < features; ++c)
-                y[c] = gamma.get()[c] * (x[c] - center) * inverse + beta.get()[c];
+                y[c] = at.gamma.get()[c] * (x[c] - center) * inverse + at.beta.get()[c];
             }
           },
           "reference"};
@@ -83,93 +81,106 @@ Kernel reference_forward(double epsilon, const Binding& binding) {
 //   dx_i       = dxhat_i / s + 2 (x_i - mean) / C d variance + d mean / C
 //              = (1/s) (dxhat_i - mean of dxhat - xhat_i * mean of (dxhat xhat)).
 Kernel reference_backward(double epsilon, const Binding& binding) {
-  const auto src = binding.input<const double>(0);
-  const auto gamma = binding.input<const double>(1);
-  const auto mean = binding.input<const double>(3);
-  const auto variance = binding.input<const double>(4);
-  const auto grad_dst = binding.input<const double>(5);
-  const auto grad_src = binding.output<double>(0);
-  const auto grad_gamma = binding.output<double>(1);
-  const auto grad_beta = binding.output<double>(2);
-  return {[=, sizes = sizes_of(binding.input_type(0).shape)] {
-            const auto [rows, features] = sizes;
-            std::fill_n(grad_gamma.get(), features, 0.0);
-            std::fill_n(grad_beta.get(), features, 0.0);
-            for (std::int64_t row = 0; row < rows; ++row) {
-              const auto* x = src.get() + row * features;
-              const auto* dy = grad_dst.get() + row * features;
-              const double center = mean.get()[row];
-              const double inverse = 1.0 / std::sqrt(variance.get()[row] + epsilon);
-              double direct = 0.0;
-              double projected = 0.0;
-              for (std::int64_t c = 0; c < features; ++c) {
-                const double xhat = (x[c] - center) * inverse;
-                const double dxhat = gamma.get()[c] * dy[c];
-                direct += dxhat / static_cast<double>(features);
-                projected += dxhat * xhat / static_cast<double>(features);
-                grad_gamma.get()[c] += dy[c] * xhat;
-                grad_beta.get()[c] += dy[c];
-              }
-              for (std::int64_t c = 0; c < features; ++c) {
-                const double xhat = (x[c] - center) * inverse;
-                grad_src.get()[row * features + c] =
-                    inverse * (gamma.get()[c] * dy[c] - direct - xhat * projected);
-              }
-            }
-          },
-          "reference"};
+  return {
+      [=, at = NormalizationBackwardSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
+        const auto [rows, features] = sizes;
+        std::fill_n(at.grad_gamma.get(), features, 0.0);
+        std::fill_n(at.grad_beta.get(), features, 0.0);
+        for (std::int64_t row = 0; row < rows; ++row) {
+          const auto* x = at.src.get() + row * features;
+          const auto* dy = at.grad_dst.get() + row * features;
+          const double center = at.mean.get()[row];
+          const double inverse = 1.0 / std::sqrt(at.variance.get()[row] + epsilon);
+          double direct = 0.0;
+          double projected = 0.0;
+          for (std::int64_t c = 0; c < features; ++c) {
+            const double xhat = (x[c] - center) * inverse;
+            const double dxhat = at.gamma.get()[c] * dy[c];
+            direct += dxhat / static_cast<double>(features);
+            projected += dxhat * xhat / static_cast<double>(features);
+            at.grad_gamma.get()[c] += dy[c] * xhat;
+            at.grad_beta.get()[c] += dy[c];
+          }
+          for (std::int64_t c = 0; c < features; ++c) {
+            const double xhat = (x[c] - center) * inverse;
+            at.grad_src.get()[row * features + c] =
+                inverse * (at.gamma.get()[c] * dy[c] - direct - xhat * projected);
+          }
+        }
+      },
+      "reference"};
 }
+
+// Inputs: src, gamma, beta, mean, variance, grad_dst. Outputs: the gradients of src, gamma, beta. The
+// derivation is above `reference_backward`.
+class LayerNormBackwardOp final : public Operator {
+ public:
+  explicit LayerNormBackwardOp(double epsilon) : epsilon_(epsilon) {}
+  [[nodiscard]] std::string_view name() const override { return "layer_norm_backward"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    require_inputs(inputs[0], inputs[1], inputs[2]);
+    require_shape(inputs[3], statistic_of(inputs[0]).shape, "mean");
+    require_shape(inputs[4], statistic_of(inputs[0]).shape, "variance");
+    require_shape(inputs[5], inputs[0].shape, "grad_dst");
+    return {inputs[0], inputs[1], inputs[2]};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
+    return binding.output_type(0).dtype == DType::f64 ? reference_backward(epsilon_, binding)
+                                                      : layer_norm_backward_f32(epsilon_, binding);
+  }
+
+  // As above, and by the statistics as functions of src.
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override {
+    const Term src{inputs[0], where};
+    const Term grad_dst{inputs[5], where};
+    const Term deviation = src - src.mean({-1});
+    const Term inverse = 1.0 / sqrt(square(deviation).mean({-1}) + epsilon_);
+    const Term xhat = deviation * inverse;
+    const Term dxhat = Term{inputs[1], where} * grad_dst;
+    const Term grad_src = inverse * (dxhat - dxhat.mean({-1}) - xhat * (dxhat * xhat).mean({-1}));
+    const auto features = inputs[1].shape();
+    return {grad_src.var, sum_to((grad_dst * xhat).var, features, where), sum_to(inputs[5], features, where)};
+  }
+
+ private:
+  double epsilon_;
+};
+
+// The operator behind `layer_norm`. Inputs: src, gamma, beta. Outputs: dst and, for the derivative, mean and
+// variance, whose shape is that of src without its last axis.
+class LayerNormOp final : public Operator {
+ public:
+  explicit LayerNormOp(double epsilon) : epsilon_(epsilon) {}
+  [[nodiscard]] std::string_view name() const override { return "layer_norm"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    require_epsilon(epsilon_);
+    require_inputs(inputs[0], inputs[1], inputs[2]);
+    const auto statistic = statistic_of(inputs[0]);
+    return {inputs[0], statistic, statistic};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return binding.output_type(0).dtype == DType::f64 ? reference_forward(epsilon_, binding)
+                                                      : layer_norm_forward_f32(epsilon_, binding);
+  }
+
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    const std::array inputs{context.inputs[0],  context.inputs[1],  context.inputs[2],
+                            context.outputs[1], context.outputs[2], context.output_grads[0]};
+    return context.inputs[0].tape().record(std::make_shared<LayerNormBackwardOp>(epsilon_), inputs,
+                                           context.where);
+  }
+
+ private:
+  double epsilon_;
+};
 
 }  // namespace
-
-std::vector<ValueType> LayerNormOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  require_epsilon(epsilon_);
-  require_inputs(inputs[0], inputs[1], inputs[2]);
-  const auto statistic = statistic_of(inputs[0]);
-  return {inputs[0], statistic, statistic};
-}
-
-Kernel LayerNormOp::bind(const Binding& binding) const {
-  return binding.output_type(0).dtype == DType::f64 ? reference_forward(epsilon_, binding)
-                                                    : layer_norm_forward_f32(epsilon_, binding);
-}
-
-std::vector<Var> LayerNormOp::vjp(const VjpContext& context) const {
-  const std::array inputs{context.inputs[0],  context.inputs[1],  context.inputs[2],
-                          context.outputs[1], context.outputs[2], context.output_grads[0]};
-  return context.inputs[0].tape().record(std::make_shared<LayerNormBackwardOp>(epsilon_), inputs,
-                                         context.where);
-}
-
-std::vector<ValueType> LayerNormBackwardOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  require_inputs(inputs[0], inputs[1], inputs[2]);
-  require_shape(inputs[3], statistic_of(inputs[0]).shape, "mean");
-  require_shape(inputs[4], statistic_of(inputs[0]).shape, "variance");
-  require_shape(inputs[5], inputs[0].shape, "grad_dst");
-  return {inputs[0], inputs[1], inputs[2]};
-}
-
-Kernel LayerNormBackwardOp::bind(const Binding& binding) const {
-  if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
-  return binding.output_type(0).dtype == DType::f64 ? reference_backward(epsilon_, binding)
-                                                    : layer_norm_backward_f32(epsilon_, binding);
-}
-
-// As above, and by the statistics as functions of src.
-std::vector<Var> LayerNormBackwardOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
-  const Term src{inputs[0], where};
-  const Term gamma{inputs[1], where};
-  const Term grad_dst{inputs[5], where};
-  const Term deviation = src - src.mean({-1});
-  const Term inverse = 1.0 / sqrt(square(deviation).mean({-1}) + epsilon_);
-  const Term xhat = deviation * inverse;
-  const Term dxhat = gamma * grad_dst;
-  const Term grad_src = inverse * (dxhat - dxhat.mean({-1}) - xhat * (dxhat * xhat).mean({-1}));
-  const auto features = inputs[1].shape();
-  return {grad_src.var, sum_to((grad_dst * xhat).var, features, where), sum_to(inputs[5], features, where)};
-}
 
 Var layer_norm(const Var& src, const Var& gamma, const Var& beta, double epsilon,
                const SourceLocation& where) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "keel/graph/operator.hpp"
+#include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -11,34 +11,5 @@ namespace keel {
 /// ShapeError otherwise.
 Var layer_norm(const Var& src, const Var& gamma, const Var& beta, double epsilon = 1e-5,
                const SourceLocation& where = SourceLocation::current());
-
-/// The operator behind `layer_norm`. Inputs: src, gamma, beta. Outputs: dst and, for the derivative, mean and
-/// variance, whose shape is that of src without its last axis.
-class LayerNormOp final : public Operator {
- public:
-  explicit LayerNormOp(double epsilon) : epsilon_(epsilon) {}
-  [[nodiscard]] std::string_view name() const override { return "layer_norm"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
-
- private:
-  double epsilon_;
-};
-
-/// Inputs: src, gamma, beta, mean, variance, grad_dst. Outputs: the gradients of src, gamma, beta. The
-/// derivation is above `reference_backward`.
-class LayerNormBackwardOp final : public Operator {
- public:
-  explicit LayerNormBackwardOp(double epsilon) : epsilon_(epsilon) {}
-  [[nodiscard]] std::string_view name() const override { return "layer_norm_backward"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
-                                        const SourceLocation& where) const override;
-
- private:
-  double epsilon_;
-};
 
 }  // namespace keel

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "keel/ops/layer_norm_loops.hpp"
-#include "keel/ops/stored_variance.hpp"
+#include "keel/ops/normalization.hpp"
 #include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/threads.hpp"
 
@@ -33,14 +33,7 @@ class Backward {
         block_(rows_a_block(rows_, features_)),
         blocks_((rows_ + block_ - 1) / block_),
         epsilon_(epsilon),
-        src_(binding.input<const float>(0)),
-        gamma_(binding.input<const float>(1)),
-        mean_(binding.input<const float>(3)),
-        variance_(binding.input<const float>(4)),
-        grad_dst_(binding.input<const float>(5)),
-        grad_src_(binding.output<float>(0)),
-        grad_gamma_(binding.output<float>(1)),
-        grad_beta_(binding.output<float>(2)),
+        at_(binding),
         partial_(*binding.scratch(static_cast<std::size_t>(2 * blocks_ * features_) * sizeof(double))) {}
 
   void run() const {
@@ -54,8 +47,8 @@ class Backward {
         dgamma += partial(block)[j];
         dbeta += partial(block)[features_ + j];
       }
-      grad_gamma_.get()[j] = static_cast<float>(dgamma);
-      grad_beta_.get()[j] = static_cast<float>(dbeta);
+      at_.grad_gamma.get()[j] = static_cast<float>(dgamma);
+      at_.grad_beta.get()[j] = static_cast<float>(dbeta);
     }
   }
 
@@ -71,13 +64,13 @@ class Backward {
 
   // As the mean that forward left was rounded, what it was rounded by is found anew.
   void run_row(std::int64_t row, double* grad_gamma, double* grad_beta) const {
-    const float* x = src_.get() + row * features_;
-    const float* dy = grad_dst_.get() + row * features_;
-    const float mean = mean_.get()[row];
+    const float* x = at_.src.get() + row * features_;
+    const float* dy = at_.grad_dst.get() + row * features_;
+    const float mean = at_.mean.get()[row];
     const auto count = static_cast<double>(features_);
-    const auto sums = loops::row_gradient_sums(x, mean, gamma_.get(), dy, features_);
+    const auto sums = loops::row_gradient_sums(x, mean, at_.gamma.get(), dy, features_);
     const double rest = sums.deviations / count;
-    const float left = variance_.get()[row];
+    const float left = at_.variance.get()[row];
     const double variance =
         lost_in_f32(left, epsilon_)
             ? loops::sum_of_squared_deviations(x, mean, static_cast<float>(rest), features_) / count
@@ -85,9 +78,9 @@ class Backward {
     const double inverse = 1.0 / std::sqrt(variance + epsilon_);
     const double projected = (sums.products - rest * sums.grads) * inverse / count;
     const loops::RowStatistics statistics{mean, static_cast<float>(rest), static_cast<float>(inverse)};
-    loops::layer_norm_row_backward(x, statistics, gamma_.get(), dy, static_cast<float>(sums.grads / count),
+    loops::layer_norm_row_backward(x, statistics, at_.gamma.get(), dy, static_cast<float>(sums.grads / count),
                                    static_cast<float>(projected * inverse), features_,
-                                   grad_src_.get() + row * features_, grad_gamma, grad_beta);
+                                   at_.grad_src.get() + row * features_, grad_gamma, grad_beta);
   }
 
   std::int64_t features_;
@@ -95,14 +88,7 @@ class Backward {
   std::int64_t block_;
   std::int64_t blocks_;
   double epsilon_;
-  SlotView<const float> src_;
-  SlotView<const float> gamma_;
-  SlotView<const float> mean_;
-  SlotView<const float> variance_;
-  SlotView<const float> grad_dst_;
-  SlotView<float> grad_src_;
-  SlotView<float> grad_gamma_;
-  SlotView<float> grad_beta_;
+  NormalizationBackwardSlots<float> at_;
   SlotView<double> partial_;
 };
 
@@ -111,28 +97,26 @@ class Backward {
 Kernel layer_norm_forward_f32(double epsilon, const Binding& binding) {
   const auto features = binding.input_type(1).shape[0];
   const auto rows = rows_of(binding.input_type(0).shape);
-  return {
-      [features, rows, epsilon, src = binding.input<const float>(0), gamma = binding.input<const float>(1),
-       beta = binding.input<const float>(2), dst = binding.output<float>(0),
-       mean_dst = binding.output<float>(1), variance_dst = binding.output<float>(2)] {
-        const auto count = static_cast<double>(features);
-        const auto grain = std::max<std::int64_t>(1, elements_per_thread / features);
-        parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
-          for (auto row = begin; row < end; ++row) {
-            const float* x = src.get() + row * features;
-            const double exact = loops::sum_of(x, features) / count;
-            const auto mean = static_cast<float>(exact);
-            const auto rest = static_cast<float>(exact - static_cast<double>(mean));
-            const double variance = loops::sum_of_squared_deviations(x, mean, rest, features) / count;
-            const auto inverse = static_cast<float>(1.0 / std::sqrt(variance + epsilon));
-            mean_dst.get()[row] = mean;
-            variance_dst.get()[row] = static_cast<float>(variance);
-            loops::normalize_row(x, {mean, rest, inverse}, gamma.get(), beta.get(), features,
-                                 dst.get() + row * features);
-          }
-        });
-      },
-      "loop"};
+  return {[features, rows, epsilon, at = NormalizationSlots<float>{binding},
+           mean_dst = binding.output<float>(1), variance_dst = binding.output<float>(2)] {
+            const auto count = static_cast<double>(features);
+            const auto grain = std::max<std::int64_t>(1, elements_per_thread / features);
+            parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+              for (auto row = begin; row < end; ++row) {
+                const float* x = at.src.get() + row * features;
+                const double exact = loops::sum_of(x, features) / count;
+                const auto mean = static_cast<float>(exact);
+                const auto rest = static_cast<float>(exact - static_cast<double>(mean));
+                const double variance = loops::sum_of_squared_deviations(x, mean, rest, features) / count;
+                const auto inverse = static_cast<float>(1.0 / std::sqrt(variance + epsilon));
+                mean_dst.get()[row] = mean;
+                variance_dst.get()[row] = static_cast<float>(variance);
+                loops::normalize_row(x, {mean, rest, inverse}, at.gamma.get(), at.beta.get(), features,
+                                     at.dst.get() + row * features);
+              }
+            });
+          },
+          "loop"};
 }
 
 Kernel layer_norm_backward_f32(double epsilon, const Binding& binding) {

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "keel/graph/tape.hpp"
 #include "keel/ops/axes.hpp"
+#include "keel/ops/matmul_op.hpp"
 #include "keel/ops/product.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/reshape.hpp"
 #include "keel/ops/types.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -152,11 +156,12 @@ std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const 
   require_rank(inputs[1], 2, "weights");
   const auto& [src, weights] = std::pair{inputs[0].shape, inputs[1].shape};
   if (src[1] != weights[1]) {
-    throw ShapeError{fmt::format("src has {} features, weights (out, in) expect {}", src[1], weights[1])};
+    throw ShapeError{
+        fmt::format("src has {}, weights (out, in) expect {}", counted(src[1], "feature"), weights[1])};
   }
   if (inputs.size() == 3 && inputs[2].shape != Shape{weights[0]}) {
-    throw ShapeError{
-        fmt::format("bias must be ({}), one an output, not {}", weights[0], to_string(inputs[2].shape))};
+    throw ShapeError{fmt::format("bias must be ({}), one for each output, not {}", weights[0],
+                                 to_string(inputs[2].shape))};
   }
   return {{{src[0], weights[0]}, inputs[0].dtype}};
 }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <tuple>
+#include <utility>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/broadcasting.hpp"
@@ -116,77 +116,106 @@ void require_elements(const Shape& src, const Shape& dst, const Axes& axes) {
   const Shape kept = with_ones(src, axes);
   for (std::size_t axis = 0; axis < src.rank(); ++axis) {
     if (src[axis] != 0 || kept[axis] != 1) continue;
-    throw ShapeError{fmt::format("axis {} of {} has no elements, and of nothing there is no largest", axis,
-                                 to_string(src))};
+    throw ShapeError{
+        fmt::format("axis {} of {} has no elements, so there is no largest one", axis, to_string(src))};
   }
 }
+
+// grad_src = grad_dst / (how many of the elements reduced to it are the largest) where src is the largest,
+// else 0. Inputs: grad_dst, src, dst.
+class MaxBackwardOp final : public Operator {
+ public:
+  explicit MaxBackwardOp(Axes axes) : axes_(std::move(axes)) {}
+  [[nodiscard]] std::string_view name() const override { return "max_backward"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    require_shape(inputs[2], inputs[0].shape, "dst");
+    return {inputs[1]};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const Shape kept = with_ones(binding.input_type(1).shape, axes_);
+    return binding.output_type(0).dtype == DType::f64 ? max_backward_loop<double>(binding, kept)
+                                                      : max_backward_loop<float>(binding, kept);
+  }
+
+  // Linear in grad_dst, of which each element of src gets its share.
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    const Var& grad_dst = context.inputs[0];
+    const Term grad{context.output_grads[0], context.where};
+    const Var ones = broadcast_to(grad.constant(1.0).var, grad_dst.shape(), context.where);
+    const auto op = std::make_shared<MaxBackwardOp>(axes_);
+    const Term shares{record(op, {ones, context.inputs[1], context.inputs[2]}, context.where), context.where};
+    return {(grad * shares).sum(axes_).reshaped(grad_dst.shape()).var, Var{}, Var{}};
+  }
+
+ private:
+  Axes axes_;
+};
+
+// The operator behind `max`.
+class MaxOp final : public Operator {
+ public:
+  MaxOp(Axes axes, bool keep_axes) : axes_(std::move(axes)), keep_axes_(keep_axes) {}
+  [[nodiscard]] std::string_view name() const override { return "max"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    const auto& src = inputs[0].shape;
+    const Shape dst = keep_axes_ ? with_ones(src, axes_) : without(src, axes_);
+    require_elements(src, dst, axes_);
+    return {{dst, inputs[0].dtype}};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto& src = binding.input_type(0);
+    const Shape kept = with_ones(src.shape, axes_);
+    if (src.dtype == DType::f64) return reference_max(binding, kept);
+    return bind_stages(binding, reduction_stages(binding, kept), max_stage);
+  }
+
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    return {record(std::make_shared<MaxBackwardOp>(axes_),
+                   {context.output_grads[0], context.inputs[0], context.outputs[0]}, context.where)};
+  }
+
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType>) const override {
+    return reduction_formats(present, with_ones(inputs[0].shape, axes_));
+  }
+
+ private:
+  Axes axes_;
+  bool keep_axes_;
+};
+
+// The operator behind `argmax`.
+class ArgmaxOp final : public Operator {
+ public:
+  explicit ArgmaxOp(std::int64_t axis) : axis_(axis) {}
+  [[nodiscard]] std::string_view name() const override { return "argmax"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    const auto& src = inputs[0].shape;
+    const auto axis = axis_of(axis_, src);
+    if (src[axis] > std::numeric_limits<std::int32_t>::max()) {
+      throw ShapeError{fmt::format("axis {} of {} is too long for indices of s32", axis, to_string(src))};
+    }
+    const Shape dst = without(src, {axis_});
+    require_elements(src, dst, {axis_});
+    return {{dst, DType::s32}};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto axis = axis_of(axis_, binding.input_type(0).shape);
+    return binding.input_type(0).dtype == DType::f64 ? argmax_loop<double>(binding, axis)
+                                                     : argmax_loop<float>(binding, axis);
+  }
+
+ private:
+  std::int64_t axis_;
+};
 
 }  // namespace
-
-std::vector<ValueType> MaxOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  const auto& src = inputs[0].shape;
-  const Shape dst = keep_axes_ ? with_ones(src, axes_) : without(src, axes_);
-  require_elements(src, dst, axes_);
-  return {{dst, inputs[0].dtype}};
-}
-
-Kernel MaxOp::bind(const Binding& binding) const {
-  const auto& src = binding.input_type(0);
-  const Shape kept = with_ones(src.shape, axes_);
-  if (src.dtype == DType::f64) return reference_max(binding, kept);
-  return bind_stages(binding, reduction_stages(binding, kept), max_stage);
-}
-
-Formats MaxOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
-                       std::span<const ValueType>) const {
-  return reduction_formats(present, with_ones(inputs[0].shape, axes_));
-}
-
-std::vector<Var> MaxOp::vjp(const VjpContext& context) const {
-  return {record(std::make_shared<MaxBackwardOp>(axes_),
-                 {context.output_grads[0], context.inputs[0], context.outputs[0]}, context.where)};
-}
-
-std::vector<ValueType> MaxBackwardOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  require_shape(inputs[2], inputs[0].shape, "dst");
-  return {inputs[1]};
-}
-
-Kernel MaxBackwardOp::bind(const Binding& binding) const {
-  const Shape kept = with_ones(binding.input_type(1).shape, axes_);
-  return binding.output_type(0).dtype == DType::f64 ? max_backward_loop<double>(binding, kept)
-                                                    : max_backward_loop<float>(binding, kept);
-}
-
-// Linear in grad_dst, of which each element of src gets its share.
-std::vector<Var> MaxBackwardOp::vjp(const VjpContext& context) const {
-  const auto& [grad_dst, src, dst] = std::tie(context.inputs[0], context.inputs[1], context.inputs[2]);
-  const Term grad{context.output_grads[0], context.where};
-  const Var one = grad.constant(1.0).var;
-  const Var ones = broadcast_to(one, grad_dst.shape(), context.where);
-  const Var shares = record(std::make_shared<MaxBackwardOp>(axes_), {ones, src, dst}, context.where);
-  return {(grad * Term{shares, context.where}).sum(axes_).reshaped(grad_dst.shape()).var, Var{}, Var{}};
-}
-
-std::vector<ValueType> ArgmaxOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  const auto& src = inputs[0].shape;
-  const auto axis = axis_of(axis_, src);
-  if (src[axis] > std::numeric_limits<std::int32_t>::max()) {
-    throw ShapeError{fmt::format("axis {} of {} is too long for indices of s32", axis, to_string(src))};
-  }
-  const Shape dst = without(src, {axis_});
-  require_elements(src, dst, {axis_});
-  return {{dst, DType::s32}};
-}
-
-Kernel ArgmaxOp::bind(const Binding& binding) const {
-  const auto axis = axis_of(axis_, binding.input_type(0).shape);
-  return binding.input_type(0).dtype == DType::f64 ? argmax_loop<double>(binding, axis)
-                                                   : argmax_loop<float>(binding, axis);
-}
 
 Var max(const Var& src, const Axes& axes, bool keep_axes, const SourceLocation& where) {
   return record(std::make_shared<MaxOp>(axes, keep_axes), {src}, where);

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "keel/ops/pooling_geometry.hpp"
@@ -203,22 +205,7 @@ KEEL_EACH_WIDTH void gather_gradients(const float* grad_dst, const std::int32_t*
 
 namespace keel {
 
-namespace {
-
 using onednn::Pooling;
-
-constexpr std::int64_t elements_per_thread = 1 << 13;
-
-// Calls `body(n, i)` for each row of images of shape `of`, on several threads.
-template <class Body>
-void for_each_row(const Shape& of, const Body& body) {
-  const auto grain = std::max<std::int64_t>(1, elements_per_thread / (of[1] * of[3]));
-  parallel_for(of[0] * of[2], grain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto row = begin; row < end; ++row) body(row / of[2], row % of[2]);
-  });
-}
-
-}  // namespace
 
 Kernel max_by_loops(const Pooling& of, const Binding& binding) {
   return {[of, src = binding.input<const float>(0), dst = binding.output<float>(0),

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "keel/graph/tape.hpp"
 #include "keel/ops/pooling_kernels.hpp"
 #include "keel/ops/types.hpp"
@@ -42,6 +44,46 @@ onednn::Pooling pooling(const ValueType& src, const ValueType& dst, const Pool2d
   return {.src = src.shape, .dst = dst.shape, .window = window_of(options)};
 }
 
+enum class Kind : std::uint8_t { max, average };
+
+// The gradient of src, images of size `image`. Inputs: grad_dst and, of max, the places of the maxima.
+class Pool2dBackwardOp final : public Operator {
+ public:
+  Pool2dBackwardOp(Kind kind, const Pool2dOptions& options, Size2d image)
+      : kind_(kind), options_(options), image_(image) {}
+  [[nodiscard]] std::string_view name() const override {
+    return kind_ == Kind::max ? "max_pool2d_backward" : "average_pool2d_backward";
+  }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    const auto src = unpooled(inputs[0], options_, image_);
+    if (kind_ == Kind::max) {
+      require_dtype(inputs[1], DType::s32, "places");
+      require_shape(inputs[1], inputs[0].shape, "places");
+    }
+    return {src};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto of = pooling(binding.output_type(0), binding.input_type(0), options_);
+    const bool wide = binding.output_type(0).dtype == DType::f64;
+    if (kind_ == Kind::max)
+      return wide ? reference_max_backward(of, binding) : max_backward_by_loops(of, binding);
+    return wide ? reference_average_backward(of, binding) : average_backward(of, binding);
+  }
+
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat>,
+                                std::span<const ValueType>) const override {
+    return {std::vector(inputs.size(), channels_last), {channels_last}};
+  }
+
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+
+ private:
+  Kind kind_;
+  Pool2dOptions options_;
+  Size2d image_;
+};
+
 // dst[window] = src[places[window]]: what max_pool2d takes of the images that it had its places from. Inputs:
 // src, places.
 class TakePlacesOp final : public Operator {
@@ -54,14 +96,17 @@ class TakePlacesOp final : public Operator {
     require_shape(inputs[1], dst.shape, "places");
     return {dst};
   }
+
   [[nodiscard]] Kernel bind(const Binding& binding) const override {
     return binding.output_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
   }
+
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
     const auto image = image_size(context.inputs[0].shape());
-    const auto op = std::make_shared<MaxPool2dBackwardOp>(options_, image);
+    const auto op = std::make_shared<Pool2dBackwardOp>(Kind::max, options_, image);
     return {record(op, {context.output_grads[0], context.inputs[1]}, context.where), Var{}};
   }
+
   [[nodiscard]] Formats formats(std::span<const ValueType>, std::span<const MemoryFormat>,
                                 std::span<const ValueType>) const override {
     return {{channels_last, channels_last}, {channels_last}};
@@ -90,101 +135,64 @@ class TakePlacesOp final : public Operator {
   Pool2dOptions options_;
 };
 
+// Of max, it puts each element of grad_dst in a place of grad_src, from where its gradient is taken; of average,
+// it is the transpose of the mean over windows.
+std::vector<Var> Pool2dBackwardOp::vjp(const VjpContext& context) const {
+  const auto& grad = context.output_grads[0];
+  if (kind_ == Kind::average) return {average_pool2d(grad, options_, context.where)};
+  const auto op = std::make_shared<TakePlacesOp>(options_);
+  return {record(op, {grad, context.inputs[1]}, context.where), Var{}};
+}
+
+// The operator behind both. Outputs: dst and, of max, the places of the maxima for the derivative: each one's
+// pixel in its image, s32, which lie as dst does.
+class Pool2dOp final : public Operator {
+ public:
+  Pool2dOp(Kind kind, const Pool2dOptions& options) : kind_(kind), options_(options) {}
+  [[nodiscard]] std::string_view name() const override {
+    return kind_ == Kind::max ? "max_pool2d" : "average_pool2d";
+  }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    std::vector outputs{pooled(inputs[0], options_)};
+    if (kind_ == Kind::max) outputs.push_back({outputs[0].shape, DType::s32});
+    return outputs;
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto of = pooling(binding.input_type(0), binding.output_type(0), options_);
+    const bool wide = binding.output_type(0).dtype == DType::f64;
+    if (kind_ == Kind::max) return wide ? reference_max(of, binding) : max_by_loops(of, binding);
+    return wide ? reference_average(of, binding) : average(of, binding);
+  }
+
+  // A maximum is one element of its window, whichever it is: only that one gets the gradient. Into an average
+  // each pixel goes with one over the kernel's area, padding or not.
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    const auto op =
+        std::make_shared<Pool2dBackwardOp>(kind_, options_, image_size(context.inputs[0].shape()));
+    const auto& grad = context.output_grads[0];
+    return {kind_ == Kind::max ? record(op, {grad, context.outputs[1]}, context.where)
+                               : record(op, {grad}, context.where)};
+  }
+
+  [[nodiscard]] Formats formats(std::span<const ValueType>, std::span<const MemoryFormat>,
+                                std::span<const ValueType> outputs) const override {
+    return {{channels_last}, std::vector(outputs.size(), channels_last)};
+  }
+
+ private:
+  Kind kind_;
+  Pool2dOptions options_;
+};
+
 }  // namespace
 
-std::vector<ValueType> MaxPool2dOp::infer(std::span<const ValueType> inputs) const {
-  const auto dst = pooled(inputs[0], options_);
-  return {dst, {dst.shape, DType::s32}};
-}
-
-Kernel MaxPool2dOp::bind(const Binding& binding) const {
-  const auto of = pooling(binding.input_type(0), binding.output_type(0), options_);
-  return binding.output_type(0).dtype == DType::f64 ? reference_max(of, binding) : max_by_loops(of, binding);
-}
-
-// dst is one element of its window, whichever it is: only that one gets the gradient.
-std::vector<Var> MaxPool2dOp::vjp(const VjpContext& context) const {
-  const auto op = std::make_shared<MaxPool2dBackwardOp>(options_, image_size(context.inputs[0].shape()));
-  return {record(op, {context.output_grads[0], context.outputs[1]}, context.where)};
-}
-
-// The places lie as the images do.
-Formats MaxPool2dOp::formats(std::span<const ValueType>, std::span<const MemoryFormat>,
-                             std::span<const ValueType>) const {
-  return {{channels_last}, {channels_last, channels_last}};
-}
-
-std::vector<ValueType> MaxPool2dBackwardOp::infer(std::span<const ValueType> inputs) const {
-  const auto src = unpooled(inputs[0], options_, image_);
-  const auto expected = MaxPool2dOp{options_}.infer(std::span{&src, 1})[1];
-  require_dtype(inputs[1], expected.dtype, "places");
-  require_shape(inputs[1], expected.shape, "places");
-  return {src};
-}
-
-// It puts each element of grad_dst in a place of grad_src, from where its gradient is taken.
-std::vector<Var> MaxPool2dBackwardOp::vjp(const VjpContext& context) const {
-  const auto op = std::make_shared<TakePlacesOp>(options_);
-  return {record(op, {context.output_grads[0], context.inputs[1]}, context.where), Var{}};
-}
-
-Kernel MaxPool2dBackwardOp::bind(const Binding& binding) const {
-  const auto of = pooling(binding.output_type(0), binding.input_type(0), options_);
-  return binding.output_type(0).dtype == DType::f64 ? reference_max_backward(of, binding)
-                                                    : max_backward_by_loops(of, binding);
-}
-
-Formats MaxPool2dBackwardOp::formats(std::span<const ValueType>, std::span<const MemoryFormat>,
-                                     std::span<const ValueType>) const {
-  return {{channels_last, channels_last}, {channels_last}};
-}
-
-std::vector<ValueType> AveragePool2dOp::infer(std::span<const ValueType> inputs) const {
-  return {pooled(inputs[0], options_)};
-}
-
-Kernel AveragePool2dOp::bind(const Binding& binding) const {
-  const auto of = pooling(binding.input_type(0), binding.output_type(0), options_);
-  return binding.output_type(0).dtype == DType::f64 ? reference_average(of, binding) : average(of, binding);
-}
-
-// Each pixel goes into each of its windows with one over the kernel's area, padding or not.
-std::vector<Var> AveragePool2dOp::vjp(const VjpContext& context) const {
-  const auto op = std::make_shared<AveragePool2dBackwardOp>(options_, image_size(context.inputs[0].shape()));
-  return {record(op, {context.output_grads[0]}, context.where)};
-}
-
-Formats AveragePool2dOp::formats(std::span<const ValueType>, std::span<const MemoryFormat>,
-                                 std::span<const ValueType>) const {
-  return {{channels_last}, {channels_last}};
-}
-
-// The transpose of the transpose.
-std::vector<Var> AveragePool2dBackwardOp::vjp(const VjpContext& context) const {
-  return {average_pool2d(context.output_grads[0], options_, context.where)};
-}
-
-std::vector<ValueType> AveragePool2dBackwardOp::infer(std::span<const ValueType> inputs) const {
-  return {unpooled(inputs[0], options_, image_)};
-}
-
-Kernel AveragePool2dBackwardOp::bind(const Binding& binding) const {
-  const auto of = pooling(binding.output_type(0), binding.input_type(0), options_);
-  return binding.output_type(0).dtype == DType::f64 ? reference_average_backward(of, binding)
-                                                    : average_backward(of, binding);
-}
-
-Formats AveragePool2dBackwardOp::formats(std::span<const ValueType>, std::span<const MemoryFormat>,
-                                         std::span<const ValueType>) const {
-  return {{channels_last}, {channels_last}};
-}
-
 Var max_pool2d(const Var& src, const Pool2dOptions& options, const SourceLocation& where) {
-  return src.tape().record(std::make_shared<MaxPool2dOp>(options), std::span{&src, 1}, where)[0];
+  return src.tape().record(std::make_shared<Pool2dOp>(Kind::max, options), std::span{&src, 1}, where)[0];
 }
 
 Var average_pool2d(const Var& src, const Pool2dOptions& options, const SourceLocation& where) {
-  return record(std::make_shared<AveragePool2dOp>(options), {src}, where);
+  return record(std::make_shared<Pool2dOp>(Kind::average, options), {src}, where);
 }
 
 }  // namespace keel

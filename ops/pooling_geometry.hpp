@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "keel/runtime/onednn.hpp"
+#include "keel/runtime/threads.hpp"
 
 #pragma GCC visibility push(hidden)
 
@@ -60,6 +61,16 @@ inline Range covering_columns(const onednn::Pooling& of, std::int64_t column) {
 /// Where pixel (row, column) of image `n` begins.
 inline std::int64_t place_in(const Shape& images, std::int64_t n, std::int64_t row, std::int64_t column) {
   return ((n * images[2] + row) * images[3] + column) * images[1];
+}
+
+/// Calls `body(n, row)` for each row of each of images of shape `of`, on several threads.
+template <class Body>
+void for_each_row(const Shape& of, const Body& body) {
+  constexpr std::int64_t elements_per_thread = 1 << 13;
+  const auto grain = std::max<std::int64_t>(1, elements_per_thread / (of[1] * of[3]));
+  parallel_for(of[0] * of[2], grain, [&](std::int64_t begin, std::int64_t end) {
+    for (auto row = begin; row < end; ++row) body(row / of[2], row % of[2]);
+  });
 }
 
 }  // namespace keel

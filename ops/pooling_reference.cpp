@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "keel/ops/pooling_kernels.hpp"
 #include "keel/ops/window.hpp"

@@ -1,4 +1,10 @@
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include "keel/ops/onednn_kernel.hpp"
 #include "keel/ops/partial_sums.hpp"

@@ -12,6 +12,7 @@
 #include "keel/ops/broadcasting.hpp"
 #include "keel/ops/channel_loops.hpp"
 #include "keel/ops/channel_tiles.hpp"
+#include "keel/ops/reduce_op.hpp"
 #include "keel/ops/reduction_stages.hpp"
 #include "keel/ops/reshape.hpp"
 #include "keel/ops/types.hpp"
@@ -97,20 +98,10 @@ Kernel sum_columns(const ReductionStage& stage, Slot& src, Slot& dst, double sca
   }
   const auto tiles =
       std::make_shared<ChannelTiles>(Shape{stage.extent, stage.inner}, MemoryFormat::row_major);
-  const auto bytes = static_cast<std::size_t>(tiles->partials() + stage.inner) * sizeof(double);
-  return {[stage, size, scale, tiles, scratch = SlotView<double>{*binding.scratch(bytes)},
+  return {[stage, size, scale, tiles, scratch = SlotView<double>{*binding.scratch(tiles->sum_scratch())},
            src = SlotView<const float>{src}, dst = SlotView<float>{dst}] {
-            double* partial = scratch.get();
-            double* totals = partial + tiles->partials();
-            for (std::int64_t o = 0; o < stage.outer; ++o) {
-              std::fill_n(partial, tiles->partials(), 0.0);
-              tiles->for_each([&](const ChannelTile& tile) {
-                loops::add_rows(src.get() + o * size + tile.offset, tile.rows, partial + tile.partial);
-              });
-              tiles->total(partial, totals);
-              std::transform(totals, totals + stage.inner, dst.get() + o * stage.inner,
-                             [scale](double sum) { return static_cast<float>(scale * sum); });
-            }
+            for (std::int64_t o = 0; o < stage.outer; ++o)
+              tiles->sum(src.get() + o * size, scale, scratch.get(), dst.get() + o * stage.inner);
           },
           "loop"};
 }
@@ -149,6 +140,34 @@ Kernel broadcast_loop(const Binding& binding, T scale) {
 double terms_per_element(const Shape& src, const Shape& kept) {
   return static_cast<double>(src.elements()) / static_cast<double>(kept.elements());
 }
+
+// The operator behind `broadcast_to`; multiplies by `scale` on the way.
+class BroadcastOp final : public Operator {
+ public:
+  explicit BroadcastOp(Shape dst, double scale = 1.0) : dst_(dst), scale_(scale) {}
+  [[nodiscard]] std::string_view name() const override { return "broadcast_to"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    require_stretches(inputs[0].shape, dst_);
+    return {{dst_, inputs[0].dtype}};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return binding.output_type(0).dtype == DType::f64
+               ? broadcast_loop<double>(binding, scale_)
+               : broadcast_loop<float>(binding, static_cast<float>(scale_));
+  }
+
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    const Var summed = sum_to(context.output_grads[0], context.inputs[0].shape(), context.where);
+    if (scale_ == 1.0) return {summed};
+    return {record(std::make_shared<BroadcastOp>(summed.shape(), scale_), {summed}, context.where)};
+  }
+
+ private:
+  Shape dst_;
+  double scale_;
+};
 
 }  // namespace
 
@@ -204,24 +223,6 @@ std::vector<Var> ReduceOp::vjp(const VjpContext& context) const {
   if (padded(grad.shape(), src.rank()) != with_axes) grad = reshape_to(grad, with_axes, context.where);
   const double scale = kind_ == Kind::mean ? 1.0 / terms_per_element(src, with_axes) : 1.0;
   return {record(std::make_shared<BroadcastOp>(src, scale), {grad}, context.where)};
-}
-
-std::vector<ValueType> BroadcastOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  require_stretches(inputs[0].shape, dst_);
-  return {{dst_, inputs[0].dtype}};
-}
-
-Kernel BroadcastOp::bind(const Binding& binding) const {
-  return binding.output_type(0).dtype == DType::f64
-             ? broadcast_loop<double>(binding, scale_)
-             : broadcast_loop<float>(binding, static_cast<float>(scale_));
-}
-
-std::vector<Var> BroadcastOp::vjp(const VjpContext& context) const {
-  const Var summed = sum_to(context.output_grads[0], context.inputs[0].shape(), context.where);
-  if (scale_ == 1.0) return {summed};
-  return {record(std::make_shared<BroadcastOp>(summed.shape(), scale_), {summed}, context.where)};
 }
 
 Var sum(const Var& src, const Axes& axes, bool keep_axes, const SourceLocation& where) {

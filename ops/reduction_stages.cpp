@@ -1,5 +1,8 @@
 #include "keel/ops/reduction_stages.hpp"
 
+#include <string>
+#include <utility>
+
 namespace keel {
 namespace {
 

@@ -1,6 +1,9 @@
 #pragma once
 
-#include "keel/graph/operator.hpp"
+#include <cstdint>
+#include <vector>
+
+#include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -17,35 +20,5 @@ Var reshape_to(const Var& src, const Shape& shape, const SourceLocation& where =
 /// there is no such axis.
 Var flatten(const Var& src, std::int64_t first_axis = 1,
             const SourceLocation& where = SourceLocation::current());
-
-/// What `reshape` and `flatten` have in common: everything but the rule for the shape.
-class ViewOp : public Operator {
- public:
-  [[nodiscard]] Kernel bind(const Binding& binding) const final;
-  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const final;
-  [[nodiscard]] bool is_view() const final { return true; }
-};
-
-/// The operator behind `reshape`.
-class ReshapeOp final : public ViewOp {
- public:
-  explicit ReshapeOp(std::vector<std::int64_t> extents) : extents_(std::move(extents)) {}
-  [[nodiscard]] std::string_view name() const override { return "reshape"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-
- private:
-  std::vector<std::int64_t> extents_;
-};
-
-/// The operator behind `flatten`.
-class FlattenOp final : public ViewOp {
- public:
-  explicit FlattenOp(std::int64_t first_axis) : first_axis_(first_axis) {}
-  [[nodiscard]] std::string_view name() const override { return "flatten"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-
- private:
-  std::int64_t first_axis_;
-};
 
 }  // namespace keel

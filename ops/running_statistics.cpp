@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -10,15 +11,6 @@
 #include "keel/runtime/error.hpp"
 
 namespace keel {
-
-namespace {
-
-template <class T>
-bool is_held(double variance) {
-  return variance <= static_cast<double>(std::numeric_limits<T>::max());  // false for NaN
-}
-
-}  // namespace
 
 // A mean is no larger than the values; only their sum may be, in f64.
 std::string refusal_of_statistics(double mean, double variance, DType dtype) {
@@ -34,56 +26,81 @@ std::string refusal_of_statistics(double mean, double variance, DType dtype) {
       name_of(dtype), most);
 }
 
-std::vector<ValueType> RunningStatisticsOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
-  require_rank(inputs[0], 1, "running_mean");
-  for (const std::size_t i : {1U, 3U, 4U}) require_shape(inputs[i], inputs[0].shape, "each statistic");
-  require_shape(inputs[2], Shape{}, "updates");
-  if (momentum_ && !(*momentum_ >= 0.0 && *momentum_ <= 1.0)) {
-    throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", *momentum_)};
-  }
-  if (count_ < 2)
-    throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", count_)};
-  return {};
-}
+namespace {
 
 template <class T>
-Kernel RunningStatisticsOp::loop(const Binding& binding) const {
-  return {
-      [features = binding.input_type(0).shape[0], momentum = momentum_,
-       correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
-       running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
-       updates = binding.input<T>(2), mean = binding.input<const T>(3),
-       variance = binding.input<const T>(4)] {
-        const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
-        for (std::int64_t c = 0; c < features; ++c) {
-          const double average = mean.get()[c];
-          const double spread = variance.get()[c];
-          const double running =
-              (1.0 - exact) * static_cast<double>(running_variance.get()[c]) + exact * correction * spread;
-          if (std::isfinite(average) && is_held<T>(spread) && is_held<T>(running)) continue;
-          throw NonFiniteError{fmt::format(
-              "feature {} of the batch has mean {} and variance {}: {}; the running statistics "
-              "were left as they were",
-              c, mean.get()[c], variance.get()[c], refusal_of_statistics(average, spread, dtype_of<T>()))};
-        }
-        *updates.get() += 1;
-        const auto kept = static_cast<T>(1.0 - exact);
-        const auto weight = static_cast<T>(exact);
-        const auto unbiased = static_cast<T>(exact * correction);
-        for (std::int64_t c = 0; c < features; ++c) {
-          T& average = running_mean.get()[c];
-          T& spread = running_variance.get()[c];
-          average = kept * average + weight * mean.get()[c];
-          spread = kept * spread + unbiased * variance.get()[c];
-        }
-      },
-      "loop"};
+bool is_held(double variance) {
+  return variance <= static_cast<double>(std::numeric_limits<T>::max());  // false for NaN
 }
 
-Kernel RunningStatisticsOp::bind(const Binding& binding) const {
-  return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
-}
+// The operator behind `update_running_statistics`. Inputs: running mean, running variance, updates, mean,
+// variance.
+class RunningStatisticsOp final : public Operator {
+ public:
+  RunningStatisticsOp(std::optional<double> momentum, std::int64_t count)
+      : momentum_(momentum), count_(count) {}
+  [[nodiscard]] std::string_view name() const override { return "running_statistics"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_same_float(inputs);
+    require_rank(inputs[0], 1, "running_mean");
+    for (const std::size_t i : {1U, 3U, 4U}) require_shape(inputs[i], inputs[0].shape, "each statistic");
+    require_shape(inputs[2], Shape{}, "updates");
+    if (momentum_ && !(*momentum_ >= 0.0 && *momentum_ <= 1.0)) {
+      throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", *momentum_)};
+    }
+    if (count_ < 2)
+      throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", count_)};
+    return {};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return binding.input_type(0).dtype == DType::f64 ? loop<double>(binding) : loop<float>(binding);
+  }
+
+  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override {
+    return {0, 1, 2};
+  }
+
+ private:
+  template <class T>
+  [[nodiscard]] Kernel loop(const Binding& binding) const {
+    return {
+        [features = binding.input_type(0).shape[0], momentum = momentum_,
+         correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
+         running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
+         updates = binding.input<T>(2), mean = binding.input<const T>(3),
+         variance = binding.input<const T>(4)] {
+          const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
+          for (std::int64_t c = 0; c < features; ++c) {
+            const double average = mean.get()[c];
+            const double spread = variance.get()[c];
+            const double running =
+                (1.0 - exact) * static_cast<double>(running_variance.get()[c]) + exact * correction * spread;
+            if (std::isfinite(average) && is_held<T>(spread) && is_held<T>(running)) continue;
+            throw NonFiniteError{fmt::format(
+                "feature {} of the batch has mean {} and variance {}: {}; the running statistics "
+                "were left as they were",
+                c, mean.get()[c], variance.get()[c], refusal_of_statistics(average, spread, dtype_of<T>()))};
+          }
+          *updates.get() += 1;
+          const auto kept = static_cast<T>(1.0 - exact);
+          const auto weight = static_cast<T>(exact);
+          const auto unbiased = static_cast<T>(exact * correction);
+          for (std::int64_t c = 0; c < features; ++c) {
+            T& average = running_mean.get()[c];
+            T& spread = running_variance.get()[c];
+            average = kept * average + weight * mean.get()[c];
+            spread = kept * spread + unbiased * variance.get()[c];
+          }
+        },
+        "loop"};
+  }
+
+  std::optional<double> momentum_;  // none: cumulative
+  std::int64_t count_;
+};
+
+}  // namespace
 
 void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
                                const Var& mean, const Var& variance, std::optional<double> momentum,

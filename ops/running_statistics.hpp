@@ -1,9 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
-#include "keel/graph/operator.hpp"
+#include "keel/graph/var.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -19,8 +20,7 @@ namespace keel {
 ///
 /// The statistics are (C) and `updates` is a scalar of the same type; the running ones and `updates` must be
 /// stored. (f32 counts to 2^24; beyond, a cumulative average weighs a batch with 2^-24.) When the plan runs
-/// and the batch's statistics, or the running variance that would come of them, are not finite, throws
-/// NonFiniteError and leaves everything as it was.
+/// and the batch's statistics are not finite, throws NonFiniteError and leaves everything as it was.
 void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
                                const Var& mean, const Var& variance, std::optional<double> momentum,
                                std::int64_t count, const SourceLocation& where = SourceLocation::current());
@@ -28,26 +28,5 @@ void update_running_statistics(const Var& running_mean, const Var& running_varia
 /// Why statistics of which one is not finite, or whose variance `dtype` does not hold, can't be those of a batch
 /// norm, and what to do: for errors.
 std::string refusal_of_statistics(double mean, double variance, DType dtype);
-
-/// The operator behind `update_running_statistics`. Inputs: running mean, running variance, updates, mean,
-/// variance.
-class RunningStatisticsOp final : public Operator {
- public:
-  RunningStatisticsOp(std::optional<double> momentum, std::int64_t count)
-      : momentum_(momentum), count_(count) {}
-  [[nodiscard]] std::string_view name() const override { return "running_statistics"; }
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  [[nodiscard]] Kernel bind(const Binding& binding) const override;
-  [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override {
-    return {0, 1, 2};
-  }
-
- private:
-  template <class T>
-  [[nodiscard]] Kernel loop(const Binding& binding) const;
-
-  std::optional<double> momentum_;  // none: cumulative
-  std::int64_t count_;
-};
 
 }  // namespace keel

@@ -7,30 +7,14 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/parameter_update.hpp"
+#include "keel/ops/sgd_op.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/ops/vector_loops.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
 namespace {
-
-// The fastest loop that does what the settings ask of this stretch.
-template <class T>
-[[nodiscard]] bool update(const Stretch<T, 3>& stretch, T learning_rate, T momentum, bool nesterov) {
-  const auto& [parameter, velocity, grad] = stretch.data;
-  const auto weight_decay = static_cast<T>(stretch.weight_decay);
-  const bool decays = stretch.weight_decay != 0.0;
-  if (grad == nullptr && decays)
-    return loops::decayed_velocity_sweep(parameter, velocity, stretch.count, learning_rate, weight_decay);
-  if (grad == nullptr) return loops::velocity_sweep(parameter, velocity, stretch.count, learning_rate);
-  if (!decays && !nesterov)
-    return loops::momentum_sweep(parameter, velocity, grad, stretch.count, learning_rate, momentum);
-  return loops::sgd_sweep(parameter, velocity, grad, stretch.count,
-                          {.learning_rate = learning_rate,
-                           .momentum = momentum,
-                           .weight_decay = weight_decay,
-                           .nesterov = nesterov});
-}
 
 // A velocity that a product adds the gradient to tells of that one, too.
 template <class T>
@@ -67,12 +51,16 @@ Kernel sweep(const SgdUpdateOp& op, const Binding& binding) {
     slots.count = shape.elements();
     slots.weight_decay = weight_decay_of(shape, op.settings().weight_decay, op.settings().decay);
   }
-  return {[parameters, rate = binding.input<const double>(0),
-           momentum = static_cast<T>(op.settings().momentum), nesterov = op.settings().nesterov] {
+  return {[parameters, settings = op.settings(), rate = binding.input<const double>(0)] {
             update_stretches(
                 parameters,
-                [&, learning_rate = static_cast<T>(*rate.get())](const auto& stretch) {
-                  return update(stretch, learning_rate, momentum, nesterov);
+                [&, learning_rate = static_cast<T>(*rate.get())](const Stretch<T, 3>& stretch) {
+                  const auto& [parameter, velocity, grad] = stretch.data;
+                  return loops::sgd_sweep(parameter, velocity, grad, stretch.count,
+                                          {.learning_rate = learning_rate,
+                                           .momentum = static_cast<T>(settings.momentum),
+                                           .weight_decay = static_cast<T>(stretch.weight_decay),
+                                           .nesterov = settings.nesterov});
                 },
                 [&] { fail(parameters, *rate.get()); });
           },
@@ -117,8 +105,10 @@ std::vector<std::size_t> SgdUpdateOp::adjacent(std::span<const ValueType> inputs
 void sgd_update(std::span<const Var> parameters, std::span<const Var> velocities, std::span<const Var> grads,
                 const Var& learning_rate, const SgdSettings& settings, const SourceLocation& where) {
   if (parameters.size() != velocities.size() || parameters.size() != grads.size()) {
-    throw Error{fmt::format("sgd_update at {}: {} parameters, {} velocities and {} gradients must correspond",
-                            describe(where), parameters.size(), velocities.size(), grads.size())};
+    throw Error{fmt::format("sgd_update at {}: {}, {} and {} must correspond", describe(where),
+                            counted(parameters.size(), "parameter"),
+                            counted(velocities.size(), "velocity", "velocities"),
+                            counted(grads.size(), "gradient"))};
   }
   std::vector<Var> inputs{learning_rate};
   for (const auto& group : {parameters, velocities, grads})

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <utility>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/axes.hpp"
@@ -12,6 +13,13 @@
 
 namespace keel {
 namespace {
+
+// Where a slice lies along its axis, as a caller gives it.
+struct SliceRange {
+  std::int64_t axis;
+  std::int64_t begin;
+  std::int64_t end;
+};
 
 // The range with its numbers counted from the front.
 struct Part {
@@ -90,47 +98,66 @@ Kernel slice_backward_loop(const Binding& binding, const Rows& rows) {
           "loop"};
 }
 
+// An array of `src`'s shape that is zero but for the slice, which is the input: the gradient of a slice.
+class SliceBackwardOp final : public Operator {
+ public:
+  SliceBackwardOp(const Shape& src, const SliceRange& range) : src_(src), range_(range) {}
+  [[nodiscard]] std::string_view name() const override { return "slice_backward"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    require_shape(inputs[0], shape_of(src_, part_of(src_, range_)), "grad_dst");
+    return {{src_, inputs[0].dtype}};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    return slice_backward_loop(binding, rows_of(binding.output_type(0), part_of(src_, range_)));
+  }
+
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    return {slice(context.output_grads[0], range_.axis, range_.begin, range_.end, context.where)};
+  }
+
+ private:
+  Shape src_;
+  SliceRange range_;
+};
+
+// The operator behind `slice`.
+class SliceOp final : public Operator {
+ public:
+  explicit SliceOp(const SliceRange& range) : range_(range) {}
+  [[nodiscard]] std::string_view name() const override { return "slice"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    const auto& src = inputs[0].shape;
+    return {{shape_of(src, part_of(src, range_)), inputs[0].dtype}};
+  }
+
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto& type = binding.input_type(0);
+    const auto part = part_of(type.shape, range_);
+    const auto rows = rows_of(type, part);
+    if (type.dtype != DType::f32 || rows.count == 1) return slice_loop(binding, rows);
+    const auto src = onednn::part_of(type.shape, binding.output_type(0).shape, part.axis, part.begin);
+    const auto dst = onednn::dense(binding.output_type(0).shape);
+    auto call = onednn::reorder(src, dst);
+    call.argument(DNNL_ARG_FROM, src, binding.input_slot(0));
+    call.argument(DNNL_ARG_TO, dst, binding.output_slot(0));
+    return finish(std::move(call), binding);
+  }
+
+  [[nodiscard]] Cost cost(std::span<const ValueType>, std::span<const ValueType> outputs) const override {
+    return Operator::cost(outputs, outputs);  // what it leaves out is not read
+  }
+
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    const auto op = std::make_shared<SliceBackwardOp>(context.inputs[0].shape(), range_);
+    return {record(op, {context.output_grads[0]}, context.where)};
+  }
+
+ private:
+  SliceRange range_;
+};
+
 }  // namespace
-
-std::vector<ValueType> SliceOp::infer(std::span<const ValueType> inputs) const {
-  const auto& src = inputs[0].shape;
-  return {{shape_of(src, part_of(src, range_)), inputs[0].dtype}};
-}
-
-Kernel SliceOp::bind(const Binding& binding) const {
-  const auto& type = binding.input_type(0);
-  const auto part = part_of(type.shape, range_);
-  const auto rows = rows_of(type, part);
-  if (type.dtype != DType::f32 || rows.count == 1) return slice_loop(binding, rows);
-  const auto src = onednn::part_of(type.shape, binding.output_type(0).shape, part.axis, part.begin);
-  const auto dst = onednn::dense(binding.output_type(0).shape);
-  auto call = onednn::reorder(src, dst);
-  call.argument(DNNL_ARG_FROM, src, binding.input_slot(0));
-  call.argument(DNNL_ARG_TO, dst, binding.output_slot(0));
-  return finish(std::move(call), binding);
-}
-
-Cost SliceOp::cost(std::span<const ValueType>, std::span<const ValueType> outputs) const {
-  return Operator::cost(outputs, outputs);  // what it leaves out is not read
-}
-
-std::vector<Var> SliceOp::vjp(const VjpContext& context) const {
-  const auto op = std::make_shared<SliceBackwardOp>(context.inputs[0].shape(), range_);
-  return {record(op, {context.output_grads[0]}, context.where)};
-}
-
-std::vector<ValueType> SliceBackwardOp::infer(std::span<const ValueType> inputs) const {
-  require_shape(inputs[0], shape_of(src_, part_of(src_, range_)), "grad_dst");
-  return {{src_, inputs[0].dtype}};
-}
-
-Kernel SliceBackwardOp::bind(const Binding& binding) const {
-  return slice_backward_loop(binding, rows_of(binding.output_type(0), part_of(src_, range_)));
-}
-
-std::vector<Var> SliceBackwardOp::vjp(const VjpContext& context) const {
-  return {slice(context.output_grads[0], range_.axis, range_.begin, range_.end, context.where)};
-}
 
 Var slice(const Var& src, std::int64_t axis, std::int64_t begin, std::int64_t end,
           const SourceLocation& where) {

@@ -7,11 +7,12 @@
 #include <type_traits>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/axes.hpp"
 #include "keel/ops/exponentials.hpp"
+#include "keel/ops/softmax_op.hpp"
 #include "keel/ops/softmax_rows.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
-#include "keel/ops/vector_loops.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -24,18 +25,17 @@ struct Lines {
   std::int64_t inner;
 };
 
-Lines lines_along(int axis, const Shape& shape) {
-  const auto rank = static_cast<int>(shape.rank());
+Lines lines_along(std::int64_t axis, const Shape& shape) {
+  const auto rank = static_cast<std::int64_t>(shape.rank());
   if (rank == 0) throw ShapeError{"src must have an axis of classes, not be a scalar"};
   if (axis < -rank || axis >= rank) {
     throw ShapeError{
         fmt::format("there is no axis {}: src has {}, give {} to {}", axis, rank, -rank, rank - 1)};
   }
   const auto middle = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
-  Lines lines{1, shape[middle], 1};
-  for (std::size_t i = 0; i < middle; ++i) lines.outer *= shape[i];
-  for (std::size_t i = middle + 1; i < shape.rank(); ++i) lines.inner *= shape[i];
-  return lines;
+  return {.outer = elements_between(shape, 0, middle),
+          .length = shape[middle],
+          .inner = elements_between(shape, middle + 1, shape.rank())};
 }
 
 // Of (length, inner): `inner` lines side by side. `line` is scratch of `inner` elements, as is `sum`.
@@ -111,104 +111,69 @@ Kernel backward_loop(const Binding& binding, const Lines& lines, bool logarithm)
           std::is_same_v<T, double> ? "reference" : "loop"};
 }
 
-Kernel bind_forward(const Binding& binding, int axis, bool logarithm) {
-  const auto lines = lines_along(axis, binding.output_type(0).shape);
-  if (binding.output_type(0).dtype == DType::f64) return forward_loop<double>(binding, lines, logarithm);
-  if (lines.inner > 1) return forward_loop<float>(binding, lines, logarithm);
-  return {[lines, logarithm, src = binding.input<const float>(0), dst = binding.output<float>(0)] {
-            softmax_rows(src.get(), lines.outer, lines.length, logarithm, dst.get());
-          },
-          "loop"};
+}  // namespace
+
+void softmax_rows(const double* src, std::int64_t rows, std::int64_t length, bool logarithm, double* dst) {
+  double line = 0.0;
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < rows * length; i += length)
+    forward_lines({1, length, 1}, logarithm, src + i, dst + i, &line, &sum);
 }
 
-Kernel bind_backward(const Binding& binding, int axis, bool logarithm) {
-  const auto lines = lines_along(axis, binding.output_type(0).shape);
-  if (binding.output_type(0).dtype == DType::f64) return backward_loop<double>(binding, lines, logarithm);
-  if (lines.inner > 1) return backward_loop<float>(binding, lines, logarithm);
-  return {[lines, logarithm, grad_dst = binding.input<const float>(0), dst = binding.input<const float>(1),
-           grad_src = binding.output<float>(0)] {
+std::vector<ValueType> SoftmaxOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  (void)lines_along(axis_, inputs[0].shape);
+  return {inputs[0]};
+}
+
+Kernel SoftmaxOp::bind(const Binding& binding) const {
+  const auto lines = lines_along(axis_, binding.output_type(0).shape);
+  if (binding.output_type(0).dtype == DType::f64) return forward_loop<double>(binding, lines, logarithm_);
+  if (lines.inner > 1) return forward_loop<float>(binding, lines, logarithm_);
+  return {
+      [lines, logarithm = logarithm_, src = binding.input<const float>(0), dst = binding.output<float>(0)] {
+        softmax_rows(src.get(), lines.outer, lines.length, logarithm, dst.get());
+      },
+      "loop"};
+}
+
+// y_j = exp(x_j) / sum_k exp(x_k), so dy_j/dx_i = y_j ([i = j] - y_i); of its logarithm dy_j/dx_i = [i = j] -
+// softmax_i, and softmax = exp(y).
+std::vector<Var> SoftmaxOp::vjp(const VjpContext& context) const {
+  return {record(std::make_shared<SoftmaxBackwardOp>(axis_, logarithm_),
+                 {context.output_grads[0], context.outputs[0]}, context.where)};
+}
+
+std::vector<ValueType> SoftmaxBackwardOp::infer(std::span<const ValueType> inputs) const {
+  require_shape(inputs[1], inputs[0].shape, "dst");
+  return SoftmaxOp{axis_, logarithm_}.infer(inputs);
+}
+
+Kernel SoftmaxBackwardOp::bind(const Binding& binding) const {
+  const auto lines = lines_along(axis_, binding.output_type(0).shape);
+  if (binding.output_type(0).dtype == DType::f64) return backward_loop<double>(binding, lines, logarithm_);
+  if (lines.inner > 1) return backward_loop<float>(binding, lines, logarithm_);
+  return {[lines, logarithm = logarithm_, grad_dst = binding.input<const float>(0),
+           dst = binding.input<const float>(1), grad_src = binding.output<float>(0)] {
             softmax_rows_backward(grad_dst.get(), dst.get(), lines.outer, lines.length, logarithm,
                                   grad_src.get());
           },
           "loop"};
 }
 
-std::vector<ValueType> infer_forward(std::span<const ValueType> inputs, int axis) {
-  require_same_float(inputs);
-  (void)lines_along(axis, inputs[0].shape);
-  return {inputs[0]};
-}
-
-std::vector<ValueType> infer_backward(std::span<const ValueType> inputs, int axis) {
-  require_shape(inputs[1], inputs[0].shape, "dst");
-  return infer_forward(inputs, axis);
-}
-
-}  // namespace
-
-std::vector<ValueType> SoftmaxOp::infer(std::span<const ValueType> inputs) const {
-  return infer_forward(inputs, axis_);
-}
-
-Kernel SoftmaxOp::bind(const Binding& binding) const {
-  return bind_forward(binding, axis_, false);
-}
-
-// y_j = exp(x_j) / sum_k exp(x_k), so dy_j/dx_i = y_j ([i = j] - y_i).
-std::vector<Var> SoftmaxOp::vjp(const VjpContext& context) const {
-  return {record(std::make_shared<SoftmaxBackwardOp>(axis_), {context.output_grads[0], context.outputs[0]},
-                 context.where)};
-}
-
-std::vector<ValueType> SoftmaxBackwardOp::infer(std::span<const ValueType> inputs) const {
-  return infer_backward(inputs, axis_);
-}
-
-Kernel SoftmaxBackwardOp::bind(const Binding& binding) const {
-  return bind_backward(binding, axis_, false);
-}
-
 std::vector<Var> SoftmaxBackwardOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
   const Term grad_dst{inputs[0], where};
   const Term dst{inputs[1], where};
+  if (logarithm_) return {(grad_dst - exp(dst) * grad_dst.sum({axis_})).var};
   return {(dst * (grad_dst - (grad_dst * dst).sum({axis_}))).var};
 }
 
-std::vector<ValueType> LogSoftmaxOp::infer(std::span<const ValueType> inputs) const {
-  return infer_forward(inputs, axis_);
+Var softmax(const Var& src, std::int64_t axis, const SourceLocation& where) {
+  return record(std::make_shared<SoftmaxOp>(axis, false), {src}, where);
 }
 
-Kernel LogSoftmaxOp::bind(const Binding& binding) const {
-  return bind_forward(binding, axis_, true);
-}
-
-// y_j = x_j - log(sum_k exp(x_k)), so dy_j/dx_i = [i = j] - softmax_i, and softmax = exp(y).
-std::vector<Var> LogSoftmaxOp::vjp(const VjpContext& context) const {
-  return {record(std::make_shared<LogSoftmaxBackwardOp>(axis_), {context.output_grads[0], context.outputs[0]},
-                 context.where)};
-}
-
-std::vector<ValueType> LogSoftmaxBackwardOp::infer(std::span<const ValueType> inputs) const {
-  return infer_backward(inputs, axis_);
-}
-
-Kernel LogSoftmaxBackwardOp::bind(const Binding& binding) const {
-  return bind_backward(binding, axis_, true);
-}
-
-std::vector<Var> LogSoftmaxBackwardOp::expand(std::span<const Var> inputs,
-                                              const SourceLocation& where) const {
-  const Term grad_dst{inputs[0], where};
-  const Term dst{inputs[1], where};
-  return {(grad_dst - exp(dst) * grad_dst.sum({axis_})).var};
-}
-
-Var softmax(const Var& src, int axis, const SourceLocation& where) {
-  return record(std::make_shared<SoftmaxOp>(axis), {src}, where);
-}
-
-Var log_softmax(const Var& src, int axis, const SourceLocation& where) {
-  return record(std::make_shared<LogSoftmaxOp>(axis), {src}, where);
+Var log_softmax(const Var& src, std::int64_t axis, const SourceLocation& where) {
+  return record(std::make_shared<SoftmaxOp>(axis, true), {src}, where);
 }
 
 }  // namespace keel

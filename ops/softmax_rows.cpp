@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 
 #include "keel/ops/exponentials.hpp"
 #include "keel/ops/vector_loops.hpp"

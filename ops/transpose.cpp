@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/onednn_kernel.hpp"
@@ -46,53 +47,62 @@ Kernel transpose_loop(const Binding& binding, const std::vector<std::int64_t>& s
           "loop"};
 }
 
-}  // namespace
+// The operator behind `transpose`.
+class TransposeOp final : public Operator {
+ public:
+  explicit TransposeOp(Axes permutation) : permutation_(std::move(permutation)) {}
+  [[nodiscard]] std::string_view name() const override { return "transpose"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    std::vector<std::int64_t> extents;
+    for (const auto axis : permutation_of(inputs[0].shape)) extents.push_back(inputs[0].shape[axis]);
+    return {{Shape{extents}, inputs[0].dtype}};
+  }
 
-std::vector<std::size_t> TransposeOp::permutation_of(const Shape& src) const {
-  std::vector<std::size_t> permutation;
-  if (permutation_.empty()) {
-    for (std::size_t axis = src.rank(); axis-- > 0;) permutation.push_back(axis);
+  [[nodiscard]] Kernel bind(const Binding& binding) const override {
+    const auto& src = binding.input_type(0);
+    const auto strides = strides_in(src.shape, permutation_of(src.shape));
+    switch (src.dtype) {
+      case DType::f64:
+        return transpose_loop<double>(binding, strides);
+      case DType::s32:
+        return transpose_loop<std::int32_t>(binding, strides);
+      case DType::u8:
+        return transpose_loop<std::uint8_t>(binding, strides);
+      case DType::f32:
+        break;
+    }
+    return reorder(binding, strides);
+  }
+
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    const auto permutation = permutation_of(context.inputs[0].shape());
+    Axes inverse(permutation.size());
+    for (std::size_t i = 0; i < permutation.size(); ++i) {
+      inverse[permutation[i]] = static_cast<std::int64_t>(i);
+    }
+    return {transpose(context.output_grads[0], inverse, context.where)};
+  }
+
+ private:
+  [[nodiscard]] std::vector<std::size_t> permutation_of(const Shape& src) const {
+    std::vector<std::size_t> permutation;
+    if (permutation_.empty()) {
+      for (std::size_t axis = src.rank(); axis-- > 0;) permutation.push_back(axis);
+      return permutation;
+    }
+    for (const auto axis : permutation_) permutation.push_back(axis_of(axis, src));
+    for (std::size_t axis = 0; axis < src.rank(); ++axis) {
+      if (std::ranges::count(permutation, axis) == 1 && permutation.size() == src.rank()) continue;
+      throw ShapeError{fmt::format("({}) does not name every axis of {} once", fmt::join(permutation_, ", "),
+                                   to_string(src))};
+    }
     return permutation;
   }
-  for (const auto axis : permutation_) permutation.push_back(axis_of(axis, src));
-  for (std::size_t axis = 0; axis < src.rank(); ++axis) {
-    if (std::ranges::count(permutation, axis) == 1 && permutation.size() == src.rank()) continue;
-    throw ShapeError{fmt::format("({}) does not name every axis of {} once", fmt::join(permutation_, ", "),
-                                 to_string(src))};
-  }
-  return permutation;
-}
 
-std::vector<ValueType> TransposeOp::infer(std::span<const ValueType> inputs) const {
-  std::vector<std::int64_t> extents;
-  for (const auto axis : permutation_of(inputs[0].shape)) extents.push_back(inputs[0].shape[axis]);
-  return {{Shape{extents}, inputs[0].dtype}};
-}
+  Axes permutation_;
+};
 
-Kernel TransposeOp::bind(const Binding& binding) const {
-  const auto& src = binding.input_type(0);
-  const auto strides = strides_in(src.shape, permutation_of(src.shape));
-  switch (src.dtype) {
-    case DType::f64:
-      return transpose_loop<double>(binding, strides);
-    case DType::s32:
-      return transpose_loop<std::int32_t>(binding, strides);
-    case DType::u8:
-      return transpose_loop<std::uint8_t>(binding, strides);
-    case DType::f32:
-      break;
-  }
-  return reorder(binding, strides);
-}
-
-std::vector<Var> TransposeOp::vjp(const VjpContext& context) const {
-  const auto permutation = permutation_of(context.inputs[0].shape());
-  Axes inverse(permutation.size());
-  for (std::size_t i = 0; i < permutation.size(); ++i) {
-    inverse[permutation[i]] = static_cast<std::int64_t>(i);
-  }
-  return {transpose(context.output_grads[0], inverse, context.where)};
-}
+}  // namespace
 
 Var transpose(const Var& src, const Axes& permutation, const SourceLocation& where) {
   return record(std::make_shared<TransposeOp>(permutation), {src}, where);

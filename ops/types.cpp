@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstddef>
 
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -22,8 +24,8 @@ void require_same_float(std::span<const ValueType> inputs) {
 
 void require_rank(const ValueType& type, std::size_t rank, std::string_view role) {
   if (type.shape.rank() == rank) return;
-  throw ShapeError{fmt::format("{} must have {} axes, not {} as in {}", role, rank, type.shape.rank(),
-                               to_string(type.shape))};
+  throw ShapeError{fmt::format("{} must have {}, not {} as in {}", role, counted(rank, "axis", "axes"),
+                               type.shape.rank(), to_string(type.shape))};
 }
 
 void require_shape(const ValueType& type, const Shape& shape, std::string_view role) {

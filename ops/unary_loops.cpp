@@ -1,6 +1,9 @@
 #include "keel/ops/unary_loops.hpp"
 
+#include <cmath>
+
 #include "keel/ops/unary_functions.hpp"
+#include "keel/ops/vector_loop_bodies.hpp"
 
 namespace keel::loops {
 
@@ -24,6 +27,10 @@ KEEL_EACH_WIDTH void square(const float* src, float* dst, std::int64_t count, fl
   for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] * src[i];
 }
 
+KEEL_EACH_WIDTH void relu(const float* src, float* dst, std::int64_t count, float) {
+  for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] <= 0.0F ? 0.0F : src[i];
+}
+
 KEEL_EACH_WIDTH void leaky_relu(const float* src, float* dst, std::int64_t count, float slope) {
   for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i] > 0.0F ? src[i] : slope * src[i];
 }
@@ -38,6 +45,11 @@ KEEL_EACH_WIDTH void tanh(const float* src, float* dst, std::int64_t count, floa
 
 KEEL_EACH_WIDTH void gelu(const float* src, float* dst, std::int64_t count, float) {
   for (std::int64_t i = 0; i < count; ++i) dst[i] = gaussian_unit(src[i]);
+}
+
+KEEL_EACH_WIDTH void relu_backward(const float* grad_dst, const float* dst, float* grad_src,
+                                   std::int64_t count, float) {
+  for (std::int64_t i = 0; i < count; ++i) grad_src[i] = passed_by_relu(grad_dst[i], dst[i]);
 }
 
 KEEL_EACH_WIDTH void leaky_relu_backward(const float* grad_dst, const float* dst, float* grad_src,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+
 #include "keel/runtime/error.hpp"
 
 namespace keel {

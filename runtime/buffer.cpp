@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -57,7 +58,8 @@ Buffer::Buffer(std::size_t bytes, PageOffset offset) : size_(bytes) {
     memory_ =
         bytes < worth_huge_pages ? ordinary_pages(gap + std::max(bytes, alignment)) : huge_pages(gap + bytes);
   }
-  if (!memory_) throw Error{fmt::format("out of memory: {} bytes are not to be had", bytes)};
+  if (!memory_)
+    throw Error{fmt::format("out of memory: the system does not give {}", counted(bytes, "byte"))};
   data_ = memory_.get() + gap;
   std::memset(data_, 0, bytes);
 }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/onednn_internal.hpp"
 
@@ -152,11 +156,11 @@ Call reorder(const Desc& src, const Desc& dst) {
   return Call{dnnl::reorder::primitive_desc{engine(), src, engine(), dst, attributes()}};
 }
 
-Call concatenate(const Desc& dst, int axis, const std::vector<Desc>& srcs) {
+Call concatenate(const Desc& dst, std::size_t axis, const std::vector<Desc>& srcs) {
 #if DNNL_VERSION_MAJOR >= 3
-  return Call{dnnl::concat::primitive_desc{engine(), dst, axis, srcs, attributes()}};
+  return Call{dnnl::concat::primitive_desc{engine(), dst, static_cast<int>(axis), srcs, attributes()}};
 #else
-  return Call{dnnl::concat::primitive_desc{dst, axis, srcs, engine(), attributes()}};
+  return Call{dnnl::concat::primitive_desc{dst, static_cast<int>(axis), srcs, engine(), attributes()}};
 #endif
 }
 

@@ -3,6 +3,8 @@
 // The one bridge over oneDNN's 2.x and 3.x interfaces: nothing outside onednn.cpp asks for the version.
 // Not a public header: programs that use keel do not need oneDNN's.
 
+#include <cstddef>
+#include <cstdint>
 #include <dnnl.hpp>
 #include <memory>
 #include <optional>
@@ -99,14 +101,15 @@ struct Pooling {
 Call average_pooling_forward(const Pooling& pooling);
 Call average_pooling_backward(const Pooling& pooling);
 
-/// What batch normalization is to do; `data` comes from `batch_of_features` or, row-major, from `image`.
-struct BatchNormOptions {
+/// What batch normalization is to do, as the bare primitive that a benchmark holds keel's own loops against;
+/// `data` comes from `batch_of_features` or, row-major, from `image`.
+struct BatchNorm {
   bool use_given_statistics = false;  ///< normalize with the mean and variance given instead of the batch's
   bool training = true;               ///< returns the statistics
   float epsilon = 1e-5F;
 };
-Call batch_norm_forward(const Desc& data, const BatchNormOptions& options);
-Call batch_norm_backward(const Desc& data, const BatchNormOptions& options);
+Call batch_norm_forward(const Desc& data, const BatchNorm& of);
+Call batch_norm_backward(const Desc& data, const BatchNorm& of);
 /// Whether the backward primitive takes the shift, which it has no use for: 2.x insists on it, 3.x refuses
 /// it.
 bool batch_norm_backward_takes_shift();
@@ -118,7 +121,7 @@ Call binary(dnnl::algorithm algorithm, const Desc& src0, const Desc& src1, const
 Call reorder(const Desc& src, const Desc& dst);
 
 /// The arrays `srcs` one behind the other along `axis`.
-Call concatenate(const Desc& dst, int axis, const std::vector<Desc>& srcs);
+Call concatenate(const Desc& dst, std::size_t axis, const std::vector<Desc>& srcs);
 
 /// "2.6.3", of the library at run time.
 std::string version();

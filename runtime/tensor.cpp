@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -15,13 +17,13 @@ Tensor::Tensor(std::shared_ptr<Buffer> buffer, std::size_t offset, ValueType typ
     : buffer_(std::move(buffer)), type_(type) {
   if (!buffer_ || buffer_->data() == nullptr) {
     throw Error{
-        fmt::format("a tensor {} was asked for in a buffer that has no memory: it was moved from, or "
-                    "never given any",
+        fmt::format("a tensor {} was asked for in a buffer that has no memory: "
+                    "it was moved from, or never given any",
                     to_string(type))};
   }
   if (offset > buffer_->size() || type.bytes() > buffer_->size() - offset) {
-    throw ShapeError{fmt::format("a tensor {} at byte {} does not fit into a buffer of {} bytes",
-                                 to_string(type), offset, buffer_->size())};
+    throw ShapeError{fmt::format("a tensor {} at byte {} does not fit into a buffer of {}", to_string(type),
+                                 offset, counted(buffer_->size(), "byte"))};
   }
   data_ = buffer_->data() + offset;
 }
@@ -35,8 +37,9 @@ Tensor Tensor::clone() const {
 
 void Tensor::assign(std::span<const std::byte> source) {
   if (source.size() != type_.bytes()) {
-    throw ShapeError{fmt::format("a tensor {} takes {} elements, {} were given", to_string(type_),
-                                 type_.shape.elements(), source.size() / size_of(type_.dtype))};
+    throw ShapeError{fmt::format("a tensor {} takes {}, not {}", to_string(type_),
+                                 counted(type_.shape.elements(), "element"),
+                                 source.size() / size_of(type_.dtype))};
   }
   std::ranges::copy(source, data_);
 }

@@ -55,7 +55,7 @@ class Execution {
 
   Case case_;
   Sabotage sabotage_;
-  Recording recording_;
+  RecordedCase recording_;
   std::vector<std::pair<std::size_t, Tensor>> stored_;  // by value, its memory
   std::vector<std::vector<std::byte>> first_;           // and what it held at first
   std::unique_ptr<Plan> plan_;

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "keel/ops/batch_norm.hpp"
+#include "keel/ops/batch_norm_op.hpp"
 #include "keel/runtime/error.hpp"
 #include "oracle.hpp"
 
@@ -42,7 +42,7 @@ std::vector<Group> groups_of_rows(const Shape& shape) {
   return groups;
 }
 
-struct Moments {
+struct Statistics {
   double mean;
   double variance;
   double mean_error;  // in what the differences are taken from, before it is rounded as a result
@@ -53,7 +53,7 @@ struct Moments {
 // (an offset), the sums have to be taken around some number near the mean, so that the deviations count in
 // its place: 64 of them at most, since up to there nothing need be done. Around a mean that is off by e the
 // squares add up to N (variance + e^2); the variance alone may be taken around a rounded mean.
-Moments moments_of(const std::vector<double>& src, const Group& group) {
+Statistics moments_of(const std::vector<double>& src, const Group& group) {
   const auto n = static_cast<double>(group.places.size());
   long double mean = 0;
   double magnitude = 0;
@@ -86,7 +86,7 @@ Prediction forward(const NodeRun& run, const std::vector<Group>& groups, const R
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto& group = groups[g];
     auto moments =
-        given ? Moments{run.inputs[3].data[g], run.inputs[4].data[g], 0, 0} : moments_of(src, group);
+        given ? Statistics{run.inputs[3].data[g], run.inputs[4].data[g], 0, 0} : moments_of(src, group);
     const double inverse = 1 / std::sqrt(moments.variance + epsilon);
     const double inverse_error =
         moments.variance_error / (2 * (moments.variance + epsilon)) + inverse_roundings;

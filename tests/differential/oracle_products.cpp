@@ -4,9 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "keel/ops/conv2d.hpp"
-#include "keel/ops/matmul.hpp"
-#include "keel/ops/sgd.hpp"
+#include "keel/ops/matmul_op.hpp"
+#include "keel/ops/sgd_op.hpp"
 #include "keel/runtime/error.hpp"
 #include "oracle.hpp"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "keel/ops/softmax.hpp"
+#include "keel/ops/softmax_op.hpp"
 #include "oracle.hpp"
 
 namespace keel::differential {
@@ -63,7 +63,7 @@ Expected log_softmax_of(const Array& src, std::int64_t axis) {
 }
 
 Prediction log_softmax(const NodeRun& run) {
-  const auto& op = dynamic_cast<const LogSoftmaxOp&>(*run.op);
+  const auto& op = dynamic_cast<const SoftmaxOp&>(*run.op);
   return {{log_softmax_of(run.inputs[0], op.axis())}, {}};
 }
 
@@ -117,7 +117,7 @@ Prediction softmax_backward(const NodeRun& run) {
 
 // grad_src = grad - exp(dst) sum grad.
 Prediction log_softmax_backward(const NodeRun& run) {
-  const auto& op = dynamic_cast<const LogSoftmaxBackwardOp&>(*run.op);
+  const auto& op = dynamic_cast<const SoftmaxBackwardOp&>(*run.op);
   const auto& grad = run.inputs[0].data;
   const auto& dst = run.inputs[1].data;
   Expected expected{std::vector<double>(grad.size()), std::vector<double>(grad.size())};

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "keel/ops/sgd.hpp"
+#include "keel/ops/sgd_op.hpp"
 #include "oracle.hpp"
 
 namespace keel::differential {

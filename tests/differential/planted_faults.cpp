@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "keel/ops/conv2d.hpp"
+#include "keel/ops/conv2d_op.hpp"
 
 namespace keel::differential {
 namespace {

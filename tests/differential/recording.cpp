@@ -29,7 +29,7 @@ std::vector<std::size_t> unread_steps(const Case& description) {
 }
 
 // What `find` gives for each of `vars`, stored next to it.
-std::vector<Var> state_of(Recording& recording, const Case& description, std::string_view purpose,
+std::vector<Var> state_of(RecordedCase& recording, const Case& description, std::string_view purpose,
                           const std::vector<Var>& vars, ValueKind kind) {
   std::vector<Var> state;
   for (std::size_t i = 0; i < vars.size(); ++i)
@@ -37,7 +37,7 @@ std::vector<Var> state_of(Recording& recording, const Case& description, std::st
   return state;
 }
 
-void record_update(Recording& recording, const Case& description, const std::vector<Var>& parameters,
+void record_update(RecordedCase& recording, const Case& description, const std::vector<Var>& parameters,
                    std::vector<Var> grads) {
   const auto& update = description.update;
   auto& tape = *recording.tape;
@@ -62,7 +62,7 @@ void record_update(Recording& recording, const Case& description, const std::vec
   sgd_update(parameters, moments, grads, learning_rate, settings);
 }
 
-void record_gradients(Recording& recording, const Case& description, const std::vector<Var>& results) {
+void record_gradients(RecordedCase& recording, const Case& description, const std::vector<Var>& results) {
   std::vector<Var> parameters;
   std::vector<Var> wrt;
   for (std::size_t i = 0; i < description.inputs.size(); ++i) {
@@ -94,8 +94,8 @@ void record_gradients(Recording& recording, const Case& description, const std::
 
 }  // namespace
 
-Recording record_steps(const Case& description) {
-  Recording recording;
+RecordedCase record_steps(const Case& description) {
+  RecordedCase recording;
   recording.tape = std::make_unique<Tape>();
   auto& tape = *recording.tape;
   for (std::size_t i = 0; i < description.inputs.size(); ++i) {
@@ -123,7 +123,7 @@ Recording record_steps(const Case& description) {
   return recording;
 }
 
-Recording record_case(const Case& description) {
+RecordedCase record_case(const Case& description) {
   auto recording = record_steps(description);
   std::vector<Var> results;
   for (const auto id : unread_steps(description)) results.push_back(recording.values[id]);

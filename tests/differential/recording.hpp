@@ -9,7 +9,7 @@
 namespace keel::differential {
 
 /// A case on a tape.
-struct Recording {
+struct RecordedCase {
   std::unique_ptr<Tape> tape;
   std::vector<Var> values;   ///< the case's: its inputs, then what its steps give
   std::vector<Var> outputs;  ///< for a plan: what no step reads, and gradients that no update consumes
@@ -17,8 +17,8 @@ struct Recording {
 };
 
 /// Records inputs and steps alone, without gradients: what a generator needs to go on from.
-Recording record_steps(const Case& description);
+RecordedCase record_steps(const Case& description);
 /// Records all of a case. Throws Error where it makes no sense, which generating and shrinking find out so.
-Recording record_case(const Case& description);
+RecordedCase record_case(const Case& description);
 
 }  // namespace keel::differential

@@ -20,9 +20,11 @@ using Vjp = std::function<std::vector<Var>(const VjpContext&)>;
 
 // The product of two matrices of 3x3, with that derivative.
 GradcheckReport check_product(const Vjp& vjp) {
-  const auto bind = [](const Binding& binding) { return MatmulOp{{}}.bind(binding); };
   return gradcheck(
       [&](auto v) {
+        const auto bind = [op = operator_of(matmul(v[0], v[1]))](const Binding& binding) {
+          return op->bind(binding);
+        };
         return custom({.name = "product", .bind = bind, .vjp = vjp}, {v[0], v[1]});
       },
       {{3, 3}, {3, 3}});
@@ -39,14 +41,14 @@ Vjp derivative_of_product(bool weights_transposed, bool src_transposed) {
 
 // src (4, 3) + bias (3), with that gradient of the bias.
 GradcheckReport check_bias(const std::function<Var(const Var&)>& grad_bias) {
-  const auto bind = [](const Binding& binding) {
-    return ArithmeticOp{ArithmeticOp::Kind::add}.bind(binding);
-  };
   const auto vjp = [&](const VjpContext& context) {
     return std::vector{context.output_grads[0], grad_bias(context.output_grads[0])};
   };
   return gradcheck(
       [&](auto v) {
+        const auto bind = [op = operator_of(v[0] + v[1])](const Binding& binding) {
+          return op->bind(binding);
+        };
         return custom({.name = "biased", .bind = bind, .vjp = vjp}, {v[0], v[1]});
       },
       {{4, 3}, {3}});

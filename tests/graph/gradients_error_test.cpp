@@ -64,9 +64,10 @@ BOOST_AUTO_TEST_CASE(an_operator_without_a_derivative_is_no_trouble_off_the_way)
 
 BOOST_AUTO_TEST_CASE(a_derivative_must_return_one_gradient_an_input) {
   const auto two = [](const VjpContext& context) { return std::vector<Var>(2, context.output_grads[0]); };
-  BOOST_TEST(text_of_differentiating({.name = "custom", .vjp = two}) ==
-             "its vjp returned 2 gradients for 1 inputs; it must return one an input, undefined where it is "
-             "zero");
+  BOOST_TEST(
+      text_of_differentiating({.name = "custom", .vjp = two}) ==
+      "its vjp returned 2 gradients for 1 input; it must return one for each input, undefined where it is "
+      "zero");
 }
 
 BOOST_AUTO_TEST_CASE(a_derivative_must_have_the_type_of_its_input) {

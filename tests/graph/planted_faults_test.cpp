@@ -34,12 +34,13 @@ double right_slope(double x, std::int64_t) {
 }
 
 // f(a, b) with that derivative, between operators that are right.
-GradcheckReport check_pair(const std::string& name, const Operator& forward, const Vjp& vjp,
-                           std::initializer_list<Shape> shapes) {
+GradcheckReport check_pair(const std::string& name, Var (*function)(const Var& a, const Var& b),
+                           const Vjp& vjp, std::initializer_list<Shape> shapes) {
   return gradcheck(
       [&](Vars v) {
-        const auto bind = [&](const Binding& binding) { return forward.bind(binding); };
-        const auto infer = [&](std::span<const ValueType> types) { return forward.infer(types); };
+        const auto forward = operator_of(function(v[0], v[1]));
+        const auto bind = [=](const Binding& binding) { return forward->bind(binding); };
+        const auto infer = [=](std::span<const ValueType> types) { return forward->infer(types); };
         const Var middle =
             custom({.name = name, .infer = infer, .bind = bind, .vjp = vjp}, {v[0] + v[0], v[1]});
         return middle * middle;
@@ -48,24 +49,25 @@ GradcheckReport check_pair(const std::string& name, const Operator& forward, con
 }
 
 GradcheckReport check_product(const Vjp& vjp) {
-  return check_pair("product", MatmulOp{{}}, vjp, {{3, 3}, {3, 3}});
+  return check_pair("product", [](const Var& a, const Var& b) { return matmul(a, b); }, vjp,
+                    {{3, 3}, {3, 3}});
 }
 
 GradcheckReport check_scale(const Vjp& vjp) {
-  return check_pair("scale", ArithmeticOp{ArithmeticOp::Kind::multiply}, vjp, {{4, 3}, {3}});
+  return check_pair("scale", [](const Var& a, const Var& b) { return a * b; }, vjp, {{4, 3}, {3}});
 }
 
 // Batch norm, with the derivative that `grad_src` and the right ones of gamma and beta make.
 using GradSrc = std::function<Var(const VjpContext&, const Var& right)>;
 
 GradcheckReport check_batch_norm(const GradSrc& grad_src) {
-  const BatchNormOp forward{{}};
   return gradcheck(
       [&](Vars v) {
-        const auto infer = [&](std::span<const ValueType> types) { return forward.infer(types); };
-        const auto bind = [&](const Binding& binding) { return forward.bind(binding); };
-        const auto vjp = [&](const VjpContext& context) {
-          auto grads = forward.vjp(context);
+        const auto forward = operator_of(batch_norm_training(v[0], v[1], v[2]).dst);
+        const auto infer = [=](std::span<const ValueType> types) { return forward->infer(types); };
+        const auto bind = [=](const Binding& binding) { return forward->bind(binding); };
+        const auto vjp = [=](const VjpContext& context) {
+          auto grads = forward->vjp(context);
           grads[0] = grad_src(context, grads[0]);
           return grads;
         };
@@ -77,10 +79,14 @@ GradcheckReport check_batch_norm(const GradSrc& grad_src) {
 
 // The gradient of src as if these statistics were constants.
 Var with_constants(const VjpContext& context, const Var& mean, const Var& variance) {
-  const std::array inputs{context.inputs[0], context.inputs[1],      context.inputs[2], mean,
-                          variance,          context.output_grads[0]};
-  const auto op = std::make_shared<BatchNormBackwardOp>(BatchNormSettings{.given_statistics = true});
-  return mean.tape().record(op, inputs, context.where)[0];
+  const std::array inputs{context.inputs[0], context.inputs[1], context.inputs[2], mean, variance};
+  const Var dst = batch_norm_inference(inputs[0], inputs[1], inputs[2], mean, variance);
+  const std::array needed{true, true, true, false, false};
+  return operator_of(dst)->vjp({.inputs = inputs,
+                                .outputs = {&dst, 1},
+                                .output_grads = context.output_grads.first(1),
+                                .needed = needed,
+                                .where = context.where})[0];
 }
 
 }  // namespace

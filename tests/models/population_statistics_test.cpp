@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(sets_that_give_no_statistics_are_refused_in_words) {
     return test::throws_with<Error>([&] { population_statistics(trained.model, batches); }, parts);
   };
   BOOST_TEST(refused(std::vector<Tensor>{}, {"no batches"}));
-  BOOST_TEST(refused(std::vector{rows(0, 1, DType::f32)}, {"1 values a feature", "mlp.cpp:"}));
+  BOOST_TEST(refused(std::vector{rows(0, 1, DType::f32)}, {"1 value per feature", "mlp.cpp:"}));
   BOOST_TEST(refused(std::vector{random_tensor({4, 5}, 1)}, {"src has 5 features"}));
   int left = 2;
   BOOST_TEST(refused(

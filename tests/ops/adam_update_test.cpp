@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(arguments_that_do_not_correspond_are_named) {
   };
   BOOST_TEST(throws_with<Error>(
       update({p, m, v, {}}, rate, step),
-      {"adam_update at adam_update_test.cpp:", "1 parameters, 1 means, 1 variances and 0 gradients"}));
+      {"adam_update at adam_update_test.cpp:", "1 parameter, 1 mean, 1 variance and 0 gradients"}));
   BOOST_TEST(throws_with<ShapeError>(update({p, four, v, g}, rate, step), {"a mean must be (3), not (4)"}));
   BOOST_TEST(
       throws_with<ShapeError>(update({p, m, four, g}, rate, step), {"a variance must be (3), not (4)"}));
@@ -292,7 +292,7 @@ BOOST_AUTO_TEST_CASE(arguments_that_do_not_correspond_are_named) {
       [&] {
         adam_update({p, m, v, g}, tape.stored(rate), steps, {});
       },
-      {"adam_update_test.cpp:", "1 parameters have 2 steps"}));
+      {"adam_update_test.cpp:", "1 parameter can't have 2 steps"}));
   const std::array computed{relu(vars[0])};
   BOOST_TEST(throws_with<Error>(update({computed, m, v, g}, rate, step), {"not a stored value"}));
 }

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "../support/graph_support.hpp"
 #include "../support/ops_support.hpp"
+#include "keel/graph/gradients.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/onednn.hpp"
@@ -178,9 +180,10 @@ BOOST_AUTO_TEST_CASE(its_cost_counts_the_products_of_all_three_directions) {
   const auto flops = [&](const Operator& op, std::size_t a, std::size_t b, std::size_t result) {
     return op.cost(std::array{images[a], images[b]}, std::array{images[result]}).flops;
   };
-  BOOST_TEST(flops(Conv2dOp{{.stride = 2}}, 0, 1, 2) == products);
-  BOOST_TEST(flops(Conv2dBackwardDataOp{{.stride = 2}, {9, 8}}, 2, 1, 0) == products);
-  BOOST_TEST(flops(Conv2dBackwardWeightsOp{{.stride = 2}, {3, 2}, false}, 0, 2, 1) == products);
+  const auto grads = gradients(std::span{&dst, 1}, std::span{&dst, 1}, std::array{src, weights});
+  BOOST_TEST(flops(*testing::operator_of(dst), 0, 1, 2) == products);
+  BOOST_TEST(flops(*testing::operator_of(grads[0]), 2, 1, 0) == products);
+  BOOST_TEST(flops(*testing::operator_of(grads[1]), 0, 2, 1) == products);
 }
 
 BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit_are_named_with_the_caller_s_line) {
@@ -195,7 +198,7 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit_are_named_with_the_caller_s_line) {
   const auto fails = [&](const Var& kernel, const Var& bias, Conv2dOptions options, const char* text) {
     BOOST_TEST(throws_with<ShapeError>([&] { conv2d(src, kernel, bias, options); }, {text}));
   };
-  fails(weights, tape.input(Shape{3}), {}, "bias must be (4), one an output channel, not (3)");
+  fails(weights, tape.input(Shape{3}), {}, "bias must be (4), one for each output channel, not (3)");
   fails(tape.input(Shape{4, 3, 3, 9}), {}, {.padding = 1},
         "the kernel (3, 9) is larger than the image (8, 6) with padding (1, 1) on every side");
   fails(weights, {}, {.stride = {1, 0}}, "stride must be from 1 to 2^30, not (1, 0)");

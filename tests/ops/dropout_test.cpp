@@ -14,8 +14,7 @@
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradients.hpp"
 #include "keel/ops/arithmetic.hpp"
-#include "keel/ops/vector_loop_bodies.hpp"
-#include "keel/ops/vector_loops.hpp"
+#include "keel/ops/random_mask.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 

@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(arguments_that_do_not_correspond_are_named) {
   const Var learning_rate = tape.stored(rate);
   const std::string line = "sgd_update_test.cpp:" + std::to_string(__LINE__ + 1);
   const auto call = [&] { sgd_update(a, b, {}, learning_rate, {.momentum = 0.9}); };
-  BOOST_TEST(throws_with<Error>(call, {"sgd_update", "1 parameters, 1 velocities and 0 gradients", line}));
+  BOOST_TEST(throws_with<Error>(call, {"sgd_update", "1 parameter, 1 velocity and 0 gradients", line}));
   BOOST_TEST(throws_with<ShapeError>([&] { sgd_update(a, b, c, learning_rate, {.momentum = 0.9}); },
                                      {"sgd_update", "a gradient must be (3), not (4)"}));
   BOOST_TEST(throws_with<ShapeError>([&] { sgd_update(a, c, b, learning_rate, {.momentum = 0.9}); },

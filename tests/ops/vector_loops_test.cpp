@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(sweeps_equal_the_formula_bit_for_bit) {
     BOOST_TEST(parameter == expected_parameter);
     BOOST_TEST(velocity == expected_velocity);
     for (std::size_t i = 0; i < count; ++i) expected_parameter[i] -= 0.2F * velocity[i];
-    BOOST_TEST(loops::velocity_sweep(parameter.data(), velocity.data(), std::ssize(grad), 0.2F));
+    BOOST_TEST(loops::sgd_sweep(parameter.data(), velocity.data(), nullptr, std::ssize(grad), {0.2F}));
     BOOST_TEST(parameter == expected_parameter);
   }
 }
@@ -64,10 +64,10 @@ BOOST_AUTO_TEST_CASE(sweeps_tell_of_a_velocity_that_is_not_finite) {
       auto parameter = noise(37, 1);
       auto velocity = noise(37, 2);
       auto grad = noise(37, 3);
-      BOOST_TEST(loops::velocity_sweep(parameter.data(), velocity.data(), 37, 0.1F));
+      BOOST_TEST(loops::sgd_sweep(parameter.data(), velocity.data(), nullptr, 37, {0.1F}));
       grad[at] = bad;
       BOOST_TEST(!loops::momentum_sweep(parameter.data(), velocity.data(), grad.data(), 37, 0.1F, 0.9F));
-      BOOST_TEST(!loops::velocity_sweep(parameter.data(), velocity.data(), 37, 0.1F));
+      BOOST_TEST(!loops::sgd_sweep(parameter.data(), velocity.data(), nullptr, 37, {0.1F}));
     }
   }
 }
@@ -93,8 +93,7 @@ BOOST_AUTO_TEST_CASE(sweeps_with_decay_equal_the_formula_bit_for_bit) {
         expected_velocity[i] += 0.3F * expected_parameter[i];
         expected_parameter[i] -= 0.1F * expected_velocity[i];
       }
-      BOOST_TEST(
-          loops::decayed_velocity_sweep(parameter.data(), velocity.data(), std::ssize(grad), 0.1F, 0.3F));
+      BOOST_TEST(loops::sgd_sweep(parameter.data(), velocity.data(), nullptr, std::ssize(grad), step));
       BOOST_TEST(parameter == expected_parameter);
       BOOST_TEST(velocity == expected_velocity);
     }
@@ -146,8 +145,7 @@ BOOST_AUTO_TEST_CASE(sweeps_with_decay_and_adam_tell_of_a_gradient_that_is_not_f
       BOOST_TEST((sgd_is_finite() && adam_is_finite()));
       grad[at] = bad;
       BOOST_TEST(sgd_is_finite() == std::isfinite(bad));
-      BOOST_TEST(loops::decayed_velocity_sweep(parameter.data(), velocity.data(), 37, 0.1F, 0.3F) ==
-                 std::isfinite(bad));
+      BOOST_TEST(loops::sgd_sweep(parameter.data(), velocity.data(), nullptr, 37, sgd) == std::isfinite(bad));
       BOOST_TEST(!adam_is_finite());
       grad[at] = 0.0F;
       BOOST_TEST(!adam_is_finite());

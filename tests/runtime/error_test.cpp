@@ -1,3 +1,4 @@
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -37,6 +38,14 @@ BOOST_AUTO_TEST_CASE(a_line_that_is_passed_on_stays_that_of_the_outer_caller) {
   const std::string expected = "error_test.cpp:" + std::to_string(__LINE__ + 1);
   const std::string nested = caller_of_outer();
   BOOST_TEST(nested == expected);
+}
+
+BOOST_AUTO_TEST_CASE(one_thing_is_counted_in_the_singular) {
+  BOOST_TEST(keel::counted(1, "gradient") == "1 gradient");
+  BOOST_TEST(keel::counted(0, "gradient") == "0 gradients");
+  BOOST_TEST(keel::counted(std::size_t{2}, "gradient") == "2 gradients");
+  BOOST_TEST(keel::counted(1, "axis", "axes") == "1 axis");
+  BOOST_TEST(keel::counted(3, "axis", "axes") == "3 axes");
 }
 
 BOOST_AUTO_TEST_CASE(every_error_is_a_keel_error_with_its_text) {

@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(elements_are_given_row_by_row) {
 BOOST_AUTO_TEST_CASE(the_elements_given_must_fill_the_shape) {
   BOOST_TEST(text_of<ShapeError>([] {
                Tensor::of<float>({2, 3}, {1, 2, 3, 4, 5});
-             }) == "a tensor f32 (2, 3) takes 6 elements, 5 were given");
+             }) == "a tensor f32 (2, 3) takes 6 elements, not 5");
   BOOST_CHECK_THROW(Tensor::of<float>({2}, {1, 2, 3}), ShapeError);
   BOOST_CHECK_THROW(Tensor::of<float>({}, std::initializer_list<float>{}), ShapeError);
 }

@@ -64,6 +64,13 @@ inline std::vector<double> computed(const Var& var, const PlanOptions& options =
   return computed(std::span{&var, 1}, options).at(0);
 }
 
+/// The operator that computes a value.
+inline std::shared_ptr<const Operator> operator_of(const Var& var) {
+  for (const auto& node : var.tape().program().nodes)
+    if (std::ranges::count(node.outputs, var.id()) > 0) return node.op;
+  return nullptr;
+}
+
 /// An operator made up for a test. Whatever is left out is that of a copy of the first input.
 struct CustomOp final : Operator {
   struct Behavior {

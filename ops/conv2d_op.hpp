@@ -1,0 +1,35 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "keel/graph/operator.hpp"
+#include "keel/ops/conv2d.hpp"
+
+#pragma GCC visibility push(hidden)
+
+namespace keel {
+
+/// The operator behind `conv2d`. Inputs: src, weights and, if any, bias. In f32 images lie with their channels
+/// last, weights row-major: the kernel brings them into oneDNN's own format on each run.
+class Conv2dOp final : public Operator {
+ public:
+  explicit Conv2dOp(Conv2dOptions options) : options_(options) {}
+  [[nodiscard]] std::string_view name() const override { return "conv2d"; }
+  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  [[nodiscard]] Kernel bind(const Binding& binding) const override;
+  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
+  [[nodiscard]] Cost cost(std::span<const ValueType> inputs,
+                          std::span<const ValueType> outputs) const override;
+  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                                std::span<const ValueType> outputs) const override;
+  [[nodiscard]] const Conv2dOptions& options() const { return options_; }
+
+ private:
+  Conv2dOptions options_;
+};
+
+}  // namespace keel
+
+#pragma GCC visibility pop
