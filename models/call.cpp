@@ -29,8 +29,7 @@ Var computed(const Var& value, const SourceLocation& where) {
   const auto& [type, kind, name, storage, format] = value.tape().program().values[value.id()];
   if (kind == ValueKind::intermediate) return value;
   const auto extents = type.shape.extents();
-  return record(std::make_shared<ReshapeOp>(std::vector<std::int64_t>{extents.begin(), extents.end()}),
-                {value}, where);
+  return reshape(value, {extents.begin(), extents.end()}, where);
 }
 
 }  // namespace keel::detail
