@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "keel/tools/run_queue.hpp"
+#include "keel/tools/runs/run_queue.hpp"
 #include "process.hpp"
 
 namespace keel::test {

@@ -8,10 +8,10 @@
 #include <sstream>
 
 #include "../support/process.hpp"
+#include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/report/report.hpp"
-#include "keel/tools/run_json.hpp"
-#include "keel/tools/studies/effect_text.hpp"
-#include "keel/tools/studies/judgement.hpp"
+#include "keel/tools/runs/judgement.hpp"
+#include "keel/tools/runs/run_json.hpp"
 
 namespace keel::test {
 namespace {

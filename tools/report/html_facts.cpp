@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
-#include "keel/tools/number_text.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/html_text.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {

@@ -6,12 +6,12 @@
 #include <sstream>
 #include <system_error>
 
-#include "keel/tools/output_folder.hpp"
-#include "keel/tools/refuse.hpp"
 #include "keel/tools/report/gnuplot.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/svg_text.hpp"
-#include "keel/tools/studies/study.hpp"
+#include "keel/tools/runs/study.hpp"
+#include "keel/tools/system/output_folder.hpp"
+#include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {
 namespace {

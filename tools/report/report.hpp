@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "keel/tools/json.hpp"
 #include "keel/tools/report/report_data.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
 

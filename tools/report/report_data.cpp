@@ -6,10 +6,10 @@
 #include <array>
 #include <set>
 
-#include "keel/tools/refuse.hpp"
 #include "keel/tools/report/compare_section.hpp"
-#include "keel/tools/run_json.hpp"
-#include "keel/tools/studies/study.hpp"
+#include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/runs/study.hpp"
+#include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {
 namespace {

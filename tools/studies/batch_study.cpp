@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "keel/tools/statistics.hpp"
-#include "keel/tools/studies/arms.hpp"
+#include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/batch_figures.hpp"
 #include "keel/tools/studies/batch_tables.hpp"
 #include "keel/tools/studies/batch_trade_offs.hpp"
 #include "keel/tools/studies/batch_views.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/targets.hpp"
-#include "keel/tools/training_run.hpp"
+#include "keel/tools/training/targets.hpp"
+#include "keel/tools/training/training_run.hpp"
 
 namespace keel::tools {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "keel/tools/studies/targets.hpp"
+#include "keel/tools/training/targets.hpp"
 
 namespace keel::tools {
 

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <set>
 
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/studies/targets.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/targets.hpp"
 
 namespace keel::tools {
 namespace {
