@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "keel/tools/runs/run_queue.hpp"
+#include "keel/tools/system/json.hpp"
 #include "process.hpp"
 
 namespace keel::test {

@@ -9,9 +9,12 @@
 
 #include "../support/process.hpp"
 #include "keel/tools/findings/effect_text.hpp"
+#include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/report/report.hpp"
 #include "keel/tools/runs/judgement.hpp"
 #include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/studies/registry.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {

@@ -4,6 +4,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include "../support/process.hpp"
 
@@ -13,6 +14,17 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array folders{"runtime", "graph", "ops", "models", "tools"};
+
+// The rooms of tools/: each may include those before it, but none beside it.
+const std::vector<std::vector<std::string>> rooms{
+    {"system"}, {"data"}, {"findings"}, {"training"}, {"runs"}, {"bench", "studies", "report"}, {"commands"}};
+
+std::size_t room_rank(const std::string& room) {
+  const auto holds = [&](const std::vector<std::string>& side_by_side) {
+    return std::ranges::find(side_by_side, room) != side_by_side.end();
+  };
+  return static_cast<std::size_t>(std::ranges::find_if(rooms, holds) - rooms.begin());
+}
 
 std::size_t rank(const std::string& folder) {
   return static_cast<std::size_t>(std::ranges::find(folders, folder) - folders.begin());
@@ -55,6 +67,24 @@ BOOST_AUTO_TEST_CASE(dependencies_run_one_way) {
     BOOST_TEST(rank(match[1]) < folders.size(), include.file << " includes " << include.target);
     BOOST_TEST(rank(match[1]) <= rank(include.folder),
                include.file << " includes " << include.target << ", which points the wrong way");
+  }
+  BOOST_TEST(seen > 100U);
+}
+
+BOOST_AUTO_TEST_CASE(rooms_of_the_program_depend_one_way) {
+  const std::regex room_in_path{R"re(^(?:keel/)?tools/([a-z]+)/)re"};
+  std::size_t seen = 0;
+  for (const auto& include : includes()) {
+    std::smatch from;
+    std::smatch to;
+    if (!std::regex_search(include.target, to, room_in_path)) continue;
+    BOOST_TEST_REQUIRE(std::regex_search(include.file, from, room_in_path),
+                       include.file << " lies in no room");
+    if (from[1] == to[1] || from[1] == "examples") continue;
+    ++seen;
+    BOOST_TEST(room_rank(from[1]) < rooms.size(), include.file << " lies in no room");
+    BOOST_TEST(room_rank(to[1]) < room_rank(from[1]),
+               include.file << " includes " << include.target << ", which is not in a room before its own");
   }
   BOOST_TEST(seen > 100U);
 }

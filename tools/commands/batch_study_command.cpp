@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include "keel/tools/commands/batch_study_command.hpp"
 
 #include <algorithm>
 
@@ -6,9 +6,7 @@
 #include "keel/tools/studies/batch_study.hpp"
 
 namespace keel::tools {
-namespace {
-
-ExitStatus run(const BatchStudyOptions& options, const Invocation& invocation) {
+ExitStatus run_batch_study(const BatchStudyOptions& options, const Invocation& invocation) {
   auto sizes = options.batch_sizes;
   std::ranges::sort(sizes);
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
@@ -30,26 +28,6 @@ ExitStatus run(const BatchStudyOptions& options, const Invocation& invocation) {
                         .resume = options.resume,
                         .must_train = true};
   return carry_out(assignment, invocation);
-}
-
-}  // namespace
-
-void add_batch_study_command(CLI::App& app, BatchStudyOptions& options, const Invocation& invocation,
-                             ExitStatus& status) {
-  auto* command = app.add_subcommand(
-      "batch-study", "train at several batch sizes, without and with batch normalization, in three views");
-  command->add_option("--batch-sizes", options.batch_sizes, "batch sizes to train with, separated by commas")
-      ->type_name("N,N,...")
-      ->delimiter(',')
-      ->check(CLI::Range(2, 1'000'000))
-      ->capture_default_str();
-  add_run_options(*command, options.common);
-  add_training_options(*command, options.common.run);
-  command->get_option("--batch-size")
-      ->description("images a step that the learning rate and the number of steps belong to");
-  command->add_flag("--resume", options.resume,
-                    "go on with the same command's last folder, or that of --out, where it was interrupted");
-  command->callback([&options, &invocation, &status] { status = run(options, invocation); });
 }
 
 }  // namespace keel::tools

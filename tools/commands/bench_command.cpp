@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "keel/runtime/onednn.hpp"
@@ -14,6 +13,7 @@
 #include "keel/tools/bench/profile.hpp"
 #include "keel/tools/bench/torch_step.hpp"
 #include "keel/tools/runs/results.hpp"
+#include "keel/tools/system/json.hpp"
 #include "keel/tools/system/output_folder.hpp"
 
 namespace keel::tools {
@@ -90,44 +90,16 @@ void run_cases(const BenchOptions& options) {
   if (!options.json.empty()) write_file(options.json, json.dump(1) + '\n');
 }
 
-void run(const BenchOptions& options) {
-  if (options.profile.empty()) return run_cases(options);
-  print_profile(options.profile, options.batch_size > 0 ? options.batch_size : 64,
-                options.threads > 0 ? options.threads : available_processors());
-}
-
 }  // namespace
 
-void add_bench_command(CLI::App& app, BenchOptions& options, ExitStatus& status) {
-  const std::set<std::string> models{bench_models().begin(), bench_models().end()};
-  auto* command = app.add_subcommand(
-      "bench", "measure training steps and inference against the bare oneDNN primitives of the same shapes");
-  command->add_option("--model", options.models, "only these networks; may be given more than once [all]")
-      ->type_name("MODEL")
-      ->check(CLI::IsMember(models));
-  auto* batch_size = command->add_option("--batch-size", options.batch_size,
-                                         "only this size of batch [all]; of the profile, any [64]");
-  batch_size->type_name("N")->check(CLI::Range(1, 1'000'000));
-  command->add_option("--threads", options.threads, "threads inside a step [one, and all]")
-      ->type_name("T")
-      ->check(CLI::Range(1, 1024));
-  command->add_option("--repeats", options.repeats, "rounds of measurements a case")
-      ->type_name("N")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command->add_option("--against", options.against, "measure libtorch's step in the same rounds")
-      ->type_name("torch")
-      ->check(CLI::IsMember({"torch"}));
-  command->add_option("--json", options.json, "file to write the figures to as well")->type_name("FILE");
-  command
-      ->add_option("--profile", options.profile,
-                   "list the nodes of this network's training step with their times instead")
-      ->type_name("MODEL")
-      ->check(CLI::IsMember(models));
-  command->callback([&options, &status] {
-    run(options);
-    status = ExitStatus::done;
-  });
+ExitStatus bench(const BenchOptions& options) {
+  if (options.profile.empty()) {
+    run_cases(options);
+  } else {
+    print_profile(options.profile, options.batch_size > 0 ? options.batch_size : 64,
+                  options.threads > 0 ? options.threads : available_processors());
+  }
+  return ExitStatus::done;
 }
 
 }  // namespace keel::tools

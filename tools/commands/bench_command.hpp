@@ -1,6 +1,6 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -8,6 +8,7 @@
 
 namespace keel::tools {
 
+/// `keel bench`.
 struct BenchOptions {
   std::string json;                 ///< file to write the cases to; empty for none
   std::string profile;              ///< model whose nodes are to be listed instead; empty for none
@@ -18,7 +19,7 @@ struct BenchOptions {
   int repeats = 41;             ///< rounds of measurements a case
 };
 
-/// Adds `keel bench` to the program. `options` and `status` must outlive `app`.
-void add_bench_command(CLI::App& app, BenchOptions& options, ExitStatus& status);
+/// Measures training steps and inference against the bare oneDNN primitives of the same shapes.
+ExitStatus bench(const BenchOptions& options);
 
 }  // namespace keel::tools

@@ -9,6 +9,7 @@
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/runs/run_queue.hpp"
+#include "keel/tools/system/json.hpp"
 #include "keel/tools/system/output_folder.hpp"
 #include "keel/tools/training/training_run.hpp"
 
@@ -74,9 +75,8 @@ ExitStatus report_end(std::span<const RunResult> finished, bool interrupted, std
 
 }  // namespace
 
-ExitStatus compare(const CommonOptions& options, const std::vector<std::string>& arguments,
-                   const Interrupt& interrupt) {
-  CommandRecord record{.arguments = arguments, .threads = options.threads};
+ExitStatus compare(const CommonOptions& options, const Invocation& invocation) {
+  CommandRecord record{.arguments = invocation.arguments, .threads = options.threads};
   OutputFolder folder{
       options.out.empty() ? default_output_folder("compare") : std::filesystem::path{options.out},
       options.force};
@@ -84,7 +84,7 @@ ExitStatus compare(const CommonOptions& options, const std::vector<std::string>&
   require_trainable(options, data);
   const auto jobs = jobs_of(options);
   const auto finished =
-      run_all(jobs, data, {.threads = options.threads, .quiet = options.quiet}, interrupt.token());
+      run_all(jobs, data, {.threads = options.threads, .quiet = options.quiet}, invocation.interrupt.token());
   const bool interrupted = finished.size() < jobs.size();
   if (!finished.empty()) {
     const auto pairs = pair_by_seed(finished);

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "keel/tools/commands/options.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/data/digits.hpp"
 #include "keel/tools/data/download.hpp"
@@ -74,43 +73,7 @@ ExitStatus interrupted(std::string_view what_is_left) {
   return ExitStatus::interrupted;
 }
 
-void add_mnist(CLI::App& data, MnistOptions& options, const std::stop_token& stop, ExitStatus& status) {
-  auto* const command =
-      data.add_subcommand("mnist", "download MNIST (11 MB) into keel's cache folder, unless it is there");
-  command->add_option("--url", options.url, "folder to download the four files from: http, https or file")
-      ->type_name("URL")
-      ->capture_default_str();
-  command->add_flag("--force", options.force, "download files that are there already, too");
-  command->callback([&options, stop, &status] { status = data_mnist(options, stop); });
-}
-
-void add_digits(CLI::App& data, DigitsFolderOptions& options, const std::stop_token& stop,
-                ExitStatus& status) {
-  auto* const command = data.add_subcommand(
-      "digits", "write the built-in digits as gzipped IDX files under MNIST's names, for other programs");
-  command->add_option("--out", options.out, "folder for the four files; made if it is missing")
-      ->type_name("DIR")
-      ->required();
-  add_seed_option(*command, options.seed, "what the digits are drawn from");
-  command->add_flag("--force", options.force, "write into a folder that is not empty");
-  command->callback([&options, stop, &status] { status = data_digits(options, stop); });
-}
-
-void add_info(CLI::App& data, InfoOptions& options, ExitStatus& status) {
-  auto* const command = data.add_subcommand("info", "print what is in a data set");
-  add_data_option(*command, options.data);
-  command->callback([&options, &status] { status = data_info(options); });
-}
-
 }  // namespace
-
-void add_data_command(CLI::App& app, DataOptions& options, const std::stop_token& stop, ExitStatus& status) {
-  auto* const data = app.add_subcommand("data", "download, write or describe data sets");
-  data->require_subcommand(1);
-  add_mnist(*data, options.mnist, stop, status);
-  add_digits(*data, options.digits, stop, status);
-  add_info(*data, options.info, status);
-}
 
 ExitStatus data_mnist(const MnistOptions& options, const std::stop_token& stop) {
   const auto folder = mnist_folder();

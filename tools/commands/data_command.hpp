@@ -1,6 +1,5 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <stop_token>
 #include <string>
@@ -27,17 +26,6 @@ struct DigitsFolderOptions {
 struct InfoOptions {
   std::string data = "digits";
 };
-
-/// What was said after `keel data`.
-struct DataOptions {
-  MnistOptions mnist;
-  DigitsFolderOptions digits;
-  InfoOptions info;
-};
-
-/// Adds `data` and its subcommands to the program. The one that is named is run when the command line is
-/// parsed and leaves its status in `status`; `options` and `status` must outlive the parsing.
-void add_data_command(CLI::App& app, DataOptions& options, const std::stop_token& stop, ExitStatus& status);
 
 /// Downloads MNIST into `mnist_folder()`, as far as it isn't there yet.
 ExitStatus data_mnist(const MnistOptions& options, const std::stop_token& stop);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <set>
 #include <vector>
 
 #include "keel/graph/dot.hpp"
@@ -50,7 +49,9 @@ bool draw(OutputFolder& folder, const std::string& name, const std::string& dot)
   return true;
 }
 
-void run(const GraphOptions& options) {
+}  // namespace
+
+ExitStatus draw_graph(const GraphOptions& options) {
   const fs::path path = options.out.empty() ? default_output_folder("graph") : fs::path{options.out};
   OutputFolder folder{path, options.force};
   const auto network = bench_network(options.model);
@@ -72,36 +73,11 @@ void run(const GraphOptions& options) {
   const bool drawn = draw(folder, "recorded", to_dot(tape.program(), outputs, dot));
   dot.title = what + ", as compiled";
   draw(folder, "compiled", to_dot(plan, dot));
-  if (drawn) return;
+  if (drawn) return ExitStatus::done;
   fmt::print(stderr,
              "keel: there is no SVG, since Graphviz is not installed; with it: dot -Tsvg -O '{}'/*.dot\n",
              path.string());
-}
-
-}  // namespace
-
-void add_graph_command(CLI::App& app, GraphOptions& options, ExitStatus& status) {
-  const std::set<std::string> models{bench_models().begin(), bench_models().end()};
-  auto* command =
-      app.add_subcommand("graph", "draw a network's program as it was recorded and as it was compiled");
-  command->add_option("--model", options.model, "network to draw")
-      ->type_name("MODEL")
-      ->check(CLI::IsMember(models))
-      ->capture_default_str();
-  command->add_flag("--step", options.step,
-                    "draw the whole training step: forward, backward, update [inference]");
-  command->add_option("--batch-size", options.batch_size, "images a batch")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command
-      ->add_option("--out", options.out, "folder for the pictures; made if it is missing [runs/graph-TIME]")
-      ->type_name("DIR");
-  command->add_flag("--force", options.force, "write into a folder that is not empty");
-  command->callback([&options, &status] {
-    run(options);
-    status = ExitStatus::done;
-  });
+  return ExitStatus::done;
 }
 
 }  // namespace keel::tools

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 
@@ -8,6 +7,7 @@
 
 namespace keel::tools {
 
+/// `keel graph`.
 struct GraphOptions {
   std::string model = "bn";
   std::int64_t batch_size = 64;
@@ -16,7 +16,7 @@ struct GraphOptions {
   bool force = false;
 };
 
-/// Adds `keel graph` to the program. `options` and `status` must outlive `app`.
-void add_graph_command(CLI::App& app, GraphOptions& options, ExitStatus& status);
+/// Draws a network's program as it was recorded and as it was compiled.
+ExitStatus draw_graph(const GraphOptions& options);
 
 }  // namespace keel::tools

@@ -16,6 +16,7 @@
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/runs/run_queue.hpp"
 #include "keel/tools/runs/workspace.hpp"
+#include "keel/tools/studies/registry.hpp"
 #include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
@@ -172,7 +173,7 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
   const auto status = report_troubles(runs, assignment.must_train);
   fmt::print("\nresults: {}\n", path.string());
   if (!gnuplot_available()) return status;
-  write_report(workspace.path(), results);
+  write_report(workspace.path(), results, find_study);
   fmt::print("report: {}\n", (workspace.path() / "report.html").string());
   return status;
 }

@@ -1,10 +1,12 @@
 #pragma once
 
-#include <span>
 #include <string>
+#include <vector>
 
-#include "keel/tools/commands/study_options.hpp"
+#include "keel/tools/commands/options.hpp"
+#include "keel/tools/runs/study.hpp"
 #include "keel/tools/system/exit_status.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
 

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "keel/tools/system/interrupt.hpp"
 #include "keel/tools/training/run.hpp"
 
 namespace keel::tools {
@@ -20,20 +21,10 @@ struct CommonOptions {
   bool quiet = false;
 };
 
-/// Adds `--data` to a command. `name` must outlive `command`, here and below.
-void add_data_option(CLI::App& command, std::string& name);
-
-/// Adds `--seed` to a command, checked strictly: neither -1 nor a number that does not fit passes.
-void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning);
-
-/// Adds the options that say on what is run and where results go, with their checks, units and defaults: data,
-/// seeds, limit, threads, out, force, quiet. `options` must outlive `command`.
-void add_run_options(CLI::App& command, CommonOptions& options);
-
-/// Adds those of a single training: epochs, batch size, learning rate, momentum.
-void add_training_options(CLI::App& command, RunSettings& run);
-
-/// A number from `low` to `high`; not NaN.
-CLI::Validator number_between(double low, double high);
+/// What the commands that train are given besides their options.
+struct Invocation {
+  const std::vector<std::string>& arguments;  ///< the command line, program first
+  const Interrupt& interrupt;
+};
 
 }  // namespace keel::tools

@@ -5,20 +5,16 @@
 #include <filesystem>
 
 #include "keel/tools/report/report.hpp"
+#include "keel/tools/studies/registry.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
 
-void add_report_command(CLI::App& app, ReportOptions& options, ExitStatus& status) {
-  auto* command = app.add_subcommand("report", "make report.html again from a folder's results.json");
-  command->add_option("DIR", options.folder, "folder of compare, batch-study or study")
-      ->required()
-      ->type_name("");
-  command->callback([&options, &status] {
-    const std::filesystem::path folder{options.folder};
-    write_report(folder, read_results(folder));
-    fmt::print("{}\n", (folder / "report.html").string());
-    status = ExitStatus::done;
-  });
+ExitStatus report_again(const std::string& folder) {
+  const std::filesystem::path path{folder};
+  write_report(path, read_results(path), find_study);
+  fmt::print("{}\n", (path / "report.html").string());
+  return ExitStatus::done;
 }
 
 }  // namespace keel::tools

@@ -12,6 +12,7 @@
 
 #include "keel/tools/data/digits.hpp"
 #include "keel/tools/data/idx.hpp"
+#include "keel/tools/system/exit_status.hpp"
 
 namespace keel::tools {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "keel/tools/data/gzip.hpp"
 #include "keel/tools/data/sha256.hpp"
+#include "keel/tools/system/exit_status.hpp"
 #include "keel/tools/system/output_folder.hpp"
 #include "keel/tools/system/refuse.hpp"
 

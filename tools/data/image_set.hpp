@@ -6,15 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "keel/runtime/error.hpp"
-
 namespace keel::tools {
-
-/// Input data that is missing or bad: exit status 3.
-class DataError : public Error {
- public:
-  using Error::Error;
-};
 
 /// Grey images of one size with a label each, as the bytes of their files.
 struct ImageSet {

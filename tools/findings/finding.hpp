@@ -1,12 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
 
@@ -56,12 +55,5 @@ Finding judge(const Endpoint& endpoint, std::span<const double> values, std::str
 /// Replaces each p value by Holm's (1979): p of the k-th smallest of n times n - k + 1, at least the one
 /// before, at most 1. Verdicts rest on the intervals and stay.
 void correct_by_holm(std::span<Finding*> findings);
-
-/// {name, unit, mean, low, high, p, p_alone}, as results.json has it.
-Json effect_json(const Finding& finding);
-/// {claim, rule, verdict, effect, note, values}.
-Json to_json(const Finding& finding);
-/// Reads it back, but for the rule, which follows from the endpoint.
-Finding finding_of(const Json& json);
 
 }  // namespace keel::tools

@@ -9,6 +9,7 @@
 
 #include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/system/json.hpp"
 #include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {

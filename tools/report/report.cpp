@@ -9,7 +9,7 @@
 #include "keel/tools/report/gnuplot.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/svg_text.hpp"
-#include "keel/tools/runs/study.hpp"
+#include "keel/tools/system/json.hpp"
 #include "keel/tools/system/output_folder.hpp"
 #include "keel/tools/system/refuse.hpp"
 
@@ -34,10 +34,6 @@ void write_pictures(const fs::path& folder, std::span<const Section> sections,
 }
 
 }  // namespace
-
-void write_report(const fs::path& folder, const Json& results) {
-  write_report(folder, results, find_study);
-}
 
 void write_report(const fs::path& folder, const Json& results, const StudyFinder& find) {
   const auto data = report_data(results, folder / "results.json", find);

@@ -9,7 +9,7 @@
 
 #include "keel/tools/findings/figure.hpp"
 #include "keel/tools/findings/finding.hpp"
-#include "keel/tools/system/json.hpp"
+#include "keel/tools/system/json_fwd.hpp"
 #include "keel/tools/training/run.hpp"
 
 namespace keel::tools {

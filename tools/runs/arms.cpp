@@ -25,10 +25,10 @@ RunFilter of_model(const std::string& model) {
   return [model](const RunResult& run) { return run.settings.model == model; };
 }
 
-RunFilter with_factor(const std::string& name, const Json& value) {
+RunFilter with_factor(const std::string& name, const Factor& value) {
   return [name, value](const RunResult& run) {
-    const auto found = run.settings.factors.find(name);
-    return found != run.settings.factors.end() && *found == value;
+    const auto* found = run.settings.factors.find(name);
+    return found != nullptr && *found == value;
   };
 }
 
@@ -100,12 +100,11 @@ double final_validation_loss(const RunResult& run) {
   return run.epochs.empty() ? none : run.epochs.back().validation.loss;
 }
 
-std::vector<Json> levels_of(std::span<const RunResult> runs, const std::string& factor) {
-  std::vector<Json> levels;
+std::vector<Factor> levels_of(std::span<const RunResult> runs, const std::string& factor) {
+  std::vector<Factor> levels;
   for (const auto& run : runs) {
-    const auto found = run.settings.factors.find(factor);
-    if (found != run.settings.factors.end() && std::ranges::find(levels, *found) == levels.end())
-      levels.push_back(*found);
+    const auto* found = run.settings.factors.find(factor);
+    if (found != nullptr && std::ranges::find(levels, *found) == levels.end()) levels.push_back(*found);
   }
   return levels;
 }

@@ -23,7 +23,7 @@ std::vector<RunResult> runs_of(std::span<const RunResult> runs, const RunFilter&
 
 /// Runs of a model; runs whose factor `name` has a value; both.
 RunFilter of_model(const std::string& model);
-RunFilter with_factor(const std::string& name, const Json& value);
+RunFilter with_factor(const std::string& name, const Factor& value);
 RunFilter operator&&(RunFilter a, RunFilter b);
 
 /// A value of every seed: of the single run with that seed that passes.
@@ -59,7 +59,7 @@ double final_accuracy(const RunResult& run);
 double final_validation_loss(const RunResult& run);
 
 /// The values of a factor in the order of their first run.
-std::vector<Json> levels_of(std::span<const RunResult> runs, const std::string& factor);
+std::vector<Factor> levels_of(std::span<const RunResult> runs, const std::string& factor);
 /// The seeds that occur, in order.
 std::vector<std::uint64_t> seeds_of(std::span<const RunResult> runs);
 

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "keel/tools/runs/run_json.hpp"
+
 namespace keel::tools {
 namespace {
 
@@ -26,10 +28,8 @@ std::string cell(double value) {
 // What tells a run from the others.
 std::string run_cells(const RunSettings& settings) {
   std::string factors;
-  for (const auto& [name, value] : settings.factors.items()) {
-    factors += fmt::format("{}{}={}", factors.empty() ? "" : ";", name,
-                           value.is_string() ? value.get<std::string>() : value.dump());
-  }
+  for (const auto& [name, value] : settings.factors)
+    factors += fmt::format("{}{}={}", factors.empty() ? "" : ";", name, text_of(value));
   return fmt::format("{},{},{},{},{},{},{}", escaped(settings.study), escaped(settings.model),
                      escaped(factors), settings.batch_size, settings.learning_rate, settings.momentum,
                      settings.seed);

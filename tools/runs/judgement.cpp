@@ -1,6 +1,8 @@
 #include "keel/tools/runs/judgement.hpp"
 
+#include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/runs/arms.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "keel/runtime/onednn.hpp"
 #include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
 Json to_json(const Summary& summary) {

@@ -8,7 +8,7 @@
 #include "keel/tools/data/batches.hpp"
 #include "keel/tools/data/image_set.hpp"
 #include "keel/tools/findings/statistics.hpp"
-#include "keel/tools/system/json.hpp"
+#include "keel/tools/system/json_fwd.hpp"
 #include "keel/tools/training/run.hpp"
 
 namespace keel::tools {

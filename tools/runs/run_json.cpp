@@ -1,7 +1,35 @@
 #include "keel/tools/runs/run_json.hpp"
 
+#include "keel/runtime/error.hpp"
+#include "keel/tools/system/json.hpp"
+
 namespace keel::tools {
 namespace {
+
+Json to_json(const Factor& factor) {
+  if (factor.is_word()) return factor.word();
+  return factor.is_whole() ? Json(factor.whole()) : Json(factor.number());
+}
+
+Json to_json(const Factors& factors) {
+  Json json = Json::object();
+  for (const auto& [name, factor] : factors) json[name] = to_json(factor);
+  return json;
+}
+
+Factor factor_of(const Json& json) {
+  if (json.is_string()) return json.get<std::string>();
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_number()) return json.get<double>();
+  throw Error{"a factor is neither a number nor a word"};
+}
+
+Factors factors_of(const Json& json) {
+  if (!json.is_object()) throw Error{"factors is not an object"};
+  Factors factors;
+  for (const auto& [name, value] : json.items()) factors.set(name, factor_of(value));
+  return factors;
+}
 
 Json to_json(const EpochResult& epoch) {
   return {{"epoch", epoch.epoch},
@@ -40,10 +68,14 @@ Measures measures_of(const Json& json) {
 
 }  // namespace
 
+std::string text_of(const Factor& factor) {
+  return factor.is_word() ? factor.word() : to_json(factor).dump();
+}
+
 Json to_json(const RunSettings& settings) {
   return {{"study", settings.study},
           {"model", settings.model},
-          {"factors", settings.factors},
+          {"factors", to_json(settings.factors)},
           {"hidden", settings.hidden},
           {"epochs", settings.epochs},
           {"batch_size", settings.batch_size},
@@ -58,7 +90,7 @@ Json to_json(const RunResult& run) {
   Json json = Json::object();
   if (!settings.study.empty()) json["study"] = settings.study;
   json["model"] = settings.model;
-  if (!settings.factors.empty()) json["factors"] = settings.factors;
+  if (!settings.factors.empty()) json["factors"] = to_json(settings.factors);
   json["batch_size"] = settings.batch_size;
   json["learning_rate"] = settings.learning_rate;
   json["momentum"] = settings.momentum;
@@ -79,7 +111,7 @@ RunResult run_of(const Json& json) {
   RunResult run;
   run.settings.study = json.value("study", "");
   run.settings.model = json.at("model").get<std::string>();
-  run.settings.factors = json.value("factors", Json::object());
+  if (json.contains("factors")) run.settings.factors = factors_of(json.at("factors"));
   run.settings.batch_size = json.at("batch_size").get<std::int64_t>();
   run.settings.learning_rate = json.at("learning_rate").get<double>();
   run.settings.momentum = json.at("momentum").get<double>();

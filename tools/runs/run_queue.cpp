@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "keel/runtime/error.hpp"
 #include "keel/tools/runs/progress.hpp"
 #include "keel/tools/system/worker_pool.hpp"
 

@@ -5,7 +5,9 @@
 #include <cctype>
 #include <fstream>
 
+#include "keel/runtime/error.hpp"
 #include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/system/json.hpp"
 #include "keel/tools/system/output_folder.hpp"
 
 namespace keel::tools {
@@ -14,8 +16,8 @@ std::string describe(const RunSettings& settings) {
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : " ") + part; };
   if (!settings.study.empty()) add(settings.study);
-  for (const auto& [name, value] : settings.factors.items())
-    add(value.is_string() ? value.get<std::string>() : name + " " + value.dump());
+  for (const auto& [name, value] : settings.factors)
+    add(value.is_word() ? value.word() : name + " " + text_of(value));
   add(settings.model);
   if (!settings.study.empty())
     add(fmt::format("batch {} rate {:.3g}", settings.batch_size, settings.learning_rate));
@@ -23,8 +25,8 @@ std::string describe(const RunSettings& settings) {
   return text;
 }
 
-RunStore::RunStore(const std::filesystem::path& folder, Json provenance, bool reused)
-    : folder_(folder / "runs"), provenance_(std::move(provenance)), reused_(reused) {
+RunStore::RunStore(const std::filesystem::path& folder, const Json& provenance, bool reused)
+    : folder_(folder / "runs"), provenance_(provenance.dump()), reused_(reused) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error)
@@ -36,17 +38,19 @@ std::optional<RunResult> RunStore::find(const RunSettings& settings) const {
   if (!reused_ || !file) return std::nullopt;
   try {
     const auto json = Json::parse(file);
-    if (json.at("provenance") != provenance_ || json.at("settings") != to_json(settings)) return std::nullopt;
+    if (json.at("provenance").dump() != provenance_ || json.at("settings") != to_json(settings))
+      return std::nullopt;
     auto run = run_of(json.at("run"));
     run.settings = settings;
     return run;
-  } catch (const Json::exception&) {
+  } catch (const std::exception&) {
     return std::nullopt;  // not a whole run: it is done again
   }
 }
 
 void RunStore::save(const RunResult& run) const {
-  const Json json{{"provenance", provenance_}, {"settings", to_json(run.settings)}, {"run", to_json(run)}};
+  const Json json{
+      {"provenance", Json::parse(provenance_)}, {"settings", to_json(run.settings)}, {"run", to_json(run)}};
   write_file(path_of(run.settings), json.dump());
 }
 

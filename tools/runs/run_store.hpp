@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "keel/tools/system/json_fwd.hpp"
 #include "keel/tools/training/run.hpp"
 
 namespace keel::tools {
@@ -17,7 +18,7 @@ class RunStore {
  public:
   /// `folder` is the one that results go to. `provenance` is what a run's numbers depend on besides its
   /// settings: a run with another is not found. Nothing is found unless earlier runs are to be `reused`.
-  RunStore(const std::filesystem::path& folder, Json provenance, bool reused);
+  RunStore(const std::filesystem::path& folder, const Json& provenance, bool reused);
 
   /// The finished run with these settings, bit for bit as it was saved.
   [[nodiscard]] std::optional<RunResult> find(const RunSettings& settings) const;
@@ -28,7 +29,7 @@ class RunStore {
   [[nodiscard]] std::filesystem::path path_of(const RunSettings& settings) const;
 
   std::filesystem::path folder_;
-  Json provenance_;
+  std::string provenance_;  // as JSON
   bool reused_;
 };
 

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "keel/tools/findings/figure.hpp"
 #include "keel/tools/findings/finding.hpp"
 #include "keel/tools/runs/run_queue.hpp"
+#include "keel/tools/system/json_fwd.hpp"
 
 namespace keel::tools {
 
@@ -47,12 +46,7 @@ class Study {
   [[nodiscard]] virtual std::vector<Figure> figures(std::span<const RunResult> runs) const = 0;
   [[nodiscard]] virtual std::vector<Table> tables(std::span<const RunResult>) const { return {}; }
   /// What `summary` of results.json has besides the counts of verdicts: an object.
-  [[nodiscard]] virtual Json summary(std::span<const RunResult>) const { return Json::object(); }
+  [[nodiscard]] virtual Json summary(std::span<const RunResult> runs) const;
 };
-
-/// The studies of `keel study`, in the order in which they are reported.
-std::span<const std::unique_ptr<Study>> studies();
-/// The study of that name, one of these or "batch-study"; null if there is none.
-const Study* find_study(std::string_view name);
 
 }  // namespace keel::tools

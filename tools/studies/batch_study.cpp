@@ -12,6 +12,7 @@
 #include "keel/tools/studies/batch_tables.hpp"
 #include "keel/tools/studies/batch_trade_offs.hpp"
 #include "keel/tools/studies/batch_views.hpp"
+#include "keel/tools/system/json.hpp"
 #include "keel/tools/training/targets.hpp"
 #include "keel/tools/training/training_run.hpp"
 
@@ -164,7 +165,7 @@ class BatchStudy final : public Study {
   [[nodiscard]] ViewRun view_run(const StudyScale& scale, BatchView view, std::int64_t batch,
                                  const char* model, std::uint64_t seed) const {
     auto settings = settings_for(*this, scale, model, seed);
-    settings.factors["view"] = name_of(view);
+    settings.factors.set("view", name_of(view));
     settings.momentum = settings_.base.momentum;
     settings.learning_rate = settings_.base.learning_rate;
     settings.batch_size = settings_.base.batch_size;

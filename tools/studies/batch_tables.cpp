@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/system/json.hpp"
 #include "keel/tools/system/number_text.hpp"
 #include "keel/tools/training/targets.hpp"
 

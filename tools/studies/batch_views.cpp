@@ -1,6 +1,7 @@
 #include "keel/tools/studies/batch_views.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "keel/tools/training/targets.hpp"

@@ -13,4 +13,10 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// Input data that is missing or bad: exit status 3.
+class DataError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace keel::tools

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "keel/tools/data/image_set.hpp"
+#include "keel/tools/system/exit_status.hpp"
 
 namespace keel::tools {
 

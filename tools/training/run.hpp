@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "keel/tools/data/image_set.hpp"
-#include "keel/tools/system/json.hpp"
+#include "keel/tools/training/factors.hpp"
 
 namespace keel::tools {
 
 /// Everything that a run's numbers depend on, besides the data.
 struct RunSettings {
-  std::string study;              ///< whose run it is; empty for `keel compare`
-  std::string model = "plain";    ///< "plain", "bn", or the study's arm
-  Json factors = Json::object();  ///< what else the study varies, by name: numbers and words
+  std::string study;            ///< whose run it is; empty for `keel compare`
+  std::string model = "plain";  ///< "plain", "bn", or the study's arm
+  Factors factors;              ///< what else the study varies
   std::vector<std::int64_t> hidden = {128};
   int epochs = 5;
   std::int64_t batch_size = 64;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "keel/tools/commands/command_line.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/data/digits.hpp"
 #include "keel/tools/data/idx.hpp"
@@ -40,9 +42,8 @@ struct CacheFolder {
   /// Runs `keel COMMAND_LINE`.
   static ExitStatus run(const std::string& command_line, const std::stop_token& stop = {}) {
     CLI::App app;
-    DataOptions options;
     auto status = ExitStatus::failed;
-    add_data_command(app, options, stop, status);
+    add_data_command(app, stop, status);
     app.parse(command_line);
     return status;
   }

@@ -6,6 +6,7 @@
 
 #include "../../support/study_support.hpp"
 #include "keel/tools/runs/study.hpp"
+#include "keel/tools/studies/registry.hpp"
 
 namespace keel::test {
 namespace {

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "keel/tools/system/exit_status.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;

@@ -23,6 +23,7 @@
 
 #include "keel/tools/data/gzip.hpp"
 #include "keel/tools/data/image_set.hpp"
+#include "keel/tools/system/exit_status.hpp"
 
 namespace {
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "keel/runtime/rng.hpp"
+#include "keel/tools/system/exit_status.hpp"
 
 namespace {
 

@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "keel/runtime/error.hpp"
+#include "keel/tools/findings/finding_json.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {

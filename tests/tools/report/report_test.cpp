@@ -12,10 +12,14 @@
 #include "../../support/process.hpp"
 #include "../../support/report_support.hpp"
 #include "keel/tools/data/image_set.hpp"
+#include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/report/html_text.hpp"
 #include "keel/tools/report/report.hpp"
 #include "keel/tools/runs/run_json.hpp"
 #include "keel/tools/runs/study.hpp"
+#include "keel/tools/studies/registry.hpp"
+#include "keel/tools/system/exit_status.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {
@@ -48,9 +52,7 @@ class MadeUpStudy : public Study {
     return {figure};
   }
   [[nodiscard]] std::vector<Table> tables(std::span<const RunResult> runs) const override {
-    return {{"Models",
-             {"model", "parameters"},
-             {{runs.front().settings.factors.at("word").get<std::string>(), "1"}}}};
+    return {{"Models", {"model", "parameters"}, {{runs.front().settings.factors.at("word").word(), "1"}}}};
   }
 };
 
@@ -75,7 +77,7 @@ Json made_up_results() {
   Json runs = Json::array();
   for (const char* model : {"plain", "bn"}) {
     RunResult run{.settings = {.study = "made-up", .model = model}, .parameters = 10};
-    run.settings.factors["word"] = markup;
+    run.settings.factors.set("word", markup);
     for (int epoch = 1; epoch <= 3; ++epoch) run.epochs.push_back({epoch, 10, 0.1, 1.0 / epoch, {0.5, 0.9}});
     run.epochs[1].train_loss = model == std::string_view{"bn"} ? 0.4 : std::nan("");
     run.test = Evaluation{0.5, 0.9};

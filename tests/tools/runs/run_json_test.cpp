@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "keel/tools/runs/csv.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {

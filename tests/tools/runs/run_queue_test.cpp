@@ -6,6 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include "keel/runtime/error.hpp"
+
 #include "../../support/made_up_runs.hpp"
 
 namespace keel::test {

@@ -4,7 +4,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include "../../support/made_up_runs.hpp"
+#include "keel/runtime/error.hpp"
 #include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {
@@ -57,8 +59,8 @@ BOOST_AUTO_TEST_CASE(a_run_with_other_settings_is_not_found) {
            },
            [](auto& s) { s.limit = 10; }, [](auto& s) { s.momentum = 0.0; },
            [](auto& s) { s.learning_rate = std::nextafter(0.01, 1.0); },
-           [](auto& s) { s.factors["size"] = std::nextafter(0.1, 1.0); },
-           [](auto& s) { s.factors["kind"] = "a-b"; }, [](auto& s) { s.seed = 2; }}) {
+           [](auto& s) { s.factors.set("size", std::nextafter(0.1, 1.0)); },
+           [](auto& s) { s.factors.set("kind", "a-b"); }, [](auto& s) { s.seed = 2; }}) {
     auto other = settings;
     change(other);
     BOOST_TEST(!store().find(other), to_json(other).dump());

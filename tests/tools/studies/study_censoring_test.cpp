@@ -6,6 +6,8 @@
 
 #include "../../support/planted_runs.hpp"
 #include "keel/tools/runs/study.hpp"
+#include "keel/tools/studies/registry.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {

@@ -9,7 +9,10 @@
 #include "../../support/planted_runs.hpp"
 #include "../../support/study_support.hpp"
 #include "keel/runtime/threads.hpp"
+#include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/studies/registry.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {
