@@ -1,7 +1,5 @@
 // What most sources of the library include, read once. Sources include what they need all the same:
 // -Db_pch=false builds without this.
-#pragma once
-
 #include <fmt/format.h>
 
 #include <algorithm>

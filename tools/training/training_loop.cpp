@@ -6,6 +6,9 @@
 #include <chrono>
 #include <cmath>
 
+#include "keel/models/initialize.hpp"
+#include "keel/models/parameter.hpp"
+
 namespace keel::tools {
 namespace {
 

@@ -1,17 +1,17 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
-#include "keel/models/initialize.hpp"
-#include "keel/models/sgd.hpp"
-#include "keel/models/training_step.hpp"
-#include "keel/ops/cross_entropy.hpp"
 #include "keel/tools/data/batches.hpp"
 #include "keel/tools/training/evaluator.hpp"
 #include "keel/tools/training/run.hpp"
+
+namespace keel {
+struct NamedParameter;
+}
 
 namespace keel::tools {
 
@@ -23,11 +23,10 @@ class TrainingLoop {
   using AfterStep = std::function<bool(std::int64_t step, double loss)>;
 
   /// Initializes `model` from the settings' seed. Any model of images (N, pixels) that gives logits will do;
-  /// it must outlive the loop and stay where it is.
+  /// it must outlive the loop and stay where it is. Compiled once for the program's own, in networks.cpp; for
+  /// another, include training/model_training.hpp.
   template <class Model>
-  TrainingLoop(Model& model, const RunSettings& settings, const RunContext& context)
-      : TrainingLoop(settings, context, parameters(model), compiled_step(model, settings),
-                     [&model](const Var& images) { return model(images); }) {}
+  TrainingLoop(Model& model, const RunSettings& settings, const RunContext& context);
 
   /// Trains for as many epochs as the settings say, validating after each, until `after_step` has enough,
   /// the loss is not finite or a stop is requested.
@@ -67,19 +66,6 @@ class TrainingLoop {
 
   TrainingLoop(const RunSettings& settings, const RunContext& context,
                const std::vector<NamedParameter>& parameters, Step step, Evaluator::Model model);
-
-  template <class Model>
-  static Step compiled_step(Model& model, const RunSettings& settings) {
-    struct Compiled {
-      Compiled(Model& model, const RunSettings& settings)
-          : sgd({.learning_rate = settings.learning_rate, .momentum = settings.momentum}),
-            step(model, sgd, cross_entropy) {}
-      Sgd sgd;
-      TrainingStep<Model, Sgd, decltype(&cross_entropy)> step;
-    };
-    return [compiled = std::make_shared<Compiled>(model, settings)](
-               const Tensor& images, const Tensor& labels) { return compiled->step(images, labels); };
-  }
 
   void train_epoch(const AfterStep& after_step);
   double try_step();
