@@ -227,11 +227,6 @@ struct PhiloxBlock {
   return dst > 0.0F ? grad : closed;
 }
 
-[[gnu::always_inline]] inline void scale_bytes_body(const std::uint8_t* __restrict src, float* __restrict dst,
-                                                    std::int64_t count, float scale, float shift) {
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i]) * scale + shift;
-}
-
 }  // namespace keel::loops
 
 #pragma GCC visibility pop

@@ -90,11 +90,6 @@ KEEL_EACH_WIDTH void relu_backward_with_bias(const float* grad_dst, const float*
   }
 }
 
-KEEL_EACH_WIDTH void scale_bytes(const std::uint8_t* src, float* dst, std::int64_t count, float scale,
-                                 float shift) {
-  scale_bytes_body(src, dst, count, scale, shift);
-}
-
 bool momentum_sweep(double* parameter, double* velocity, const double* grad, std::int64_t count,
                     double learning_rate, double momentum) {
   return momentum_sweep_body(parameter, velocity, grad, count, learning_rate, momentum);

@@ -37,7 +37,7 @@ void require_trainable(const CommonOptions& options, const DataSet& data) {
                     data.name, data.train.size())};
   }
   const auto count = split_sizes(data.train.size(), options.run.limit).training;
-  if (count % options.run.batch_size == 1) {
+  if (leaves_a_last_one(count, options.run.batch_size)) {
     throw UsageError{
         fmt::format("{} training images in batches of {} leave a last batch of one, on which batch "
                     "normalization can't train; "

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "keel/ops/vector_loops.hpp"
+#include "keel/runtime/scale_bytes.hpp"
 
 namespace keel::tools {
 namespace {
@@ -36,6 +36,14 @@ Split split(std::int64_t count, std::int64_t limit, const Rng& rng) {
   return result;
 }
 
+bool leaves_a_last_one(std::int64_t count, std::int64_t batch_size) {
+  return count % batch_size == 1;
+}
+
+std::int64_t without_a_last_one(std::int64_t count, std::int64_t batch_size) {
+  return count > 1 && leaves_a_last_one(count, batch_size) ? count - 1 : count;
+}
+
 std::vector<std::int32_t> all_of(const ImageSet& set) {
   std::vector<std::int32_t> indices(static_cast<std::size_t>(set.size()));
   std::iota(indices.begin(), indices.end(), 0);
@@ -59,7 +67,7 @@ void BatchGatherer::gather(std::span<const std::int32_t> indices) {
   std::int32_t* label = labels_.data<std::int32_t>().data();
   for (std::size_t i = 0; i < indices.size(); ++i) {
     if (i + images_ahead < indices.size()) prefetch(set_.image(indices[i + images_ahead]));
-    loops::scale_bytes(set_.image(indices[i]).data(), dst, pixels, 2.0F / 255.0F, -1.0F);
+    scale_bytes(set_.image(indices[i]).data(), dst, pixels, 2.0F / 255.0F, -1.0F);
     dst += pixels;
     *label++ = set_.labels[static_cast<std::size_t>(indices[i])];
   }

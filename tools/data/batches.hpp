@@ -29,6 +29,11 @@ SplitSizes split_sizes(std::int64_t count, std::int64_t limit);
 /// Splits `count` images at random into parts of these sizes.
 Split split(std::int64_t count, std::int64_t limit, const Rng& rng);
 
+/// Whether so many images, in batches of `batch_size`, leave a last batch of one: batch norm can't train on it.
+bool leaves_a_last_one(std::int64_t count, std::int64_t batch_size);
+/// How many of `count` images are trained on: a last batch of one is left out, unless it is the only one.
+std::int64_t without_a_last_one(std::int64_t count, std::int64_t batch_size);
+
 /// The numbers of all images of a set.
 std::vector<std::int32_t> all_of(const ImageSet& set);
 

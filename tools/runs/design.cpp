@@ -22,8 +22,7 @@ std::int64_t training_images(const StudyScale& scale, const RunSettings& setting
 }
 
 std::int64_t steps_per_epoch(const StudyScale& scale, const RunSettings& settings) {
-  auto images = training_images(scale, settings);
-  if (images > 1 && images % settings.batch_size == 1) --images;  // which the training loop leaves out
+  const auto images = without_a_last_one(training_images(scale, settings), settings.batch_size);
   return std::max<std::int64_t>(1, (images + settings.batch_size - 1) / settings.batch_size);
 }
 

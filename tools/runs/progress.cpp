@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "keel/tools/runs/run_store.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {
@@ -17,11 +17,6 @@ namespace {
 std::size_t terminal_width() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-std::string duration(double seconds) {
-  const auto whole = std::llround(seconds);
-  return whole < 100 ? fmt::format("{} s", whole) : fmt::format("{} min {:02} s", whole / 60, whole % 60);
 }
 
 }  // namespace
@@ -72,7 +67,7 @@ void Progress::draw_bar() {
   auto line =
       fmt::format("[{:#<{}}{:.<{}}] {} of {} runs", "", filled, "", width - filled, runs_done_, runs_);
   if (runs_done_ > 0) line += fmt::format(", {:.2g} a second", static_cast<double>(runs_done_) / seconds);
-  if (share > 0.0) line += fmt::format(", {} left", duration(seconds * (1.0 - share) / share));
+  if (share > 0.0) line += fmt::format(", {} left", seconds_text(seconds * (1.0 - share) / share, " "));
   if (!under_way_.empty()) line += fmt::format("; {}", under_way_.begin()->first);
   fmt::print(stderr, "\r{}\x1b[K", line.substr(0, terminal_width() - 1));
   std::fflush(stderr);

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "keel/models/initialize.hpp"
+#include "keel/models/sgd.hpp"
 #include "keel/models/training_step.hpp"
+#include "keel/ops/cross_entropy.hpp"
 #include "keel/tools/runs/arms.hpp"
 #include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"

@@ -83,15 +83,15 @@ std::string p_text(const std::optional<double>& p) {
   return fmt::format("{:.{}f}", *p, *p < 0.0995 ? 3 : 2);
 }
 
-std::string seconds_text(double seconds) {
+std::string seconds_text(double seconds, std::string_view space) {
   if (!std::isfinite(seconds) || seconds < 0.0 || seconds > 1e9) return nothing;
-  if (seconds < 9.95) return fmt::format("{:.1f}{}s", seconds, fixed_space);
+  if (seconds < 9.95) return fmt::format("{:.1f}{}s", seconds, space);
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-  if (whole < 120) return fmt::format("{}{}s", whole, fixed_space);
+  if (whole < 120) return fmt::format("{}{}s", whole, space);
   if (whole < 7200) {
-    return fmt::format("{}{}min {}{}s", whole / 60, fixed_space, whole % 60, fixed_space);
+    return fmt::format("{}{}min {}{}s", whole / 60, space, whole % 60, space);
   }
-  return fmt::format("{}{}h {}{}min", whole / 3600, fixed_space, whole % 3600 / 60, fixed_space);
+  return fmt::format("{}{}h {}{}min", whole / 3600, space, whole % 3600 / 60, space);
 }
 
 int decimals_for(double half_width) {

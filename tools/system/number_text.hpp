@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace keel::tools {
 
@@ -22,8 +23,9 @@ std::string count_text(std::int64_t value);
 /// "0.002", "0.25", "< 0.001"; "–" for none.
 std::string p_text(const std::optional<double>& p);
 
-/// A time: "0.8 s", "12 s", "3 min 5 s", "2 h 10 min".
-std::string seconds_text(double seconds);
+/// A time: "0.8 s", "12 s", "3 min 5 s", "2 h 10 min". In a page its spaces don't break lines; a terminal takes
+/// `space` instead.
+std::string seconds_text(double seconds, std::string_view space = "\u00A0");
 
 /// The decimals that an interval of this half width supports: its first digit, or two if that is below 5.
 int decimals_for(double half_width);

@@ -1,14 +1,16 @@
 #include "keel/tools/system/output_folder.hpp"
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <span>
 #include <system_error>
 
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/write_file.hpp"
 #include "keel/tools/system/exit_status.hpp"
 
 namespace keel::tools {
@@ -29,31 +31,6 @@ fs::path topmost_missing(fs::path path) {
   }
   return missing;
 }
-
-// A file descriptor that closes itself.
-class File {
- public:
-  explicit File(const fs::path& path)
-      : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644)) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  /// Whether everything is safely on disk; errno tells why not.
-  [[nodiscard]] bool write(std::string_view content) const {
-    while (descriptor_ >= 0 && !content.empty()) {
-      const auto written = ::write(descriptor_, content.data(), content.size());
-      if (written < 0 && errno != EINTR) return false;
-      if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return descriptor_ >= 0 && ::fsync(descriptor_) == 0;
-  }
-
- private:
-  int descriptor_;
-};
 
 }  // namespace
 
@@ -93,13 +70,8 @@ fs::path OutputFolder::write(std::string_view name, std::string_view content) {
 }
 
 void write_file(const fs::path& path, std::string_view content) {
-  const fs::path temporary = path.parent_path() / fmt::format(".{}.{}", path.filename().string(), ::getpid());
-  const bool written = File{temporary}.write(content) && std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (written) return;
-  const int error = errno;
-  std::error_code ignored;
-  fs::remove(temporary, ignored);
-  throw Error{fmt::format("'{}' can't be written: {}", path.string(), reason(error))};
+  const std::array parts{std::as_bytes(std::span{content})};
+  keel::write_file(path, parts);
 }
 
 fs::path default_output_folder(std::string_view command) {

@@ -34,8 +34,10 @@ Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode)
 
 Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32_t> indices) {
   const auto size = static_cast<std::size_t>(batch_size_);
-  if (mode_ == Mode::training && indices.size() > 1 && indices.size() % size == 1)
-    indices = indices.first(indices.size() - 1);
+  if (mode_ == Mode::training) {
+    const auto trainable = without_a_last_one(std::ssize(indices), batch_size_);
+    indices = indices.first(static_cast<std::size_t>(trainable));
+  }
   BatchGatherer batch{set, batch_size_};
   double loss = 0.0;
   std::int64_t correct = 0;

@@ -19,12 +19,6 @@ std::int64_t count_trained(std::span<const NamedParameter> parameters) {
   return count;
 }
 
-// Batch norm can't train on a last batch of one, so no model does.
-void leave_out_a_last_one(std::vector<std::int32_t>& training, std::int64_t batch_size) {
-  const auto size = static_cast<std::size_t>(batch_size);
-  if (training.size() > 1 && training.size() % size == 1) training.pop_back();
-}
-
 void diverge(RunResult& run, std::string reason) {
   run.diverged = true;
   run.divergence = std::move(reason);
@@ -42,7 +36,9 @@ TrainingLoop::TrainingLoop(const RunSettings& settings, const RunContext& contex
       step_(std::move(step)),
       evaluate_(std::move(model)),
       batch_(context.data.train, settings.batch_size) {
-  leave_out_a_last_one(split_.training, settings.batch_size);
+  // Whatever the model, so that all train on the same images.
+  const auto trainable = without_a_last_one(std::ssize(split_.training), settings.batch_size);
+  split_.training.resize(static_cast<std::size_t>(trainable));
   initialize(std::span{parameters}, rng_.stream("weights"));
   result_.settings = settings;
   result_.parameters = count_trained(parameters);

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "../../support/temporary_folder.hpp"
 #include "keel/tools/commands/command_line.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/data/digits.hpp"
@@ -26,15 +27,11 @@ using namespace keel::tools;  // NOLINT(google-build-using-namespace)
 /// A temporary folder, in which the user's cache folder is while the test runs.
 struct CacheFolder {
   CacheFolder() {
-    std::string name = fs::temp_directory_path() / "keel-command-XXXXXX";
-    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = name;
     if (const char* const before = std::getenv("XDG_CACHE_HOME")) cache_before = before;
     setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
   }
   ~CacheFolder() {
     cache_before ? setenv("XDG_CACHE_HOME", cache_before->c_str(), 1) : unsetenv("XDG_CACHE_HOME");
-    fs::remove_all(folder);
   }
   CacheFolder(const CacheFolder&) = delete;
   CacheFolder& operator=(const CacheFolder&) = delete;
@@ -48,7 +45,8 @@ struct CacheFolder {
     return status;
   }
 
-  fs::path folder;
+  keel::test::TemporaryFolder temporary;
+  fs::path folder = temporary.path();
   std::optional<std::string> cache_before;
 };
 

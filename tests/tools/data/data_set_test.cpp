@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "../../support/temporary_folder.hpp"
 #include "keel/tools/system/exit_status.hpp"
 
 namespace {
@@ -61,15 +62,7 @@ using namespace std::string_view_literals;
 
 /// A temporary folder with a small data set, of two training and three test images of 3 x 3 pixels.
 struct SmallDataSet {
-  SmallDataSet() {
-    std::string name = fs::temp_directory_path() / "keel-data-XXXXXX";
-    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = name;
-    fill(folder);
-  }
-  ~SmallDataSet() { fs::remove_all(folder); }
-  SmallDataSet(const SmallDataSet&) = delete;
-  SmallDataSet& operator=(const SmallDataSet&) = delete;
+  SmallDataSet() { fill(folder); }
 
   static void fill(const fs::path& path) {
     write(path / "train-images-idx3-ubyte", images(2, 3, 'A'));
@@ -94,7 +87,8 @@ struct SmallDataSet {
     check_fault(folder.string(), texts);
   }
 
-  fs::path folder;
+  keel::test::TemporaryFolder temporary;
+  fs::path folder = temporary.path();
 };
 
 boost::test_tools::assertion_result mnist_is_given(boost::unit_test::test_unit_id) {

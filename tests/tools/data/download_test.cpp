@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "../../support/temporary_folder.hpp"
 #include "keel/tools/data/gzip.hpp"
 #include "keel/tools/data/image_set.hpp"
 #include "keel/tools/system/exit_status.hpp"
@@ -49,18 +50,10 @@ std::string read(const fs::path& path) {
 struct TwoFolders {
   TwoFolders() {
     setenv("no_proxy", "*", 1);
-    std::string name = fs::temp_directory_path() / "keel-download-XXXXXX";
-    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = name;
-    source = folder / "source";
-    target = folder / "cache" / "target";
     fs::create_directory(source);
     write(source / "a", "abc");
     write(source / "b", gzip({std::vector<std::uint8_t>{'a', 'b', 'c'}}));
   }
-  ~TwoFolders() { fs::remove_all(folder); }
-  TwoFolders(const TwoFolders&) = delete;
-  TwoFolders& operator=(const TwoFolders&) = delete;
 
   [[nodiscard]] std::string url(const fs::path& path) const { return "file://" + path.string(); }
   [[nodiscard]] bool fetch(bool force = false) const {
@@ -74,7 +67,10 @@ struct TwoFolders {
   // The first example of FIPS 180-2.
   static constexpr std::string_view abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   static constexpr std::array<KnownFile, 2> files{{{"a", abc}, {"b", abc}}};
-  fs::path folder, source, target;
+  keel::test::TemporaryFolder temporary;
+  fs::path folder = temporary.path();
+  fs::path source = folder / "source";
+  fs::path target = folder / "cache" / "target";
 };
 
 /// Checks that `action` fails with a sentence that has all of `texts` in it.

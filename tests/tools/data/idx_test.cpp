@@ -1,7 +1,6 @@
 #include "keel/tools/data/idx.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <boost/test/unit_test.hpp>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "../../support/temporary_folder.hpp"
 #include "keel/runtime/rng.hpp"
 #include "keel/tools/system/exit_status.hpp"
 
@@ -61,17 +61,9 @@ std::string random_bytes(std::size_t count) {
 /// Two files in a temporary folder: at first, three images of 2 x 4 pixels and their labels.
 struct TwoFiles {
   TwoFiles() {
-    std::string name = fs::temp_directory_path() / "keel-idx-XXXXXX";
-    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = name;
-    images = folder / "some-images";
-    labels = folder / "some-labels";
     write(images, good_images);
     write(labels, good_labels);
   }
-  ~TwoFiles() { fs::remove_all(folder); }
-  TwoFiles(const TwoFiles&) = delete;
-  TwoFiles& operator=(const TwoFiles&) = delete;
 
   static void write(const fs::path& path, std::string_view content) {
     fs::remove(path);  // since some file systems flush a file to disk when it is overwritten
@@ -119,7 +111,10 @@ struct TwoFiles {
 
   const std::string good_images = idx(image_magic, {3, 2, 4}, "abcdefghijklmnopqrstuvwx");
   const std::string good_labels = idx(label_magic, {3}, "\x07\xFF\x01");
-  fs::path folder, images, labels;
+  keel::test::TemporaryFolder temporary;
+  fs::path folder = temporary.path();
+  fs::path images = folder / "some-images";
+  fs::path labels = folder / "some-labels";
 };
 
 void check_equal(const ImageSet& a, const ImageSet& b) {
