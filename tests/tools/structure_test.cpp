@@ -96,6 +96,29 @@ BOOST_AUTO_TEST_CASE(own_headers_are_spelled_as_users_spell_them) {
   }
 }
 
+// As someone compiles a file by hand, or an editor does, who has built nothing.
+BOOST_AUTO_TEST_CASE(sources_find_their_headers_without_a_build) {
+  const std::string compile = "${CXX:-c++} -std=c++20 -DKEEL_EACH_WIDTH= -Itools/include -fsyntax-only ";
+  for (const auto* source : {"runtime/tensor.cpp", "graph/tape.cpp", "ops/relu.cpp", "models/linear.cpp",
+                             "tools/data/batches.cpp", "tools/examples/classifier.cpp"}) {
+    const auto finished = run_command(compile + source, source_root());
+    BOOST_TEST(finished.status == 0, source << ": " << finished.err);
+  }
+  for (const auto* file : {"tools/include/compile_flags.txt", ".clangd"})
+    BOOST_TEST(fs::exists(source_root() / file), file);
+}
+
+BOOST_AUTO_TEST_CASE(an_older_standard_gets_one_sentence) {
+  const auto finished = run_command(
+      "${CXX:-c++} -std=c++17 -Itools/include -fsyntax-only tools/include/keel/keel.hpp 2>&1 | grep -c "
+      "error: ; "
+      "${CXX:-c++} -std=c++17 -Itools/include -fsyntax-only tools/include/keel/keel.hpp",
+      source_root());
+  BOOST_TEST(finished.out == "1\n", finished.err);
+  BOOST_TEST(finished.err.find("keel is written in C++20: compile with -std=c++20") != std::string::npos,
+             finished.err);
+}
+
 BOOST_AUTO_TEST_CASE(public_headers_do_not_need_onednn) {
   const std::set<std::string> internal{"runtime/onednn.hpp",     "runtime/onednn_internal.hpp",
                                        "ops/onednn_kernel.hpp",  "ops/conv2d_kernels.hpp",
