@@ -2,6 +2,10 @@
 
 // All of keel's public interface.
 
+#if __cplusplus < 202002L
+#error "keel is written in C++20: compile with -std=c++20"
+#else
+
 #include "keel/graph/dot.hpp"
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradients.hpp"
@@ -61,3 +65,5 @@
 #include "keel/runtime/rng.hpp"
 #include "keel/runtime/tensor.hpp"
 #include "keel/runtime/threads.hpp"
+
+#endif

@@ -10,7 +10,6 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -18,6 +17,7 @@
 #include <tuple>
 
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/write_file.hpp"
 
 namespace keel {
 namespace {
@@ -44,15 +44,6 @@ std::string reason(int error) {
 void require_little_endian(const fs::path& path) {
   if constexpr (std::endian::native != std::endian::little)
     throw Error{fmt::format("'{}' is little-endian, which this processor is not", path.string())};
-}
-
-bool write_all(int descriptor, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const auto count = ::write(descriptor, bytes.data(), bytes.size());
-    if (count < 0 && errno != EINTR) return false;
-    if (count > 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 bool is_utf8(const std::string& text) {
@@ -103,34 +94,16 @@ void require_names(const fs::path& path, std::span<const NamedTensor> tensors) {
   }
 }
 
-// Whether everything is safely on disk; errno tells why not.
-bool write_file(const fs::path& path, const std::string& header, std::span<const NamedTensor> tensors) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) return false;
-  bool ok = write_all(descriptor, std::as_bytes(std::span{header}));
-  for (const auto& [name, tensor] : tensors)
-    ok = ok && write_all(descriptor, {tensor.bytes(), tensor.type().bytes()});
-  ok = ok && ::fsync(descriptor) == 0;
-  const int error = errno;
-  ::close(descriptor);
-  errno = error;
-  return ok;
-}
-
 }  // namespace
 
 void write_safetensors(const fs::path& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata) {
   require_little_endian(path);
   require_names(path, tensors);
-  const fs::path temporary = path.parent_path() / fmt::format(".{}.{}", path.filename().string(), ::getpid());
-  const bool written = write_file(temporary, header_of(tensors, metadata), tensors) &&
-                       std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (written) return;
-  const int error = errno;
-  std::error_code ignored;
-  fs::remove(temporary, ignored);
-  throw Error{fmt::format("'{}' can't be written: {}", path.string(), reason(error))};
+  const auto header = header_of(tensors, metadata);
+  std::vector<std::span<const std::byte>> parts{std::as_bytes(std::span{header})};
+  for (const auto& [name, tensor] : tensors) parts.emplace_back(tensor.bytes(), tensor.type().bytes());
+  write_file(path, parts);
 }
 
 // The parsed header: what it says, checked. Nothing here recurses into it, however deep it is.

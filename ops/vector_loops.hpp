@@ -76,9 +76,6 @@ void max_columns(const float* src, float* dst, std::int64_t rows, std::int64_t c
 void relu_backward_with_bias(const float* grad_dst, const float* dst, float* grad_src, double* sums,
                              std::int64_t rows, std::int64_t columns);
 
-/// dst[i] = src[i] * scale + shift, of bytes: how pixels become numbers.
-void scale_bytes(const std::uint8_t* src, float* dst, std::int64_t count, float scale, float shift);
-
 }  // namespace keel::loops
 
 #pragma GCC visibility pop

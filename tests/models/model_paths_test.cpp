@@ -1,7 +1,5 @@
 // What a model's visit says twice, or not at all.
 
-#include <unistd.h>
-
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "../support/ops_support.hpp"
+#include "../support/temporary_folder.hpp"
 #include "keel/keel.hpp"
 #include "keel/models/safetensors.hpp"
 
@@ -107,7 +106,8 @@ const auto ignore = [](auto&&) {};
 
 template <class Model>
 bool is_refused(Model& model, std::initializer_list<std::string_view> parts) {
-  const fs::path path = fs::temp_directory_path() / ("keel-paths-" + std::to_string(::getpid()));
+  const keel::test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "model";
   bool all = true;
   const auto refuses = [&](const std::function<void()>& call) {
     const auto result = throws_with<Error>(call, parts);
@@ -178,7 +178,8 @@ BOOST_AUTO_TEST_CASE(a_layer_that_is_visited_twice_counts_once) {
 }
 
 BOOST_AUTO_TEST_CASE(settings_and_names_that_a_checkpoint_could_not_give_back_are_refused) {
-  const fs::path path = fs::temp_directory_path() / ("keel-paths-" + std::to_string(::getpid()));
+  const keel::test::TemporaryFolder folder;
+  const fs::path path = folder.path() / "model";
   SameSetting model;
   initialize(model, Rng{1});
   BOOST_TEST(throws_with<Error>([&] { save_checkpoint(model, path); }, {"'rate'", "value 1 ", "value 2"}));

@@ -2,6 +2,7 @@
 // each in a process of its own, under such a limit.
 
 #include "keel/runtime/processors.hpp"
+#include "../support/temporary_folder.hpp"
 
 #include <fmt/format.h>
 #include <pthread.h>
@@ -26,18 +27,9 @@ using keel::ThreadLimit;
 // A root folder with the files that the system shows a process, which goes with everything in it.
 class FakeRoot {
  public:
-  FakeRoot() {
-    std::string name = (fs::temp_directory_path() / "keel-root-XXXXXX").string();
-    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~FakeRoot() { fs::remove_all(path_); }
-  FakeRoot(const FakeRoot&) = delete;
-  FakeRoot& operator=(const FakeRoot&) = delete;
-
   void write(const std::string& file, const std::string& text) const {
-    fs::create_directories((path_ / file).parent_path());
-    std::ofstream{path_ / file} << text;
+    fs::create_directories((folder_.path() / file).parent_path());
+    std::ofstream{folder_.path() / file} << text;
   }
   void version_2(const std::string& group, const std::string& mounted_group = "/") const {
     write("proc/self/cgroup", "0::" + group + "\n");
@@ -56,10 +48,10 @@ class FakeRoot {
               " /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,cpu,cpuacct\n"
               "33 31 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
   }
-  [[nodiscard]] double quota() const { return control_group_quota(path_).value_or(0.0); }
+  [[nodiscard]] double quota() const { return control_group_quota(folder_.path()).value_or(0.0); }
 
  private:
-  fs::path path_;
+  keel::test::TemporaryFolder folder_;
 };
 
 // Runs a case of in_a_process, with this in front of the command.

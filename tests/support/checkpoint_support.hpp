@@ -1,30 +1,20 @@
 #pragma once
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <system_error>
+
+#include "temporary_folder.hpp"
 
 namespace keel::test {
 
 // A folder of the test's own, removed at its end.
 struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "keel-checkpoint-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
   [[nodiscard]] std::filesystem::path model() const { return path / "model.safetensors"; }
-  std::filesystem::path path;
+
+  TemporaryFolder temporary;
+  std::filesystem::path path = temporary.path();
 };
 
 inline std::string read(const std::filesystem::path& path) {

@@ -15,19 +15,11 @@
 #include "keel/graph/tape.hpp"
 #include "keel/runtime/rng.hpp"
 #include "keel/runtime/tensor.hpp"
+#include "random_tensor.hpp"
 
 namespace keel::testing {
 
-/// Normal random numbers; f32 or f64.
-inline Tensor random_tensor(const Shape& shape, DType dtype = DType::f64, std::uint64_t seed = 1) {
-  Tensor tensor{shape, dtype};
-  Rng rng{seed};
-  if (dtype == DType::f64) std::ranges::generate(tensor.data<double>(), [&] { return rng.normal(); });
-  if (dtype == DType::f32) {
-    std::ranges::generate(tensor.data<float>(), [&] { return static_cast<float>(rng.normal()); });
-  }
-  return tensor;
-}
+using test::random_tensor;
 
 /// The elements of an f32 or f64 tensor, for comparisons.
 inline std::vector<double> values_of(const Tensor& tensor) {

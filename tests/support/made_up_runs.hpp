@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "keel/tools/run_queue.hpp"
+#include "keel/tools/runs/run_queue.hpp"
+#include "keel/tools/system/json.hpp"
 #include "process.hpp"
 
 namespace keel::test {

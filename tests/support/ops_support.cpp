@@ -31,13 +31,6 @@ double summation_error(std::int64_t terms) {
   return (2.0 + 4.0 * std::sqrt(static_cast<double>(terms))) * unit_roundoff;
 }
 
-Tensor random_tensor(const Shape& shape, std::uint64_t seed, double scale, double offset) {
-  Rng rng{seed};
-  Tensor tensor{shape};
-  for (auto& value : tensor.data<float>()) value = static_cast<float>(offset + scale * rng.normal());
-  return tensor;
-}
-
 std::vector<Tensor> random_tensors(std::initializer_list<Shape> shapes, std::uint64_t seed) {
   std::vector<Tensor> tensors;
   for (const auto& shape : shapes) tensors.push_back(random_tensor(shape, seed + tensors.size()));

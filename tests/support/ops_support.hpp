@@ -13,6 +13,7 @@
 #include "keel/graph/plan.hpp"
 #include "keel/graph/tape.hpp"
 #include "keel/runtime/tensor.hpp"
+#include "random_tensor.hpp"
 
 namespace keel::test {
 
@@ -28,9 +29,6 @@ inline constexpr double transcendental_error = 0x1p-18;
 /// (Higham and Mary 2019; the factor 4 is their lambda), not with the number itself.
 double summation_error(std::int64_t terms);
 
-/// Normal random numbers times `scale` plus `offset`, the same for the same seed. They are rounded to f32, so
-/// that a copy in f64 holds the very same numbers.
-Tensor random_tensor(const Shape& shape, std::uint64_t seed, double scale = 1.0, double offset = 0.0);
 /// One f32 tensor a shape, from consecutive seeds.
 std::vector<Tensor> random_tensors(std::initializer_list<Shape> shapes, std::uint64_t seed = 1);
 /// `count` labels in [0, classes).

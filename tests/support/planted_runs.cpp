@@ -6,6 +6,7 @@
 #include <map>
 
 #include "keel/runtime/error.hpp"
+#include "keel/tools/studies/registry.hpp"
 #include "study_support.hpp"
 
 namespace keel::test {
@@ -22,9 +23,8 @@ bool is_bn(const RunSettings& settings) {
   return settings.model == "bn";
 }
 
-template <class T>
-T factor(const RunSettings& settings, const char* name) {
-  return settings.factors.at(name).get<T>();
+const Factor& factor(const RunSettings& settings, const char* name) {
+  return settings.factors.at(name);
 }
 
 RunResult finished(const RunSettings& settings, double accuracy) {
@@ -65,11 +65,11 @@ RunResult learning_rate(const RunSettings& settings, double effect) {
 
 RunResult initialization(const RunSettings& settings, double effect) {
   const double worst = is_bn(settings) ? 0.5 + 0.3 * effect + jitter(settings) : 0.5;
-  return finished(settings, factor<std::string>(settings, "start") == "1" ? worst : 0.9);
+  return finished(settings, factor(settings, "start") == "1" ? worst : 0.9);
 }
 
 RunResult depth(const RunSettings& settings, double effect) {
-  const bool deep = factor<int>(settings, "depth") >= 20;
+  const bool deep = factor(settings, "depth").whole() >= 20;
   auto run = finished(settings, deep && is_bn(settings) ? 0.5 + 0.3 * effect + jitter(settings) : 0.5);
   const double decades = is_bn(settings) ? 4.0 - 3.0 * effect + jitter(settings) : 4.0;
   const auto hidden = static_cast<double>(settings.hidden.size());
@@ -194,12 +194,12 @@ RunResult failed_run(const RunSettings& settings) {
 
 bool counts_for_verdict(const RunSettings& settings) {
   const auto& [study, model] = std::pair{settings.study, settings.model};
-  if (study == "depth") return factor<int>(settings, "depth") >= 20;
+  if (study == "depth") return factor(settings, "depth").whole() >= 20;
   if (study == "activations" || study == "regularization") return model == "plain" || model == "bn";
   if (study == "small-batch")
     return model != "plain" && (settings.batch_size == 2 || settings.batch_size == 64);
-  if (study == "cost") return factor<std::string>(settings, "network") == "784-128-10";
-  if (study == "batch-study") return factor<std::string>(settings, "view") == "the same rate and epochs";
+  if (study == "cost") return factor(settings, "network") == "784-128-10";
+  if (study == "batch-study") return factor(settings, "view") == "the same rate and epochs";
   return true;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "keel/tools/studies/study.hpp"
+#include "keel/tools/runs/study.hpp"
 
 namespace keel::test {
 

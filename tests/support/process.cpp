@@ -35,17 +35,6 @@ Finished run_keel(const std::string& arguments, const std::filesystem::path& fol
   return run_command(fmt::format("'{}' {}", required_variable("KEEL_PROGRAM"), arguments), folder);
 }
 
-TemporaryFolder::TemporaryFolder() {
-  auto name = (std::filesystem::temp_directory_path() / "keel-test-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error{"a temporary folder can't be made"};
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream file{path, std::ios::binary};
   std::ostringstream content;

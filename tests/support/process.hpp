@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "temporary_folder.hpp"
+
 namespace keel::test {
 
 /// What a program left behind.
@@ -17,20 +19,6 @@ Finished run_command(const std::string& command, const std::filesystem::path& fo
 
 /// Runs the keel program with these arguments, as the shell reads them.
 Finished run_keel(const std::string& arguments, const std::filesystem::path& folder);
-
-/// A folder of its own that disappears with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// The whole of a file.
 std::string read_file(const std::filesystem::path& path);

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "keel/runtime/rng.hpp"
-#include "keel/tools/idx_writer.hpp"
+#include "keel/tools/data/idx_writer.hpp"
 
 namespace keel::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include "keel/tools/image_set.hpp"
-#include "keel/tools/json.hpp"
+#include "keel/tools/data/image_set.hpp"
+#include "keel/tools/system/json.hpp"
 #include "process.hpp"
 
 namespace keel::test {

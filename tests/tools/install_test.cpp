@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -186,6 +187,38 @@ BOOST_AUTO_TEST_CASE(programs_link_either_by_cmake) {
   check_program(run_outside("cmake -G Ninja -B build . && ninja -C build && build/with_shared && "
                             "unset LD_LIBRARY_PATH && build/with_static"),
                 2);
+}
+
+boost::test_tools::assertion_result is_plain(boost::unit_test::test_unit_id /*unused*/) {
+  const char* flags = std::getenv("KEEL_CXXFLAGS");
+  boost::test_tools::assertion_result result{flags == nullptr || *flags == '\0'};
+  result.message() << "this build is instrumented";
+  return result;
+}
+
+// Both ways of adding keel's sources are configured, and one is built: that takes as long as keel's library.
+BOOST_AUTO_TEST_CASE(its_sources_are_a_part_of_a_cmake_project, *boost::unit_test::precondition(is_plain)) {
+  const TemporaryFolder folder;
+  const auto configure = [&](const std::string& name, const std::string& keel) {
+    fs::create_directory(folder.path() / name);
+    std::ofstream{folder.path() / name / "CMakeLists.txt"}
+        << "cmake_minimum_required(VERSION 3.25)\nproject(mine CXX)\n"
+        << keel << "\nadd_executable(mine ../program.cpp)\ntarget_link_libraries(mine PRIVATE keel::keel)\n";
+    return run_command("cmake -G Ninja -S " + name + " -B " + name +
+                           "/build -DCMAKE_BUILD_TYPE=Debug "
+                           "$(command -v ccache >/dev/null && echo -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)",
+                       folder.path());
+  };
+  fs::copy(source_root() / "tests/tools/outside/program.cpp", folder.path());
+  fs::create_directory_symlink(source_root(), folder.path() / "keel");
+  const auto fetched = configure("fetched",
+                                 "include(FetchContent)\n"
+                                 "FetchContent_Declare(keel SOURCE_DIR \"${CMAKE_SOURCE_DIR}/../keel\" "
+                                 "SOURCE_SUBDIR tools/cmake)\nFetchContent_MakeAvailable(keel)");
+  BOOST_TEST(fetched.status == 0, fetched.out << fetched.err);
+  const auto added = configure("added", "add_subdirectory(../keel/tools/cmake keel)");
+  BOOST_TEST(added.status == 0, added.out << added.err);
+  check_program(run_command("ninja -C added/build && added/build/mine", folder.path()));
 }
 
 // Before 1.0 a minor version may break what was written for the one before.

@@ -8,10 +8,13 @@
 #include <sstream>
 
 #include "../support/process.hpp"
+#include "keel/tools/findings/effect_text.hpp"
+#include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/report/report.hpp"
-#include "keel/tools/run_json.hpp"
-#include "keel/tools/studies/effect_text.hpp"
-#include "keel/tools/studies/judgement.hpp"
+#include "keel/tools/runs/judgement.hpp"
+#include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/studies/registry.hpp"
+#include "keel/tools/system/json.hpp"
 
 namespace keel::test {
 namespace {
@@ -153,7 +156,7 @@ BOOST_AUTO_TEST_CASE(its_meson_project_builds_and_runs) {
   const auto script = fmt::format(
       "mkdir subprojects && ln -s '{0}' subprojects/keel && cp '{0}/tools/examples/classifier.cpp' mine.cpp "
       "&&"
-      "meson setup build && ninja -C build && build/mine",
+      "meson setup build -Db_pch=false && ninja -C build && build/mine",
       source_root().string());
   const auto finished = run_command(script, folder.path());
   BOOST_TEST(finished.status == 0, finished.out << finished.err);

@@ -4,6 +4,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include "../support/process.hpp"
 
@@ -13,6 +14,17 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array folders{"runtime", "graph", "ops", "models", "tools"};
+
+// The rooms of tools/: each may include those before it, but none beside it.
+const std::vector<std::vector<std::string>> rooms{
+    {"system"}, {"data"}, {"findings"}, {"training"}, {"runs"}, {"bench", "studies", "report"}, {"commands"}};
+
+std::size_t room_rank(const std::string& room) {
+  const auto holds = [&](const std::vector<std::string>& side_by_side) {
+    return std::ranges::find(side_by_side, room) != side_by_side.end();
+  };
+  return static_cast<std::size_t>(std::ranges::find_if(rooms, holds) - rooms.begin());
+}
 
 std::size_t rank(const std::string& folder) {
   return static_cast<std::size_t>(std::ranges::find(folders, folder) - folders.begin());
@@ -59,11 +71,52 @@ BOOST_AUTO_TEST_CASE(dependencies_run_one_way) {
   BOOST_TEST(seen > 100U);
 }
 
+BOOST_AUTO_TEST_CASE(rooms_of_the_program_depend_one_way) {
+  const std::regex room_in_path{R"re(^(?:keel/)?tools/([a-z]+)/)re"};
+  std::size_t seen = 0;
+  for (const auto& include : includes()) {
+    std::smatch from;
+    std::smatch to;
+    if (!std::regex_search(include.target, to, room_in_path)) continue;
+    BOOST_TEST_REQUIRE(std::regex_search(include.file, from, room_in_path),
+                       include.file << " lies in no room");
+    if (from[1] == to[1] || from[1] == "examples") continue;
+    ++seen;
+    BOOST_TEST(room_rank(from[1]) < rooms.size(), include.file << " lies in no room");
+    BOOST_TEST(room_rank(to[1]) < room_rank(from[1]),
+               include.file << " includes " << include.target << ", which is not in a room before its own");
+  }
+  BOOST_TEST(seen > 100U);
+}
+
 BOOST_AUTO_TEST_CASE(own_headers_are_spelled_as_users_spell_them) {
   for (const auto& include : includes()) {
     if (!include.quoted) continue;
     BOOST_TEST(include.target.starts_with("keel/"), include.file << " includes \"" << include.target << '"');
   }
+}
+
+// As someone compiles a file by hand, or an editor does, who has built nothing.
+BOOST_AUTO_TEST_CASE(sources_find_their_headers_without_a_build) {
+  const std::string compile = "${CXX:-c++} -std=c++20 -DKEEL_EACH_WIDTH= -Itools/include -fsyntax-only ";
+  for (const auto* source : {"runtime/tensor.cpp", "graph/tape.cpp", "ops/relu.cpp", "models/linear.cpp",
+                             "tools/data/batches.cpp", "tools/examples/classifier.cpp"}) {
+    const auto finished = run_command(compile + source, source_root());
+    BOOST_TEST(finished.status == 0, source << ": " << finished.err);
+  }
+  for (const auto* file : {"tools/include/compile_flags.txt", ".clangd"})
+    BOOST_TEST(fs::exists(source_root() / file), file);
+}
+
+BOOST_AUTO_TEST_CASE(an_older_standard_gets_one_sentence) {
+  const auto finished = run_command(
+      "${CXX:-c++} -std=c++17 -Itools/include -fsyntax-only tools/include/keel/keel.hpp 2>&1 | grep -c "
+      "error: ; "
+      "${CXX:-c++} -std=c++17 -Itools/include -fsyntax-only tools/include/keel/keel.hpp",
+      source_root());
+  BOOST_TEST(finished.out == "1\n", finished.err);
+  BOOST_TEST(finished.err.find("keel is written in C++20: compile with -std=c++20") != std::string::npos,
+             finished.err);
 }
 
 BOOST_AUTO_TEST_CASE(public_headers_do_not_need_onednn) {

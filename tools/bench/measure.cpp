@@ -13,7 +13,7 @@
 #include "keel/runtime/error.hpp"
 #include "keel/tools/bench/floor.hpp"
 #include "keel/tools/bench/torch_step.hpp"
-#include "keel/tools/bench/turns.hpp"
+#include "keel/tools/system/turns.hpp"
 
 namespace keel::tools {
 namespace {

@@ -10,7 +10,7 @@
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/runtime/threads.hpp"
 #include "keel/tools/bench/cases.hpp"
-#include "keel/tools/bench/turns.hpp"
+#include "keel/tools/system/turns.hpp"
 
 namespace keel::tools {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "keel/tools/batches.hpp"
-#include "keel/tools/data_set.hpp"
+#include "keel/tools/data/batches.hpp"
+#include "keel/tools/data/data_set.hpp"
 
 namespace keel::examples {
 

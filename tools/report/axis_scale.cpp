@@ -6,7 +6,7 @@
 #include <optional>
 #include <set>
 
-#include "keel/tools/number_text.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "keel/tools/studies/figure.hpp"
+#include "keel/tools/findings/figure.hpp"
 
 namespace keel::tools {
 

@@ -7,9 +7,10 @@
 #include <cmath>
 #include <map>
 
-#include "keel/tools/number_text.hpp"
-#include "keel/tools/statistics.hpp"
-#include "keel/tools/studies/effect_text.hpp"
+#include "keel/tools/findings/effect_text.hpp"
+#include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/system/json.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/report/html_text.hpp"
-#include "keel/tools/studies/effect_text.hpp"
 
 namespace keel::tools {
 namespace {

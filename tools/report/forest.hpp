@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "keel/tools/findings/finding.hpp"
 #include "keel/tools/report/axis_scale.hpp"
-#include "keel/tools/studies/finding.hpp"
 
 namespace keel::tools {
 

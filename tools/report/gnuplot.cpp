@@ -10,9 +10,9 @@
 #include <system_error>
 
 #include "keel/runtime/error.hpp"
-#include "keel/tools/outside_program.hpp"
 #include "keel/tools/report/gnuplot_script.hpp"
 #include "keel/tools/report/svg_text.hpp"
+#include "keel/tools/system/outside_program.hpp"
 
 namespace keel::tools {
 namespace {

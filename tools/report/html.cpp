@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "keel/tools/number_text.hpp"
+#include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/report/html_text.hpp"
 #include "keel/tools/report/style.hpp"
 #include "keel/tools/report/svg_text.hpp"
-#include "keel/tools/studies/effect_text.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {

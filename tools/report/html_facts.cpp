@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
-#include "keel/tools/number_text.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/html_text.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {
@@ -35,17 +35,15 @@ std::string time_text(const std::string& started) {
   return fmt::format("{}, {} UTC", started.substr(0, 10), started.substr(11, 5));
 }
 
-std::string value_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_integer()) return value.dump();
-  if (value.is_number()) return short_text(value.get<double>());
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string value_text(const Factor& value) {
+  if (value.is_word()) return value.word();
+  return value.is_whole() ? fmt::format("{}", value.whole()) : short_text(value.number());
 }
 
 // A run without its seed: "learning-rate: plain, batch 64, learning rate 10".
 std::string run_text(const RunSettings& settings) {
   auto text = settings.study.empty() ? settings.model : fmt::format("{}: {}", settings.study, settings.model);
-  for (const auto& [name, value] : settings.factors.items()) {
+  for (const auto& [name, value] : settings.factors) {
     auto words = name;
     std::ranges::replace(words, '_', ' ');
     text += fmt::format(", {} {}", words, value_text(value));

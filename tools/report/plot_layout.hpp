@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "keel/tools/findings/figure.hpp"
 #include "keel/tools/report/axis_scale.hpp"
-#include "keel/tools/studies/figure.hpp"
 
 namespace keel::tools {
 

@@ -6,12 +6,12 @@
 #include <sstream>
 #include <system_error>
 
-#include "keel/tools/output_folder.hpp"
-#include "keel/tools/refuse.hpp"
 #include "keel/tools/report/gnuplot.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/svg_text.hpp"
-#include "keel/tools/studies/study.hpp"
+#include "keel/tools/system/json.hpp"
+#include "keel/tools/system/output_folder.hpp"
+#include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {
 namespace {
@@ -34,10 +34,6 @@ void write_pictures(const fs::path& folder, std::span<const Section> sections,
 }
 
 }  // namespace
-
-void write_report(const fs::path& folder, const Json& results) {
-  write_report(folder, results, find_study);
-}
 
 void write_report(const fs::path& folder, const Json& results, const StudyFinder& find) {
   const auto data = report_data(results, folder / "results.json", find);

@@ -6,10 +6,12 @@
 #include <array>
 #include <set>
 
-#include "keel/tools/refuse.hpp"
+#include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/report/compare_section.hpp"
-#include "keel/tools/run_json.hpp"
-#include "keel/tools/studies/study.hpp"
+#include "keel/tools/runs/run_json.hpp"
+#include "keel/tools/runs/study.hpp"
+#include "keel/tools/system/json.hpp"
+#include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {
 namespace {
@@ -36,9 +38,7 @@ RunResult checked_run(const Json& json) {
     const auto number = whole_number(epoch, "epoch");
     if (number < 1 || number > 1'000'000'000) throw Unfit{fmt::format("there is an epoch {}", number)};
   }
-  auto run = run_of(json);
-  if (!run.settings.factors.is_object()) throw Unfit{"factors is not an object"};
-  return run;
+  return run_of(json);
 }
 
 std::vector<RunResult> runs_in(const Json& json) {

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "keel/tools/json.hpp"
-#include "keel/tools/run.hpp"
-#include "keel/tools/studies/figure.hpp"
-#include "keel/tools/studies/finding.hpp"
+#include "keel/tools/findings/figure.hpp"
+#include "keel/tools/findings/finding.hpp"
+#include "keel/tools/system/json_fwd.hpp"
+#include "keel/tools/training/run.hpp"
 
 namespace keel::tools {
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "keel/tools/findings/figure.hpp"
 #include "keel/tools/report/arm_style.hpp"
-#include "keel/tools/studies/figure.hpp"
 
 namespace keel::tools {
 

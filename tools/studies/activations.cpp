@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "keel/tools/findings/percentiles.hpp"
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/studies/percentiles.hpp"
-#include "keel/tools/studies/probe.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/probe.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {

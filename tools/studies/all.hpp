@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "keel/tools/studies/study.hpp"
+#include "keel/tools/runs/study.hpp"
 
 namespace keel::tools {
 

@@ -5,15 +5,16 @@
 #include <algorithm>
 #include <cmath>
 
-#include "keel/tools/statistics.hpp"
-#include "keel/tools/studies/arms.hpp"
+#include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/batch_figures.hpp"
 #include "keel/tools/studies/batch_tables.hpp"
 #include "keel/tools/studies/batch_trade_offs.hpp"
 #include "keel/tools/studies/batch_views.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/targets.hpp"
-#include "keel/tools/training_run.hpp"
+#include "keel/tools/system/json.hpp"
+#include "keel/tools/training/targets.hpp"
+#include "keel/tools/training/training_run.hpp"
 
 namespace keel::tools {
 namespace {
@@ -164,7 +165,7 @@ class BatchStudy final : public Study {
   [[nodiscard]] ViewRun view_run(const StudyScale& scale, BatchView view, std::int64_t batch,
                                  const char* model, std::uint64_t seed) const {
     auto settings = settings_for(*this, scale, model, seed);
-    settings.factors["view"] = name_of(view);
+    settings.factors.set("view", name_of(view));
     settings.momentum = settings_.base.momentum;
     settings.learning_rate = settings_.base.learning_rate;
     settings.batch_size = settings_.base.batch_size;

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "keel/tools/studies/study.hpp"
+#include "keel/tools/runs/study.hpp"
 
 namespace keel::tools {
 

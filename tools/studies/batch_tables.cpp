@@ -4,9 +4,10 @@
 
 #include <cmath>
 
-#include "keel/tools/number_text.hpp"
-#include "keel/tools/statistics.hpp"
-#include "keel/tools/studies/targets.hpp"
+#include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/system/json.hpp"
+#include "keel/tools/system/number_text.hpp"
+#include "keel/tools/training/targets.hpp"
 
 namespace keel::tools {
 namespace {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "keel/tools/studies/batch_views.hpp"
+#include "keel/tools/system/json_fwd.hpp"
 
 namespace keel::tools {
 

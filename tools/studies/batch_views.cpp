@@ -1,9 +1,10 @@
 #include "keel/tools/studies/batch_views.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
-#include "keel/tools/studies/targets.hpp"
+#include "keel/tools/training/targets.hpp"
 
 namespace keel::tools {
 

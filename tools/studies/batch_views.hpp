@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "keel/tools/studies/arms.hpp"
+#include "keel/tools/runs/arms.hpp"
 
 namespace keel::tools {
 

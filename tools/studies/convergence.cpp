@@ -6,11 +6,11 @@
 #include <cmath>
 #include <set>
 
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/studies/targets.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/targets.hpp"
 
 namespace keel::tools {
 namespace {
@@ -81,7 +81,7 @@ class ConvergenceStudy final : public Study {
       for (const auto seed : seeds_of(scale)) {
         for (const char* model : {"plain", "bn"}) {
           auto settings = settings_for(*this, scale, model, seed);
-          settings.factors["network"] = contest.name;
+          settings.factors.set("network", contest.name);
           settings.hidden = contest.hidden;
           settings.batch_size = contest.batch_size;
           settings.learning_rate = contest.learning_rate;
@@ -111,7 +111,7 @@ class ConvergenceStudy final : public Study {
           pooled[seed].first += std::log(steps / bn.at(seed));
           ++pooled[seed].second;
         }
-        const auto name = network.get<std::string>();
+        const auto name = network.word();
         single.push_back(tools::judge(
             {.name = fmt::format("steps to {:.0f} %, plain / batch norm, {}", 100.0 * target, name),
              .claim =
@@ -141,7 +141,7 @@ class ConvergenceStudy final : public Study {
   [[nodiscard]] std::vector<Figure> figures(std::span<const RunResult> runs) const override {
     std::vector<Figure> figures;
     for (const auto& network : levels_of(runs, "network")) {
-      Figure figure{.title = fmt::format("Validation accuracy while {} trains", network.get<std::string>()),
+      Figure figure{.title = fmt::format("Validation accuracy while {} trains", network.word()),
                     .x = {.name = "steps", .logarithmic = true},
                     .y = {.name = "validation accuracy (%)", .low = 80.0, .high = 100.0},
                     .levels = {{95.0, "95 %"}, {97.0, "97 %"}}};
@@ -157,7 +157,7 @@ class ConvergenceStudy final : public Study {
   }
 
  private:
-  static std::string note(std::span<const RunResult> runs, const Json& network, double target) {
+  static std::string note(std::span<const RunResult> runs, const Factor& network, double target) {
     std::string text;
     for (const char* model : {"plain", "bn"}) {
       const auto arm = runs_of(runs, of_model(model) && with_factor("network", network));

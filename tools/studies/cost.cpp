@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "keel/models/initialize.hpp"
+#include "keel/models/sgd.hpp"
 #include "keel/models/training_step.hpp"
-#include "keel/tools/bench/turns.hpp"
+#include "keel/ops/cross_entropy.hpp"
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/system/turns.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {
@@ -127,7 +130,7 @@ class CostStudy final : public Study {
            by_seed(runs, with_factor("network", network),
                    [](const RunResult& run) { return measure(run, "bn_over_plain_seconds"); }))
         ratios.push_back(ratio);
-      const auto name = network.get<std::string>();
+      const auto name = network.word();
       findings.push_back(
           tools::judge({.name = fmt::format("time per step, batch norm / plain, {}", name),
                         .claim = fmt::format("A training step of {} takes longer with batch norm.", name),
@@ -144,7 +147,7 @@ class CostStudy final : public Study {
                   .x = {.name = "network"},
                   .y = {.name = "time per step (\u00b5s)", .low = 0.0}};
     const auto networks = levels_of(runs, "network");
-    for (const auto& network : networks) figure.x.categories.push_back(network.get<std::string>());
+    for (const auto& network : networks) figure.x.categories.push_back(network.word());
     for (const char* arm : arms) {
       Series line{.arm = arm, .label = label_of(arm)};
       for (std::size_t i = 0; i < networks.size(); ++i) {
@@ -174,7 +177,7 @@ class CostStudy final : public Study {
                               Row{"time a step, \u00b5s", "seconds", 1e6, 0}};
     std::vector<Table> tables;
     for (const auto& network : levels_of(runs, "network")) {
-      Table table{.title = fmt::format("A training step of {}, batch 64", network.get<std::string>()),
+      Table table{.title = fmt::format("A training step of {}, batch 64", network.word()),
                   .header = {"", "plain", "batch norm", "difference"}};
       for (const auto& row : rows) {
         std::vector<std::string> cells{row.name};

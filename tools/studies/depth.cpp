@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/studies/probe.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/probe.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {
@@ -144,17 +144,17 @@ class DepthStudy final : public Study {
     std::vector<Figure> figures;
     for (const auto& activation : levels_of(runs, "activation")) {
       const auto filter = with_factor("activation", activation);
-      figures.push_back(accuracy_figure(runs_of(runs, filter), activation.get<std::string>()));
+      figures.push_back(accuracy_figure(runs_of(runs, filter), activation.word()));
     }
     for (const auto& activation : levels_of(runs, "activation")) {
       const auto filter = with_factor("activation", activation);
-      figures.push_back(gradient_figure(runs_of(runs, filter), activation.get<std::string>()));
+      figures.push_back(gradient_figure(runs_of(runs, filter), activation.word()));
     }
     return figures;
   }
 
  private:
-  static bool is_deep(const RunResult& run) { return run.settings.factors.at("depth").get<int>() >= deep; }
+  static bool is_deep(const RunResult& run) { return run.settings.factors.at("depth").whole() >= deep; }
 
   // By seed, the mean difference between the arms over the deep networks that pass, bn - plain times `sign`.
   static std::vector<double> gains(std::span<const RunResult> runs, const RunFilter& filter,
@@ -187,9 +187,9 @@ class DepthStudy final : public Study {
     for (const char* model : {"plain", "bn"}) {
       Series series{.arm = model, .label = label_of(model)};
       for (const auto& depth : levels_of(runs, "depth")) {
-        series.points.push_back(point_at(
-            depth.get<double>(), by_seed(runs, of_model(model) && with_factor("depth", depth),
-                                         [](const auto& run) { return 100.0 * final_accuracy(run); })));
+        series.points.push_back(
+            point_at(depth.number(), by_seed(runs, of_model(model) && with_factor("depth", depth),
+                                             [](const auto& run) { return 100.0 * final_accuracy(run); })));
       }
       figure.series.push_back(std::move(series));
     }
@@ -198,13 +198,13 @@ class DepthStudy final : public Study {
 
   // Of the deepest networks: geometric means over the seeds.
   static Figure gradient_figure(std::span<const RunResult> runs, const std::string& activation) {
-    Json deepest = 0;
+    Factor deepest = 0;
     for (const auto& depth : levels_of(runs, "depth"))
-      if (depth.get<int>() > deepest.get<int>()) deepest = depth;
-    Figure figure{.title = fmt::format("Gradient of each layer's weights, {}, {} layers", activation,
-                                       deepest.get<int>()),
-                  .x = {.name = "layer, from the input"},
-                  .y = {.name = "norm of the gradient", .logarithmic = true}};
+      if (depth.whole() > deepest.whole()) deepest = depth;
+    Figure figure{
+        .title = fmt::format("Gradient of each layer's weights, {}, {} layers", activation, deepest.whole()),
+        .x = {.name = "layer, from the input"},
+        .y = {.name = "norm of the gradient", .logarithmic = true}};
     for (const char* model : {"plain", "bn"}) {
       for (const int step : {0, 10}) {
         Series line{

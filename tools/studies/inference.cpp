@@ -8,12 +8,12 @@
 #include "keel/models/fold.hpp"
 #include "keel/models/training_step.hpp"
 #include "keel/ops/relu.hpp"
-#include "keel/tools/bench/turns.hpp"
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/system/turns.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {
@@ -128,7 +128,7 @@ class InferenceStudy final : public Study {
       settings.limit = scale.limit > 0 ? std::min<std::int64_t>(scale.limit, 12000) : 12000;
       settings.epochs = 1;
       const int rounds = scale.quick ? quick_rounds : full_rounds;
-      settings.factors["rounds"] = rounds;
+      settings.factors.set("rounds", rounds);
       auto job = job_for(scale, settings,
                          [rounds](const RunSettings& s, const RunContext& c) { return run(rounds, s, c); });
       job.cost = 2.0 * job.cost + 0.03 * rounds;

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {
@@ -74,7 +74,7 @@ class InitializationStudy final : public Study {
       for (const auto seed : seeds_of(scale)) {
         for (const char* model : {"plain", "bn"}) {
           auto settings = settings_for(*this, scale, model, seed);
-          settings.factors["start"] = name;
+          settings.factors.set("start", name);
           settings.hidden = {128, 128, 128, 128};
           settings.epochs = scale.quick ? 1 : 2;
           jobs.push_back(job_for(scale, settings, [&start](const RunSettings& s, const RunContext& c) {
@@ -100,7 +100,7 @@ class InitializationStudy final : public Study {
                   .x = {.name = "standard deviation of the initial weights"},
                   .y = {.name = "validation accuracy (%)", .low = 0.0, .high = 100.0}};
     const auto levels = levels_of(runs, "start");
-    for (const auto& level : levels) figure.x.categories.push_back(level.get<std::string>());
+    for (const auto& level : levels) figure.x.categories.push_back(level.word());
     for (const char* model : {"plain", "bn"}) {
       Series series{.arm = model, .label = label_of(model)};
       for (std::size_t i = 0; i < levels.size(); ++i) {

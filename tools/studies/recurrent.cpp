@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/recurrent_network.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/training/recurrent_network.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {

@@ -1,3 +1,5 @@
+#include "keel/tools/studies/registry.hpp"
+
 #include <algorithm>
 #include <array>
 

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {
@@ -95,7 +95,7 @@ class RegularizationStudy final : public Study {
       for (const auto seed : seeds_of(scale)) {
         for (const char* model : arms) {
           auto settings = settings_for(*this, scale, model, seed);
-          settings.factors["images"] = size.images;
+          settings.factors.set("images", size.images);
           settings.limit = scale.limit > 0 ? std::min(scale.limit, size.images) : size.images;
           settings.epochs = scale.quick ? size.epochs / 3 : size.epochs;
           jobs.push_back(job_for(scale, settings, run));
@@ -116,10 +116,10 @@ class RegularizationStudy final : public Study {
                      pairwise(mean_accuracy(runs, "bn"), mean_accuracy(runs, "plain"), minus)));
     for (const auto& images : levels_of(runs, "images")) {
       findings.push_back(tools::judge(
-          {.name = fmt::format("test loss at equal training loss, plain - batch norm, {} images",
-                               images.get<std::int64_t>()),
+          {.name =
+               fmt::format("test loss at equal training loss, plain - batch norm, {} images", images.whole()),
            .claim = fmt::format("At the same fit to {} images, batch norm has the lower test loss.",
-                                images.get<std::int64_t>()),
+                                images.whole()),
            .unit = "nats"},
           at_equal_training_loss(runs, images)));
     }
@@ -137,8 +137,7 @@ class RegularizationStudy final : public Study {
                     .x = {.name = "training images"},
                     .y = {.name = "test accuracy (%)"}};
     const auto levels = levels_of(runs, "images");
-    for (const auto& images : levels)
-      accuracy.x.categories.push_back(fmt::format("{}", images.get<std::int64_t>()));
+    for (const auto& images : levels) accuracy.x.categories.push_back(fmt::format("{}", images.whole()));
     for (const char* model : arms) {
       Series line{.arm = model, .label = label_of(model)};
       for (std::size_t i = 0; i < levels.size(); ++i) {
@@ -167,7 +166,7 @@ class RegularizationStudy final : public Study {
   }
 
   // By seed, the plain network's test loss less that with batch norm, at the same training loss.
-  static std::vector<double> at_equal_training_loss(std::span<const RunResult> runs, const Json& images) {
+  static std::vector<double> at_equal_training_loss(std::span<const RunResult> runs, const Factor& images) {
     std::map<std::uint64_t, std::map<std::string, const RunResult*>> arms_of;
     for (const auto& run : runs)
       if (with_factor("images", images)(run)) arms_of[run.settings.seed][run.settings.model] = &run;
@@ -183,11 +182,10 @@ class RegularizationStudy final : public Study {
   }
 
   // Test loss against training loss, along the training.
-  static Figure path_figure(std::span<const RunResult> runs, const Json& images) {
-    Figure figure{
-        .title = fmt::format("Test loss along the training loss, {} images", images.get<std::int64_t>()),
-        .x = {.name = "training loss (nats)", .logarithmic = true},
-        .y = {.name = "test loss (nats)"}};
+  static Figure path_figure(std::span<const RunResult> runs, const Factor& images) {
+    Figure figure{.title = fmt::format("Test loss along the training loss, {} images", images.whole()),
+                  .x = {.name = "training loss (nats)", .logarithmic = true},
+                  .y = {.name = "test loss (nats)"}};
     for (const char* model : arms) {
       std::map<std::size_t, std::vector<double>> train;
       std::map<std::size_t, std::vector<double>> test;

@@ -7,11 +7,11 @@
 
 #include "keel/models/population_statistics.hpp"
 #include "keel/models/statistics_guard.hpp"
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/design.hpp"
 #include "keel/tools/studies/all.hpp"
-#include "keel/tools/studies/arms.hpp"
-#include "keel/tools/studies/design.hpp"
-#include "keel/tools/studies/network.hpp"
-#include "keel/tools/training_loop.hpp"
+#include "keel/tools/training/network.hpp"
+#include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
 namespace {
@@ -48,7 +48,7 @@ void look(Network& network, TrainingLoop& loop, std::int64_t batch_size) {
 
 std::optional<RunResult> run(const RunSettings& settings, const RunContext& context) {
   auto options = network_for(context.data, settings);
-  options.batch_norm.momentum = settings.factors.at("bn_momentum").get<double>();
+  options.batch_norm.momentum = settings.factors.at("bn_momentum").number();
   Network network{options};
   TrainingLoop loop{network, settings, context};
   loop.train([&](std::int64_t step, double) {
@@ -85,7 +85,7 @@ class StatisticsStudy final : public Study {
     for (const double momentum : momenta) {
       for (const auto seed : seeds_of(scale)) {
         auto settings = settings_for(*this, scale, "bn", seed);
-        settings.factors["bn_momentum"] = momentum;
+        settings.factors.set("bn_momentum", momentum);
         const auto an_epoch = steps_per_epoch(scale, settings);
         settings.epochs = static_cast<int>((looks.back() + an_epoch - 1) / an_epoch);
         jobs.push_back(job_for(scale, settings, run));
@@ -124,10 +124,9 @@ class StatisticsStudy final : public Study {
   [[nodiscard]] std::vector<Figure> figures(std::span<const RunResult> runs) const override {
     std::vector<Figure> figures;
     for (const auto& momentum : levels_of(runs, "bn_momentum")) {
-      Figure figure{
-          .title = fmt::format("Validation loss by statistics, momentum {}", momentum.get<double>()),
-          .x = {.name = "steps", .logarithmic = true},
-          .y = {.name = "validation loss (nats)", .logarithmic = true}};
+      Figure figure{.title = fmt::format("Validation loss by statistics, momentum {}", momentum.number()),
+                    .x = {.name = "steps", .logarithmic = true},
+                    .y = {.name = "validation loss (nats)", .logarithmic = true}};
       for (const char* kind : kinds) {
         Series line{.arm = kind, .label = label(kind)};
         for (std::size_t i = 0; i < looks.size(); ++i)
@@ -144,7 +143,7 @@ class StatisticsStudy final : public Study {
                 .header = {"momentum, steps", "moving average", "population", "batch"}};
     for (const auto& momentum : levels_of(runs, "bn_momentum")) {
       for (std::size_t i = 0; i < looks.size(); ++i) {
-        std::vector<std::string> row{fmt::format("{}, {}", momentum.get<double>(), looks[i])};
+        std::vector<std::string> row{fmt::format("{}, {}", momentum.number(), looks[i])};
         for (const char* kind : kinds)
           row.push_back(fmt::format("{:.4f}", point_at(0.0, losses(runs, momentum, kind, i)).y));
         table.rows.push_back(std::move(row));
@@ -159,7 +158,7 @@ class StatisticsStudy final : public Study {
     return kind == "batch" ? "batch statistics" : "population statistics";
   }
 
-  static BySeed losses(std::span<const RunResult> runs, const Json& momentum, const std::string& kind,
+  static BySeed losses(std::span<const RunResult> runs, const Factor& momentum, const std::string& kind,
                        std::size_t look) {
     return by_seed(runs, with_factor("bn_momentum", momentum), [&](const RunResult& run) {
       const auto values = series(run, loss_name(kind));

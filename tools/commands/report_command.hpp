@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "keel/tools/system/exit_status.hpp"
+
+namespace keel::tools {
+
+/// `keel report`: makes report.html again from the results.json of a folder.
+ExitStatus report_again(const std::string& folder);
+
+}  // namespace keel::tools

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "keel/tools/commands/options.hpp"
+#include "keel/tools/system/exit_status.hpp"
+
+namespace keel::tools {
+
+/// The seeds that `keel study` takes unless it is told how many.
+inline constexpr int full_study_seeds = 10;
+inline constexpr int quick_study_seeds = 3;
+
+/// `keel study`.
+struct StudyOptions {
+  CommonOptions common;
+  std::string name;  ///< of a study, or "all"
+  bool quick = false;
+  bool resume = false;
+};
+
+/// What `name` may be.
+std::vector<std::string> study_names();
+
+/// Puts the claims of the studies to the test and writes a report.
+ExitStatus run_studies(const StudyOptions& options, const Invocation& invocation);
+
+}  // namespace keel::tools

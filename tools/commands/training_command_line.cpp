@@ -1,0 +1,160 @@
+// The commands that train.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "keel/runtime/threads.hpp"
+#include "keel/tools/commands/batch_study_command.hpp"
+#include "keel/tools/commands/command_line.hpp"
+#include "keel/tools/commands/compare.hpp"
+#include "keel/tools/commands/study_command.hpp"
+
+namespace keel::tools {
+namespace {
+
+// CLI11's own conversions let numbers that don't fit and NaN pass.
+CLI::Validator seed_number() {
+  return {[](const std::string& text) -> std::string {
+            std::uint64_t seed = 0;
+            const auto* end = text.data() + text.size();
+            const auto [stop, error] = std::from_chars(text.data(), end, seed);
+            if (error == std::errc{} && stop == end) return "";
+            return "a seed is a whole number from 0 to 18446744073709551615, not '" + text + "'";
+          },
+          ""};
+}
+
+// A number from `low` to `high`; not NaN.
+CLI::Validator number_between(double low, double high) {
+  return {[=](const std::string& text) -> std::string {
+            double value = std::nan("");
+            if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return "";
+            return fmt::format("it must be a number from {} to {}, not '{}'", low, high, text);
+          },
+          ""};
+}
+
+// The options that say on what is run and where results go.
+void add_run_options(CLI::App& command, CommonOptions& options) {
+  constexpr auto most = std::numeric_limits<std::int32_t>::max();
+  options.threads = available_processors();
+  add_data_option(command, options.data);
+  add_seed_option(command, options.seed, "first seed: of the split, the weights and the order of samples");
+  command.add_option("--seeds", options.seeds, "number of seeds: S, S + 1, ...")
+      ->type_name("K")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  command
+      .add_option("--limit", options.run.limit,
+                  "train on the first N training images only, after the shuffle")
+      ->type_name("N")
+      ->check(CLI::Range(1, most));
+  command
+      .add_option("--threads", options.threads,
+                  "runs side by side, one thread each; results never depend on it")
+      ->type_name("T")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command.add_option("--out", options.out, "folder for results; made if it is missing [runs/COMMAND-TIME]")
+      ->type_name("DIR");
+  command.add_flag("--force", options.force, "write into a folder that is not empty");
+  command.add_flag("--quiet", options.quiet, "print results only, no progress");
+}
+
+// Those of a single training.
+void add_training_options(CLI::App& command, RunSettings& run) {
+  command.add_option("--epochs", run.epochs, "passes over the training images")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command.add_option("--batch-size", run.batch_size, "images a step")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command.add_option("--learning-rate", run.learning_rate, "of SGD, per step")
+      ->type_name("RATE")
+      ->check(number_between(0.0, 1e6))
+      ->capture_default_str();
+  command.add_option("--momentum", run.momentum, "of SGD, at least 0 and below 1")
+      ->type_name("M")
+      ->check(number_between(0.0, 0.999999))
+      ->capture_default_str();
+}
+
+void add_resume_flag(CLI::App& command, bool& resume) {
+  command.add_flag("--resume", resume,
+                   "go on with the same command's last folder, or that of --out, where it was interrupted");
+}
+
+}  // namespace
+
+void add_data_option(CLI::App& command, std::string& name) {
+  command
+      .add_option(
+          "--data", name,
+          "digits, drawn by keel itself; mnist, from the cache folder; or a folder with the four IDX files")
+      ->type_name("digits|mnist|DIR")
+      ->capture_default_str();
+}
+
+void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning) {
+  command.add_option("--seed", seed, meaning)->type_name("S")->check(seed_number())->capture_default_str();
+}
+
+void add_compare_command(CLI::App& app, const Invocation& invocation, ExitStatus& status) {
+  auto* command = app.add_subcommand(
+      "compare", "train the same network without and with batch normalization, and compare them");
+  const auto options = std::make_shared<CommonOptions>();
+  add_run_options(*command, *options);
+  add_training_options(*command, options->run);
+  command->callback([options, &invocation, &status] { status = compare(*options, invocation); });
+}
+
+void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status) {
+  auto* command = app.add_subcommand(
+      "batch-study", "train at several batch sizes, without and with batch normalization, in three views");
+  const auto options = std::make_shared<BatchStudyOptions>();
+  command->add_option("--batch-sizes", options->batch_sizes, "batch sizes to train with, separated by commas")
+      ->type_name("N,N,...")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 1'000'000))
+      ->capture_default_str();
+  add_run_options(*command, options->common);
+  add_training_options(*command, options->common.run);
+  command->get_option("--batch-size")
+      ->description("images a step that the learning rate and the number of steps belong to");
+  add_resume_flag(*command, options->resume);
+  command->callback([options, &invocation, &status] { status = run_batch_study(*options, invocation); });
+}
+
+void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status) {
+  auto* command = app.add_subcommand(
+      "study", "put a claim about batch normalization, or all of them, to the test and write a report");
+  const auto options = std::make_shared<StudyOptions>();
+  options->common.seeds = full_study_seeds;
+  const auto names = study_names();
+  command->add_option("NAME", options->name, fmt::format("{}", fmt::join(names, ", ")))
+      ->required()
+      ->type_name("")
+      ->check([names](const std::string& name) -> std::string {
+        if (std::ranges::find(names, name) != names.end()) return "";
+        return fmt::format("there is no study '{}', only {}", name, fmt::join(names, ", "));
+      });
+  add_run_options(*command, options->common);
+  auto* seeds = command->get_option("--seeds");
+  seeds->description(fmt::format("number of seeds: S, S + 1, ... ({} with --quick)", quick_study_seeds));
+  command->add_flag("--quick", options->quick, "three seeds, shorter grids, fewer epochs");
+  add_resume_flag(*command, options->resume);
+  command->callback([options, seeds, &invocation, &status] {
+    if (options->quick && seeds->count() == 0) options->common.seeds = quick_study_seeds;
+    status = run_studies(*options, invocation);
+  });
+}
+
+}  // namespace keel::tools

@@ -1,0 +1,46 @@
+#include "keel/tools/findings/effect_text.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "keel/tools/system/number_text.hpp"
+
+namespace keel::tools {
+namespace {
+
+std::string signed_text(double value, int decimals, bool has_sign) {
+  const auto text = fixed_text(value, decimals);
+  const bool is_zero = text.find_first_of("123456789") == std::string::npos;
+  return has_sign && value > 0.0 && !is_zero ? "+" + text : text;
+}
+
+// "0.8 %", "3 times": a unit is set apart, and stays with its number.
+std::string with_unit(std::string number, std::string_view unit) {
+  return unit.empty() ? number : fmt::format("{}\u00A0{}", number, unit);
+}
+
+}  // namespace
+
+EffectText effect_text(const Effect& effect, std::string_view unit, bool has_sign) {
+  if (!effect.low || !effect.high) {
+    return {with_unit(signed_text(effect.mean, decimals_for_three_digits(effect.mean), has_sign), unit), ""};
+  }
+  const double half_width = (*effect.high - *effect.low) / 2.0;
+  int decimals = half_width > 0.0 ? decimals_for(half_width) : decimals_for_three_digits(effect.mean);
+  const double none = has_sign ? 0.0 : 1.0;
+  const auto hidden = [&](double end) {
+    return end != none && std::abs(end - none) < 0.5 * std::pow(10.0, -decimals);
+  };
+  for (int more = 0; more < 2 && (hidden(*effect.low) || hidden(*effect.high)); ++more) ++decimals;
+  return {with_unit(signed_text(effect.mean, decimals, has_sign), unit),
+          fmt::format("[{}, {}]", signed_text(*effect.low, decimals, has_sign),
+                      signed_text(*effect.high, decimals, has_sign))};
+}
+
+EffectText effect_text(const Finding& finding) {
+  return effect_text(finding.effect, finding.endpoint.unit,
+                     finding.endpoint.scale == Endpoint::Scale::difference);
+}
+
+}  // namespace keel::tools

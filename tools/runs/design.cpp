@@ -1,0 +1,46 @@
+#include "keel/tools/runs/design.hpp"
+
+#include <algorithm>
+
+#include "keel/tools/data/batches.hpp"
+
+namespace keel::tools {
+
+std::vector<std::uint64_t> seeds_of(const StudyScale& scale) {
+  std::vector<std::uint64_t> seeds;
+  for (int i = 0; i < scale.seeds; ++i) seeds.push_back(scale.first_seed + static_cast<std::uint64_t>(i));
+  return seeds;
+}
+
+RunSettings settings_for(const Study& study, const StudyScale& scale, const std::string& model,
+                         std::uint64_t seed) {
+  return {.study = study.name(), .model = model, .seed = seed, .limit = scale.limit};
+}
+
+std::int64_t training_images(const StudyScale& scale, const RunSettings& settings) {
+  return split_sizes(scale.data.train.size(), settings.limit).training;
+}
+
+std::int64_t steps_per_epoch(const StudyScale& scale, const RunSettings& settings) {
+  const auto images = without_a_last_one(training_images(scale, settings), settings.batch_size);
+  return std::max<std::int64_t>(1, (images + settings.batch_size - 1) / settings.batch_size);
+}
+
+double estimated_seconds(const StudyScale& scale, const RunSettings& settings) {
+  constexpr double products_a_second = 4e10;  // of multiplications and additions, in training
+  constexpr double seconds_a_layer = 1e-5;    // of a step, besides its products
+  double weights = 0.0;
+  auto inputs = static_cast<double>(scale.data.train.height * scale.data.train.width);
+  for (const auto width : settings.hidden) {
+    weights += inputs * static_cast<double>(width);
+    inputs = static_cast<double>(width);
+  }
+  const auto images = static_cast<double>(training_images(scale, settings));
+  const auto validation = static_cast<double>(scale.data.train.size()) / 5.0;
+  const double an_epoch = (3.0 * images + validation) * 2.0 * weights / products_a_second +
+                          static_cast<double>(steps_per_epoch(scale, settings)) * seconds_a_layer *
+                              static_cast<double>(settings.hidden.size() + 1);
+  return an_epoch * settings.epochs;
+}
+
+}  // namespace keel::tools

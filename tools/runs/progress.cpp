@@ -1,0 +1,76 @@
+#include "keel/tools/runs/progress.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "keel/tools/runs/run_store.hpp"
+#include "keel/tools/system/number_text.hpp"
+
+namespace keel::tools {
+namespace {
+
+// A line that is longer than the terminal is wide would not be rewritten, but repeated.
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+Progress::Progress(std::size_t runs, double cost, bool quiet)
+    : runs_(runs), cost_(cost), quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (terminal_ && !quiet_ && runs_ > 0) fmt::print(stderr, "\r\x1b[K");
+}
+
+void Progress::run_begun(const RunSettings& run) {
+  const std::scoped_lock lock{mutex_};
+  under_way_[describe(run)] = 0.0;
+  if (!quiet_ && terminal_) draw_bar();
+}
+
+void Progress::epoch_done(const RunSettings& run, const EpochResult& epoch, double cost) {
+  const std::scoped_lock lock{mutex_};
+  under_way_[describe(run)] += cost;
+  if (quiet_) return;
+  if (terminal_) return draw_bar();
+  fmt::print(stderr,
+             "{} epoch {}/{}: train loss {:.4f}, validation loss {:.4f}, accuracy {:.2f} %, {:.2f} s\n",
+             describe(run), epoch.epoch, run.epochs, epoch.train_loss, epoch.validation.loss,
+             100.0 * epoch.validation.accuracy, epoch.seconds);
+}
+
+void Progress::run_done(const RunResult& run, double cost) {
+  const std::scoped_lock lock{mutex_};
+  ++runs_done_;
+  cost_of_runs_done_ += cost;
+  under_way_.erase(describe(run.settings));
+  if (quiet_) return;
+  if (terminal_) return draw_bar();
+  const char* how = !run.error.empty() ? "failed" : run.diverged ? "diverged" : "done";
+  if (!run.settings.study.empty())
+    fmt::print(stderr, "{} {}: {} of {} runs\n", describe(run.settings), how, runs_done_, runs_);
+}
+
+void Progress::draw_bar() {
+  constexpr int width = 24;
+  double cost = cost_of_runs_done_;
+  for (const auto& [run, part] : under_way_) cost += part;
+  const double share = std::clamp(cost / cost_, 0.0, 1.0);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  const int filled = static_cast<int>(width * share);
+  auto line =
+      fmt::format("[{:#<{}}{:.<{}}] {} of {} runs", "", filled, "", width - filled, runs_done_, runs_);
+  if (runs_done_ > 0) line += fmt::format(", {:.2g} a second", static_cast<double>(runs_done_) / seconds);
+  if (share > 0.0) line += fmt::format(", {} left", seconds_text(seconds * (1.0 - share) / share, " "));
+  if (!under_way_.empty()) line += fmt::format("; {}", under_way_.begin()->first);
+  fmt::print(stderr, "\r{}\x1b[K", line.substr(0, terminal_width() - 1));
+  std::fflush(stderr);
+}
+
+}  // namespace keel::tools

@@ -1,0 +1,124 @@
+#include "keel/tools/runs/run_queue.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "keel/runtime/error.hpp"
+#include "keel/tools/runs/progress.hpp"
+#include "keel/tools/system/worker_pool.hpp"
+
+namespace keel::tools {
+namespace {
+
+// A job's own run, then its prefixes.
+using JobResults = std::vector<RunResult>;
+
+JobResults failed(const Job& job, JobResults handed_in, const char* reason) {
+  const auto failure = [&](const RunSettings& settings) {
+    RunResult run;
+    run.settings = settings;
+    run.error = reason;
+    return run;
+  };
+  for (std::size_t i = handed_in.size(); i < job.prefixes.size(); ++i)
+    handed_in.push_back(failure(job.prefixes[i]));
+  handed_in.insert(handed_in.begin(), failure(job.settings));
+  return handed_in;
+}
+
+std::optional<JobResults> run_one(const Job& job, RunContext context) {
+  JobResults results;
+  context.hand_in = [&](RunResult prefix) { results.push_back(std::move(prefix)); };
+  try {
+    auto own = job.run(job.settings, context);
+    if (!own) return std::nullopt;
+    if (results.size() != job.prefixes.size())
+      throw Error{fmt::format("'{}' handed in {} of its {} prefixes", describe(job.settings), results.size(),
+                              job.prefixes.size())};
+    results.insert(results.begin(), std::move(*own));
+    return results;
+  } catch (const std::exception& error) {
+    return failed(job, std::move(results), error.what());
+  }
+}
+
+std::optional<JobResults> found_in(const RunStore& store, const Job& job) {
+  JobResults results;
+  const auto find = [&](const RunSettings& settings) {
+    auto run = store.find(settings);
+    if (run) results.push_back(std::move(*run));
+    return run.has_value();
+  };
+  if (!find(job.settings) || !std::ranges::all_of(job.prefixes, find)) return std::nullopt;
+  return results;
+}
+
+void require_different(std::span<const Job> jobs) {
+  std::set<std::string> seen;
+  const auto see = [&](const RunSettings& settings) {
+    if (!seen.insert(describe(settings)).second)
+      throw Error{fmt::format("two runs are both '{}'", describe(settings))};
+  };
+  for (const auto& job : jobs) {
+    see(job.settings);
+    std::ranges::for_each(job.prefixes, see);
+  }
+}
+
+}  // namespace
+
+std::size_t count_runs(std::span<const Job> jobs) {
+  std::size_t count = jobs.size();
+  for (const auto& job : jobs) count += job.prefixes.size();
+  return count;
+}
+
+std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, const QueueOptions& options,
+                               const std::stop_token& stop) {
+  require_different(jobs);
+  std::vector<std::optional<JobResults>> results(jobs.size());
+  std::vector<std::size_t> missing;
+  std::size_t runs = 0;
+  double cost = 0.0;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (options.store != nullptr) results[i] = found_in(*options.store, jobs[i]);
+    if (results[i]) continue;
+    missing.push_back(i);
+    runs += count_runs(jobs.subspan(i, 1));
+    cost += jobs[i].cost;
+  }
+  std::ranges::stable_sort(missing, [&](std::size_t a, std::size_t b) {
+    return jobs[a].alone != jobs[b].alone ? jobs[b].alone : jobs[a].cost > jobs[b].cost;
+  });
+
+  Progress progress{runs, cost, options.quiet};
+  std::vector<std::function<void()>> together;
+  std::vector<std::function<void()>> alone;
+  for (const auto index : missing) {
+    (jobs[index].alone ? alone : together).emplace_back([&, index] {
+      const auto& job = jobs[index];
+      progress.run_begun(job.settings);
+      results[index] = run_one(job, {data, stop, [&](const EpochResult& epoch) {
+                                       progress.epoch_done(job.settings, epoch,
+                                                           job.cost / std::max(job.settings.epochs, 1));
+                                     }});
+      if (!results[index]) return;
+      for (const auto& run : *results[index])
+        if (options.store != nullptr) options.store->save(run);
+      double unsaid = job.cost;  // prefixes cost nothing more
+      for (const auto& run : *results[index]) progress.run_done(run, std::exchange(unsaid, 0.0));
+    });
+  }
+  run_jobs(together, options.threads, stop);
+  run_jobs(alone, 1, stop);
+
+  std::vector<RunResult> finished;
+  for (auto& result : results)
+    if (result) std::ranges::move(*result, std::back_inserter(finished));
+  return finished;
+}
+
+}  // namespace keel::tools

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "keel/tools/system/json.hpp"
+#include "keel/tools/system/output_folder.hpp"
+
+namespace keel::tools {
+
+/// The folder of a command that can be resumed. It says in `command.json` what was asked for.
+///
+/// Anew, `out` (by default runs/COMMAND-TIME) is made, or refused if it holds something, unless `force`. To
+/// resume, it must hold what the same command began, and without `out` the newest runs/COMMAND-* that does is
+/// taken. Throws UsageError when there is none or it holds another command's.
+class Workspace {
+ public:
+  struct Request {
+    std::string command;  ///< "study-all"
+    Json settings;        ///< what is asked for
+    std::string out;      ///< empty for the default
+    bool force = false;
+    bool resume = false;
+  };
+  explicit Workspace(const Request& request);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Writes a file into it, whole or not at all, and returns its path.
+  std::filesystem::path write(std::string_view name, std::string_view content);
+
+ private:
+  std::filesystem::path path_;
+  OutputFolder folder_;
+};
+
+}  // namespace keel::tools

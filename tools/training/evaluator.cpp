@@ -1,0 +1,60 @@
+#include "keel/tools/training/evaluator.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "keel/ops/cross_entropy.hpp"
+#include "keel/tools/data/batches.hpp"
+
+namespace keel::tools {
+namespace {
+
+std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+  const auto classes = static_cast<std::size_t>(logits.shape()[1]);
+  const auto scores = logits.data<float>();
+  const auto expected = labels.data<std::int32_t>();
+  std::int64_t correct = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto row = scores.subspan(i * classes, classes);
+    if (std::ranges::max_element(row) - row.begin() == expected[i]) ++correct;
+  }
+  return correct;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode)
+    : function_(mode,
+                [model = std::move(model)](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
+                  const Var logits = model(inputs[0]);
+                  return {logits, cross_entropy(logits, inputs[1])};
+                }),
+      batch_size_(batch_size),
+      mode_(mode) {}
+
+Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32_t> indices) {
+  const auto size = static_cast<std::size_t>(batch_size_);
+  if (mode_ == Mode::training) {
+    const auto trainable = without_a_last_one(std::ssize(indices), batch_size_);
+    indices = indices.first(static_cast<std::size_t>(trainable));
+  }
+  BatchGatherer batch{set, batch_size_};
+  double loss = 0.0;
+  std::int64_t correct = 0;
+  for (std::size_t begin = 0; begin < indices.size(); begin += size) {
+    const auto part = indices.subspan(begin, std::min(size, indices.size() - begin));
+    batch.gather(part);
+    const std::array inputs{batch.images(), batch.labels()};
+    const Plan& plan = function_(inputs);
+    correct += count_correct(plan.output(0), batch.labels());
+    loss += static_cast<double>(plan.output(1).data<float>()[0]) * static_cast<double>(part.size());
+  }
+  const auto count = static_cast<double>(indices.size());
+  return {loss / count, static_cast<double>(correct) / count};
+}
+
+Evaluation Evaluator::operator()(const ImageSet& set) {
+  return (*this)(set, all_of(set));
+}
+
+}  // namespace keel::tools

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "keel/models/compiled_function.hpp"
+#include "keel/tools/training/run.hpp"
+
+namespace keel::tools {
+
+/// Loss and accuracy of a classifier over a set of images, compiled once for each size of batch.
+class Evaluator {
+ public:
+  /// Maps images (N, pixels) to logits (N, classes).
+  using Model = std::function<Var(const Var& images)>;
+
+  /// In training mode a batch is normalized by its own statistics, and what the model keeps of batches goes
+  /// on: put that back afterwards (StatisticsGuard).
+  explicit Evaluator(Model model, std::int64_t batch_size = 1000, Mode mode = Mode::inference);
+
+  /// Means over the images of `set` that `indices` name. A last batch of one is left out in training mode,
+  /// in which batch norm can do nothing with it.
+  Evaluation operator()(const ImageSet& set, std::span<const std::int32_t> indices);
+  /// Means over all of a set.
+  Evaluation operator()(const ImageSet& set);
+
+ private:
+  CompiledFunction function_;
+  std::int64_t batch_size_;
+  Mode mode_;
+};
+
+}  // namespace keel::tools

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "keel/models/sgd.hpp"
+#include "keel/models/training_step.hpp"
+#include "keel/ops/cross_entropy.hpp"
+#include "keel/tools/training/training_loop.hpp"
+
+namespace keel::tools {
+
+/// What a training loop needs to be compiled for a model: its training step.
+template <class Model>
+struct ModelTraining {
+  ModelTraining(Model& model, const RunSettings& settings)
+      : sgd({.learning_rate = settings.learning_rate, .momentum = settings.momentum}),
+        step(model, sgd, cross_entropy) {}
+
+  Sgd sgd;
+  TrainingStep<Model, Sgd, decltype(&cross_entropy)> step;
+};
+
+template <class Model>
+TrainingLoop::TrainingLoop(Model& model, const RunSettings& settings, const RunContext& context)
+    : TrainingLoop(
+          settings, context, parameters(model),
+          [compiled = std::make_shared<ModelTraining<Model>>(model, settings)](
+              const Tensor& images, const Tensor& labels) { return compiled->step(images, labels); },
+          [&model](const Var& images) { return model(images); }) {}
+
+}  // namespace keel::tools

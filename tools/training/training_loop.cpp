@@ -1,0 +1,137 @@
+#include "keel/tools/training/training_loop.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "keel/models/initialize.hpp"
+#include "keel/models/parameter.hpp"
+
+namespace keel::tools {
+namespace {
+
+std::int64_t count_trained(std::span<const NamedParameter> parameters) {
+  std::int64_t count = 0;
+  for (const auto& [path, parameter] : parameters)
+    if (parameter->kind() == Parameter::Kind::trained) count += parameter->shape().elements();
+  return count;
+}
+
+void diverge(RunResult& run, std::string reason) {
+  run.diverged = true;
+  run.divergence = std::move(reason);
+}
+
+}  // namespace
+
+TrainingLoop::TrainingLoop(const RunSettings& settings, const RunContext& context,
+                           const std::vector<NamedParameter>& parameters, Step step, Evaluator::Model model)
+    : data_(context.data),
+      stop_(context.stop),
+      after_epoch_(context.after_epoch),
+      rng_(settings.seed),
+      split_(tools::split(context.data.train.size(), settings.limit, rng_)),
+      step_(std::move(step)),
+      evaluate_(std::move(model)),
+      batch_(context.data.train, settings.batch_size) {
+  // Whatever the model, so that all train on the same images.
+  const auto trainable = without_a_last_one(std::ssize(split_.training), settings.batch_size);
+  split_.training.resize(static_cast<std::size_t>(trainable));
+  initialize(std::span{parameters}, rng_.stream("weights"));
+  result_.settings = settings;
+  result_.parameters = count_trained(parameters);
+}
+
+std::int64_t TrainingLoop::steps_per_epoch() const {
+  const auto size = result_.settings.batch_size;
+  return (std::ssize(split_.training) + size - 1) / size;
+}
+
+Evaluation TrainingLoop::look() {
+  if (!looked_ || looked_->first != steps_) looked_ = {steps_, validate()};
+  return looked_->second;
+}
+
+void TrainingLoop::train(const AfterStep& after_step) {
+  for (int number = 1; number <= result_.settings.epochs && !ended(); ++number) {
+    epoch_ = EpochResult{.epoch = number};
+    train_epoch(after_step);
+    if (stop_.stop_requested()) return;
+    epoch_->validation = look();
+    result_.epochs.push_back(*epoch_);
+    epoch_.reset();
+    if (after_epoch_) after_epoch_(result_.epochs.back());
+  }
+}
+
+void TrainingLoop::train_epoch(const AfterStep& after_step) {
+  using Clock = std::chrono::steady_clock;
+  auto order = split_.training;
+  rng_.stream("order", static_cast<std::uint64_t>(epoch_->epoch)).shuffle(std::span{order});
+  const auto size = static_cast<std::size_t>(result_.settings.batch_size);
+  double sum = 0.0;
+  std::size_t seen = 0;
+  auto resumed = Clock::now();
+  const auto pause = [&] {
+    const double seconds = std::chrono::duration<double>(Clock::now() - resumed).count();
+    epoch_->seconds += seconds;
+    training_seconds_ += seconds;
+  };
+  while (seen < order.size() && !ended()) {
+    const auto part = std::span{order}.subspan(seen, std::min(size, order.size() - seen));
+    batch_.gather(part);
+    ++epoch_->steps;
+    ++steps_;
+    const double loss = try_step();
+    sum += loss * static_cast<double>(part.size());
+    seen += part.size();
+    epoch_->train_loss = sum / static_cast<double>(seen);
+    if (!after_step || result_.diverged) continue;
+    pause();
+    enough_ = !after_step(steps_, loss);
+    resumed = Clock::now();
+  }
+  pause();
+}
+
+double TrainingLoop::try_step() {
+  const auto place = [&] { return fmt::format("in epoch {}, step {}", epoch_->epoch, epoch_->steps); };
+  try {
+    const double loss = step_(batch_.images(), batch_.labels());
+    if (!std::isfinite(loss)) diverge(result_, fmt::format("the loss was {} {}", loss, place()));
+    return loss;
+  } catch (const NonFiniteError& error) {
+    diverge(result_, fmt::format("{}: {}", place(), error.what()));
+    return std::nan("");
+  }
+}
+
+void TrainingLoop::conclude(RunResult& result) {
+  if (result.diverged) return;
+  result.test = test();
+  const double guessing = std::log(data_.classes);
+  const double loss = result.epochs.empty() ? guessing : result.epochs.back().train_loss;
+  if (!(loss < guessing))
+    diverge(result,
+            fmt::format("the final loss {:.4f} is not below that of guessing, {:.4f}", loss, guessing));
+}
+
+std::optional<RunResult> TrainingLoop::finish() {
+  if (stop_.stop_requested()) return std::nullopt;
+  conclude(result_);
+  return std::move(result_);
+}
+
+RunResult TrainingLoop::result_so_far() {
+  auto result = result_;
+  if (epoch_) {
+    result.epochs.push_back(*epoch_);
+    result.epochs.back().validation = look();
+  }
+  conclude(result);
+  return result;
+}
+
+}  // namespace keel::tools
