@@ -121,9 +121,8 @@ std::string forest_axis(const Finding& finding, const Scale& scale) {
     lines += path_step('M', {x, 31.5}) + "v-4";
     labels += svg_text({x, 24.0}, "middle", tick.label);
   }
-  return fmt::format(
-      "<svg class=\"chart forest scale\" viewBox=\"0 0 {} 32\" aria-hidden=\"true\">{}{}</svg>", width,
-      svg_path("axis", lines), labels);
+  return fmt::format(R"(<svg class="chart forest scale" viewBox="0 0 {} 32" aria-hidden="true">{}{}</svg>)",
+                     width, svg_path("axis", lines), labels);
 }
 
 }  // namespace keel::tools

@@ -78,7 +78,7 @@ std::string legend(const Figure& figure, double& y) {
 
 std::string inline_picture(const Figure& figure) {
   const auto layout = lay_out(figure);
-  return fmt::format("<svg class=\"chart plot\" viewBox=\"0 0 {} {}\" role=\"img\">{}{}</svg>",
+  return fmt::format(R"(<svg class="chart plot" viewBox="0 0 {} {}" role="img">{}{}</svg>)",
                      pixels(plot_width), pixels(layout.height), title_and_description(figure),
                      plot_elements(figure, layout));
 }
