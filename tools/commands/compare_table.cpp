@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cmath>
-#include <limits>
 #include <map>
 
 #include "keel/tools/data/batches.hpp"
@@ -12,22 +9,6 @@
 
 namespace keel::tools {
 namespace {
-
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
-
-constexpr std::array measures{
-    Measure{"validation_accuracy", "validation accuracy", true,
-            [](const RunResult& run) {
-              return run.epochs.empty() ? none : run.epochs.back().validation.accuracy;
-            }},
-    Measure{
-        "validation_loss", "validation loss", false,
-        [](const RunResult& run) { return run.epochs.empty() ? none : run.epochs.back().validation.loss; }},
-    Measure{"test_accuracy", "test accuracy", true,
-            [](const RunResult& run) { return run.test ? run.test->accuracy : none; }},
-    Measure{"test_loss", "test loss", false,
-            [](const RunResult& run) { return run.test ? run.test->loss : none; }},
-};
 
 double total_seconds(const RunResult& run) {
   double seconds = 0.0;
@@ -96,7 +77,7 @@ void print_final(std::span<const SeedPair> pairs) {
   const bool several = pairs.size() > 1;
   fmt::print("\n{:<20}  {:>17}  {:>17}  {}\n", several ? "final, mean +- sd" : "final", "plain", "batch norm",
              several ? "difference  [95 % interval]" : "difference");
-  for (const auto& measure : measures) {
+  for (const auto& measure : compared_measures()) {
     const auto plain = values(pairs, &SeedPair::plain, measure);
     const auto bn = values(pairs, &SeedPair::bn, measure);
     fmt::print("{:<20}  {:>17}  {:>17}  {}\n", measure.name, with_spread(summarize(plain), measure.percent),
@@ -117,10 +98,6 @@ double speed(std::span<const SeedPair> pairs, RunResult SeedPair::*arm, std::int
 }
 
 }  // namespace
-
-std::span<const Measure> compared_measures() {
-  return measures;
-}
 
 std::vector<SeedPair> pair_by_seed(std::span<const RunResult> runs) {
   std::map<std::uint64_t, std::pair<const RunResult*, const RunResult*>> by_seed;

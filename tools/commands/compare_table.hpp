@@ -1,11 +1,11 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "keel/tools/commands/options.hpp"
 #include "keel/tools/data/image_set.hpp"
+#include "keel/tools/runs/results.hpp"
 #include "keel/tools/training/run.hpp"
 
 namespace keel::tools {
@@ -18,15 +18,6 @@ struct SeedPair {
 
 /// The seeds of which both runs are finished, in order.
 std::vector<SeedPair> pair_by_seed(std::span<const RunResult> runs);
-
-/// One number of a finished run that `compare` compares.
-struct Measure {
-  const char* key;   ///< in results.json
-  const char* name;  ///< in the table
-  bool percent;
-  double (*of)(const RunResult& run);  ///< NaN if the run has none
-};
-std::span<const Measure> compared_measures();
 
 /// The measure of one arm over all seeds.
 std::vector<double> values(std::span<const SeedPair> pairs, RunResult SeedPair::*arm, const Measure& measure);

@@ -9,7 +9,6 @@
 #include "keel/tools/data/batches.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/findings/effect_text.hpp"
-#include "keel/tools/report/gnuplot.hpp"
 #include "keel/tools/report/report.hpp"
 #include "keel/tools/runs/csv.hpp"
 #include "keel/tools/runs/judgement.hpp"
@@ -28,12 +27,6 @@ void require_trainable(const DataSet& data) {
       fmt::format("'{}' has {} training images; a study needs 10 or more to split some off for "
                   "validation",
                   data.name, data.train.size())};
-}
-
-// Characters, not bytes: of UTF-8, those that begin one.
-std::size_t length_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 // What every run's numbers depend on besides its settings.
@@ -62,13 +55,13 @@ void print_words(const Table& table) {
 void print_table(const Table& table) {
   if (table.words) return print_words(table);
   std::vector<std::size_t> widths;
-  for (const auto& name : table.header) widths.push_back(length_of(name));
+  for (const auto& name : table.header) widths.push_back(character_count(name));
   for (const auto& row : table.rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], length_of(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], character_count(row[i]));
   const auto print_row = [&](const std::vector<std::string>& row) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - length_of(row[i]), ' ');
+      const std::string space(widths[i] - character_count(row[i]), ' ');
       line += i == 0 ? row[i] + space : "  " + space + row[i];
     }
     fmt::print("  {}\n", line);
@@ -145,12 +138,6 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
                        .out = common.out,
                        .force = common.force,
                        .resume = assignment.resume}};
-  if (!gnuplot_available()) {
-    fmt::print(stderr,
-               "keel: gnuplot is not installed, so there will be no report, but all results; with it, "
-               "keel report '{}' draws one\n",
-               workspace.path().string());
-  }
   const RunStore store{workspace.path(), provenance_of(data), assignment.resume};
   const StudyScale scale{data, common.seed, common.seeds, assignment.quick, common.run.limit};
   std::vector<Job> jobs;
@@ -172,7 +159,6 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
   print_verdicts(judgements, runs, data, sizes, common.seeds);
   const auto status = report_troubles(runs, assignment.must_train);
   fmt::print("\nresults: {}\n", path.string());
-  if (!gnuplot_available()) return status;
   write_report(workspace.path(), results, find_study);
   fmt::print("report: {}\n", (workspace.path() / "report.html").string());
   return status;

@@ -1,35 +1,18 @@
 #include "keel/tools/report/arm_style.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <map>
 #include <span>
-#include <string_view>
 
 namespace keel::tools {
 namespace {
 
-// From Okabe and Ito, "Color Universal Design" (2008); the pale ones darkened to be seen on white.
-constexpr const char* vermilion = "#D55E00";
-constexpr const char* blue = "#0072B2";
-constexpr const char* green = "#009E73";
-constexpr const char* purple = "#C2649A";
-constexpr const char* sky = "#3A9BDC";
-constexpr const char* ochre = "#A87900";
-constexpr const char* grey = "#7F7F7F";
-
-// gnuplot's filled symbols; the same one open is one less.
-constexpr int square = 5;
-constexpr int circle = 7;
-constexpr int triangle = 9;
-constexpr int triangle_down = 11;
-constexpr int diamond = 13;
-constexpr int pentagon = 15;
-
 struct ArmStyle {
-  const char* colour;
-  int marker;
+  std::string_view colour;
+  Marker marker;
 };
 
 struct KnownArm {
@@ -38,76 +21,59 @@ struct KnownArm {
 };
 
 constexpr std::array known_arms{
-    KnownArm{"plain", {vermilion, circle}},
-    KnownArm{"none", {vermilion, circle}},
-    KnownArm{"bn", {blue, square}},
-    KnownArm{"moving", {blue, square}},
-    KnownArm{"ln", {green, triangle}},
-    KnownArm{"population", {green, triangle}},
-    KnownArm{"folded", {green, triangle}},
-    KnownArm{"dropout", {purple, diamond}},
-    KnownArm{"noisy-bn", {purple, diamond}},
-    KnownArm{"batch", {purple, diamond}},
-    KnownArm{"bn+dropout", {sky, triangle_down}},
-    KnownArm{"bn-per-step", {sky, triangle_down}},
-    KnownArm{"bn-shared", {blue, square}},
-    KnownArm{"bn-batch", {purple, diamond}},
+    KnownArm{"plain", {"vermilion", Marker::circle}},
+    KnownArm{"none", {"vermilion", Marker::circle}},
+    KnownArm{"bn", {"blue", Marker::square}},
+    KnownArm{"moving", {"blue", Marker::square}},
+    KnownArm{"ln", {"green", Marker::triangle}},
+    KnownArm{"population", {"green", Marker::triangle}},
+    KnownArm{"folded", {"green", Marker::triangle}},
+    KnownArm{"dropout", {"purple", Marker::diamond}},
+    KnownArm{"noisy-bn", {"purple", Marker::diamond}},
+    KnownArm{"batch", {"purple", Marker::diamond}},
+    KnownArm{"bn+dropout", {"sky", Marker::triangle_down}},
+    KnownArm{"bn-per-step", {"sky", Marker::triangle_down}},
+    KnownArm{"bn-shared", {"blue", Marker::square}},
+    KnownArm{"bn-batch", {"purple", Marker::diamond}},
 };
 
 constexpr std::array other_arms{
-    ArmStyle{ochre, pentagon},   ArmStyle{sky, triangle_down}, ArmStyle{purple, diamond},
-    ArmStyle{green, triangle},   ArmStyle{grey, circle},       ArmStyle{blue, square},
-    ArmStyle{vermilion, circle},
+    ArmStyle{"ochre", Marker::pentagon},   ArmStyle{"sky", Marker::triangle_down},
+    ArmStyle{"purple", Marker::diamond},   ArmStyle{"green", Marker::triangle},
+    ArmStyle{"grey", Marker::circle},      ArmStyle{"blue", Marker::square},
+    ArmStyle{"vermilion", Marker::circle},
 };
 
-// FNV-1a: an arm's place among the other styles does not depend on the standard library.
-std::uint32_t hash(std::string_view text) {
-  std::uint32_t value = 2166136261U;
-  for (const char letter : text) value = (value ^ static_cast<unsigned char>(letter)) * 16777619U;
-  return value;
-}
-
-// The style of an arm; one that is not known gets one that no arm before it has in this figure.
-ArmStyle arm_style(std::string_view arm, std::span<const ArmStyle> taken) {
-  const auto* known = std::ranges::find(known_arms, arm, &KnownArm::name);
-  if (known != known_arms.end()) return known->style;
-  const std::size_t first = hash(arm) % other_arms.size();
-  for (std::size_t i = 0; i < other_arms.size(); ++i) {
-    const auto& style = other_arms[(first + i) % other_arms.size()];
-    const auto same = [&](const ArmStyle& other) { return std::string_view{other.colour} == style.colour; };
-    if (std::ranges::none_of(taken, same)) return style;
-  }
-  return other_arms[first];
+// The style of an arm that is not known: one that no arm before it has in this figure.
+ArmStyle free_style(std::span<const ArmStyle> taken) {
+  for (const auto& style : other_arms)
+    if (std::ranges::find(taken, style.colour, &ArmStyle::colour) == taken.end()) return style;
+  return other_arms[taken.size() % other_arms.size()];
 }
 
 std::map<std::string, ArmStyle> arm_styles(const Figure& figure) {
   std::map<std::string, ArmStyle> styles;
   std::vector<ArmStyle> taken;
-  const auto add = [&](const std::string& arm) {
-    if (styles.contains(arm)) return;
-    taken.push_back(arm_style(arm, taken));
-    styles.emplace(arm, taken.back());
-  };
-  const auto is_known = [](const Series& series) {
-    return std::ranges::find(known_arms, series.arm, &KnownArm::name) != known_arms.end();
-  };
-  for (const auto& series : figure.series)
-    if (is_known(series)) add(series.arm);
-  for (const auto& series : figure.series) add(series.arm);
+  for (const bool known : {true, false}) {
+    for (const auto& series : figure.series) {
+      const auto* own = std::ranges::find(known_arms, series.arm, &KnownArm::name);
+      if (known != (own != known_arms.end()) || styles.contains(series.arm)) continue;
+      taken.push_back(known ? own->style : free_style(taken));
+      styles.emplace(series.arm, taken.back());
+    }
+  }
   return styles;
 }
 
 // The `rank`-th series of an arm.
 LineStyle variation(const ArmStyle& arm, std::size_t rank, bool dashed) {
-  constexpr std::array<int, 3> others{pentagon, triangle_down, diamond};
-  LineStyle style{.colour = arm.colour, .marker = arm.marker, .dash = {}};
-  if (rank % 2 == 1) --style.marker;  // open
-  if (rank >= 2) style.marker = others[(rank / 2 - 1) % others.size()] - static_cast<int>(rank % 2);
-  const std::array<std::vector<double>, 4> solid{{{}, {9, 3, 2, 3}, {2, 3}, {14, 4}}};
-  const std::array<std::vector<double>, 4> broken{{{6, 4}, {6, 3, 2, 3, 2, 3}, {1, 4}, {3, 3}}};
-  style.dash = (dashed ? broken : solid)[rank % 4];
-  style.width = rank == 0 ? 2.0 : 1.6;
-  return style;
+  constexpr std::array others{Marker::pentagon, Marker::triangle_down, Marker::diamond};
+  constexpr std::array<std::string_view, 4> solid{"", "9 3 2 3", "2 3", "14 4"};
+  constexpr std::array<std::string_view, 4> broken{"6 4", "6 3 2 3 2 3", "1 4", "3 3"};
+  return {.colour = arm.colour,
+          .marker = rank < 2 ? arm.marker : others[(rank / 2 - 1) % others.size()],
+          .open = dashed || rank % 2 == 1,
+          .dash = (dashed ? broken : solid)[rank % 4]};
 }
 
 }  // namespace
@@ -116,13 +82,28 @@ std::vector<LineStyle> line_styles(const Figure& figure) {
   const auto arms = arm_styles(figure);
   std::map<std::pair<std::string, bool>, std::size_t> ranks;
   std::vector<LineStyle> styles;
-  for (const auto& series : figure.series) {
-    // A dashed series is another one of its arm's (validation beside training): it keeps the symbol, open.
-    auto style = variation(arms.at(series.arm), ranks[{series.arm, series.dashed}]++, series.dashed);
-    if (series.dashed && style.marker % 2 == 1) --style.marker;
-    styles.push_back(std::move(style));
-  }
+  // A dashed series is another one of its arm's (validation beside training): it keeps the symbol, open.
+  for (const auto& series : figure.series)
+    styles.push_back(variation(arms.at(series.arm), ranks[{series.arm, series.dashed}]++, series.dashed));
   return styles;
+}
+
+std::string marker_steps(Marker marker, const Spot& middle) {
+  constexpr std::array shapes{"m-3.6,0a3.6,3.6 0 1 1 7.2,0a3.6,3.6 0 1 1 -7.2,0z",
+                              "m-3.2-3.2h6.4v6.4h-6.4z",
+                              "m0-4.4l4.2,7h-8.4z",
+                              "m0,4.4l4.2-7h-8.4z",
+                              "m0-4.6l4.6,4.6l-4.6,4.6l-4.6-4.6z",
+                              "m0-4.2l4,3l-1.5,4.6h-5l-1.5-4.6z"};
+  return path_step('M', middle) + shapes.at(static_cast<std::size_t>(marker));
+}
+
+std::string marker_class(const LineStyle& style) {
+  return fmt::format("{} {}", style.open ? "ring" : "dot", style.colour);
+}
+
+std::string dash_attribute(const LineStyle& style) {
+  return style.dash.empty() ? "" : fmt::format("stroke-dasharray=\"{}\"", style.dash);
 }
 
 }  // namespace keel::tools

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "keel/tools/report/svg.hpp"
 #include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
@@ -30,7 +31,7 @@ Scale ends_of(const Axis& axis, std::span<const double> values) {
     return scale;
   }
   const double span = scale.high - scale.low;
-  const double margin = span > 0.0 ? 0.05 * span : std::max(0.1 * std::abs(scale.low), 1e-9);
+  const double margin = span > 0.0 ? 0.05 * span : scale.low != 0.0 ? 0.1 * std::abs(scale.low) : 1.0;
   if (!fixed(axis.low)) scale.low -= margin;
   if (!fixed(axis.high)) scale.high += margin;
   if (reaches_zero && scale.low < 0.0) scale.low = 0.0;
@@ -38,76 +39,86 @@ Scale ends_of(const Axis& axis, std::span<const double> values) {
   return scale;
 }
 
-std::vector<Tick> linear_ticks(const Scale& scale, double room) {
-  constexpr int most = 6;
-  const double span = scale.high - scale.low;
-  for (int exponent = static_cast<int>(std::floor(std::log10(span))) - 1;; ++exponent) {
+// Whether the labels lie clear of each other.
+bool fits(const Scale& scale, std::span<const Tick> ticks, const AxisRoom& room) {
+  double end = -1e9;
+  for (const auto& tick : ticks) {
+    if (tick.label.empty()) continue;
+    const double half = room.upright ? 15.0 : (text_width(tick.label) + 10.0) / 2.0;
+    const double middle = scale.place(tick.at) * room.length;
+    if (middle - half < end) return false;
+    end = middle + half;
+  }
+  return true;
+}
+
+std::vector<Tick> linear_ticks(const Scale& scale, const AxisRoom& room) {
+  std::vector<Tick> finer;
+  for (int exponent = static_cast<int>(std::floor(std::log10(scale.high - scale.low))) - 1;; ++exponent) {
     for (const double factor : {1.0, 2.0, 5.0}) {
       const double step = factor * std::pow(10.0, exponent);
       const double first = std::ceil(scale.low / step - 1e-9);
-      const double last = std::floor(scale.high / step + 1e-9);
-      if (last - first + 1.0 > most) continue;
+      const int steps = static_cast<int>(std::floor(scale.high / step + 1e-9) - first);
       std::vector<Tick> ticks;
-      double letters = 0.0;
-      for (int i = 0; i <= static_cast<int>(last - first); ++i) {
+      for (int i = 0; i <= steps; ++i) {
         const double at = (first + i) * step;
         ticks.push_back({at, fixed_text(std::abs(at) < step / 2 ? 0.0 : at, std::clamp(-exponent, 0, 6))});
-        letters += static_cast<double>(ticks.back().label.size()) + 2.0;
       }
-      if (letters <= room || ticks.size() <= 2) return ticks;
+      if (ticks.size() >= 2 && ticks.size() <= 7 && fits(scale, ticks, room)) return ticks;
+      if (ticks.size() < 2) {
+        // Labels so long that not even two fit: those at the ends of the finer ticks stay.
+        for (std::size_t i = 1; i + 1 < finer.size(); ++i) finer[i].label.clear();
+        return finer;
+      }
+      finer = std::move(ticks);
     }
   }
 }
 
-// Labels for powers of ten: plain where they are short, else raised.
-std::string power_label(int exponent, bool plain) {
-  return plain ? fixed_text(std::pow(10.0, exponent), std::max(0, -exponent)) : power_of_ten(exponent);
-}
-
-std::vector<Tick> logarithmic_ticks(const Scale& scale, double room) {
-  const double first = std::log10(scale.low);
-  const double last = std::log10(scale.high);
-  const double decades = last - first;
-  const int lowest = static_cast<int>(std::floor(first));
-  const int highest = static_cast<int>(std::ceil(last));
+// Ticks at every power of ten, labelled at every `every`-th, and between them, unless there are too many;
+// there those are labelled that begin with one of `digits`.
+std::vector<Tick> power_ticks(const Scale& scale, std::string_view digits, int every) {
+  const int lowest = static_cast<int>(std::ceil(std::log10(scale.low) - 1e-9));
+  const int highest = static_cast<int>(std::floor(std::log10(scale.high) + 1e-9));
   const bool plain = lowest >= -3 && highest <= 4;
-  const int labels = std::max(2, std::min(7, static_cast<int>(room / (plain ? 6.0 : 5.0))));
-  const int every = std::max(1, static_cast<int>(std::ceil(decades / labels)));
   std::vector<Tick> ticks;
-  const auto add = [&](double at, std::string label) {
-    if (at >= scale.low * (1 - 1e-9) && at <= scale.high * (1 + 1e-9))
-      ticks.push_back({at, std::move(label)});
-  };
-  for (int exponent = lowest; exponent <= highest; ++exponent) {
+  for (int exponent = lowest - 1; exponent <= highest; ++exponent) {
     const double power = std::pow(10.0, exponent);
-    add(power, exponent % every == 0 ? power_label(exponent, plain) : "");
-    if (decades > 6.0) continue;
-    for (int factor = 2; factor <= 9; ++factor) {
-      const bool labelled =
-          plain && (decades < 1.7 ? factor == 2 || factor == 5 : decades < 2.5 && factor == 3);
-      add(factor * power, labelled ? fixed_text(factor * power, std::max(0, -exponent)) : "");
+    for (int digit = 1; digit <= (highest - lowest > 6 ? 1 : 9); ++digit) {
+      const double at = digit * power;
+      if (at < scale.low * (1 - 1e-9) || at > scale.high * (1 + 1e-9)) continue;
+      std::string label;
+      if (exponent % every == 0 && digits.find(static_cast<char>('0' + digit)) != std::string_view::npos)
+        label = plain        ? fixed_text(at, std::max(0, -exponent))
+                : digit == 1 ? power_of_ten(exponent)
+                             : short_text(at);
+      ticks.push_back({at, std::move(label)});
     }
   }
   return ticks;
+}
+
+std::vector<Tick> logarithmic_ticks(const Scale& scale, const AxisRoom& room) {
+  for (const auto* digits : {"1235", "125", "13"}) {
+    auto ticks = power_ticks(scale, digits, 1);
+    if (fits(scale, ticks, room)) return ticks;
+  }
+  for (int every = 1;; ++every) {
+    auto ticks = power_ticks(scale, "1", every);
+    if (fits(scale, ticks, room)) return ticks;
+  }
 }
 
 // Ticks at the values, unless they are many, have long labels or lie close together.
-std::vector<Tick> ticks_at(std::span<const double> values, const Scale& scale, double room) {
-  const std::set<double> distinct(values.begin(), values.end());
-  if (distinct.size() > 9) return {};
+std::vector<Tick> ticks_at(std::span<const double> values, const Scale& scale, const AxisRoom& room) {
   std::vector<Tick> ticks;
-  double end = -1.0;  // of the label before, as a share of the axis
-  for (const double value : distinct) {
-    const auto label = short_text(value);
+  for (const double value : std::set<double>(values.begin(), values.end())) {
+    ticks.push_back({value, short_text(value)});
     const double rounded = std::stod(fmt::format("{:.2e}", value));
-    const double half = (static_cast<double>(label.size()) + 1.0) / 2.0 / room;
-    const double place = scale.place(value);
-    if (label.size() > 6 || std::abs(rounded - value) > 1e-9 * std::abs(value) || place - half < end)
-      return {};
-    ticks.push_back({value, label});
-    end = place + half;
+    const bool exact = std::abs(rounded - value) <= 1e-9 * std::abs(value);
+    if (!exact || ticks.size() > 9 || ticks.back().label.size() > 6) return {};
   }
-  return ticks;
+  return fits(scale, ticks, room) ? ticks : std::vector<Tick>{};
 }
 
 }  // namespace
@@ -118,7 +129,7 @@ bool drawable(const Axis& axis, double value) {
   return axis.logarithmic ? value > 1e-30 : size == 0.0 || size > 1e-30;
 }
 
-Scale scale_of(const Axis& axis, std::span<const double> values, double room, bool at_values) {
+Scale scale_of(const Axis& axis, std::span<const double> values, const AxisRoom& room) {
   if (!axis.categories.empty()) {
     Scale scale{.low = -0.5, .high = static_cast<double>(axis.categories.size()) - 0.5};
     for (const auto& category : axis.categories)
@@ -126,10 +137,12 @@ Scale scale_of(const Axis& axis, std::span<const double> values, double room, bo
     return scale;
   }
   auto scale = ends_of(axis, values);
-  if (at_values) scale.ticks = ticks_at(values, scale, room);
+  if (room.at_values) scale.ticks = ticks_at(values, scale, room);
   if (!scale.ticks.empty()) return scale;
-  const bool decades = axis.logarithmic && scale.high / scale.low >= 8.0;
-  scale.ticks = decades ? logarithmic_ticks(scale, room) : linear_ticks(scale, room);
+  // Over less than a decade round numbers are the better ticks, unless they are too few.
+  const double ratio = axis.logarithmic ? scale.high / scale.low : 1.0;
+  if (ratio < 8.0) scale.ticks = linear_ticks(scale, room);
+  if (ratio >= 8.0 || (ratio >= 4.0 && scale.ticks.size() < 3)) scale.ticks = logarithmic_ticks(scale, room);
   return scale;
 }
 

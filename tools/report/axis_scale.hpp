@@ -28,12 +28,18 @@ struct Scale {
   }
 };
 
+/// An axis as it lies on the canvas, which decides how many labels have room.
+struct AxisRoom {
+  double length = 0.0;     ///< in pixels
+  bool upright = false;    ///< labels lie above each other, not beside
+  bool at_values = false;  ///< ticks at the values themselves, if they are few and have short labels
+};
+
 /// Whether a value can be drawn on the axis: finite, of a sensible size, and positive on a logarithmic one.
 bool drawable(const Axis& axis, double value);
 
-/// The scale of an axis that is to show `values`, all of them drawable. `room` is how many characters of
-/// labels have room beside each other; `at_values` puts the ticks at the values themselves, if they are few
-/// and have short labels.
-Scale scale_of(const Axis& axis, std::span<const double> values, double room, bool at_values);
+/// The scale of an axis that is to show `values`, all of them drawable. Its ticks lie at round numbers, and
+/// their labels don't touch.
+Scale scale_of(const Axis& axis, std::span<const double> values, const AxisRoom& room);
 
 }  // namespace keel::tools

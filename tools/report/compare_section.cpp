@@ -9,6 +9,7 @@
 
 #include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/runs/results.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/number_text.hpp"
 
@@ -54,12 +55,6 @@ std::vector<Figure> curves(std::span<const RunResult> runs) {
   return {loss, accuracies};
 }
 
-struct Row {
-  const char* key;
-  const char* name;
-  bool percent;
-};
-
 std::string mean_text(const Json& json, bool percent) {
   const double scale = percent ? 100.0 : 1.0;
   const double sd = scale * number_of(json.at("sd"));
@@ -69,8 +64,8 @@ std::string mean_text(const Json& json, bool percent) {
   return fmt::format("{} ± {}", fixed_text(mean, decimals), fixed_text(sd, decimals));
 }
 
-std::vector<std::string> table_row(const Row& row, const Json& json) {
-  const double scale = row.percent ? 100.0 : 1.0;
+std::vector<std::string> table_row(const Measure& measure, const Json& json) {
+  const double scale = measure.percent ? 100.0 : 1.0;
   const auto& difference = json.at("difference");
   Effect effect{.mean = scale * number_of(difference.at("mean"))};
   if (!difference.at("low").is_null() && !difference.at("high").is_null()) {
@@ -78,21 +73,21 @@ std::vector<std::string> table_row(const Row& row, const Json& json) {
     effect.high = scale * difference.at("high").get<double>();
   }
   if (!difference.at("p").is_null()) effect.p = difference.at("p").get<double>();
-  const auto text = effect_text(effect, row.percent ? "points" : "nats", true);
-  return {row.name,  mean_text(json.at("plain"), row.percent),    mean_text(json.at("bn"), row.percent),
-          text.mean, text.interval.empty() ? "–" : text.interval, p_text(effect.p)};
+  const auto text = effect_text(effect, measure.percent ? "points" : "nats", true);
+  return {fmt::format("{} ({})", measure.name, measure.percent ? "%" : "nats"),
+          mean_text(json.at("plain"), measure.percent),
+          mean_text(json.at("bn"), measure.percent),
+          text.mean,
+          text.interval.empty() ? "–" : text.interval,
+          p_text(effect.p)};
 }
 
 Table summary_table(const Json& summary, bool several_seeds) {
-  constexpr std::array rows{Row{"validation_accuracy", "validation accuracy (%)", true},
-                            Row{"validation_loss", "validation loss (nats)", false},
-                            Row{"test_accuracy", "test accuracy (%)", true},
-                            Row{"test_loss", "test loss (nats)", false}};
   Table table{several_seeds ? "At the end: mean ± standard deviation over the seeds" : "At the end",
               {"", "plain", "batch norm", "difference", "95 % interval", "p"},
               {}};
-  for (const auto& row : rows)
-    if (summary.contains(row.key)) table.rows.push_back(table_row(row, summary.at(row.key)));
+  for (const auto& measure : compared_measures())
+    if (summary.contains(measure.key)) table.rows.push_back(table_row(measure, summary.at(measure.key)));
   return table;
 }
 

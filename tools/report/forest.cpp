@@ -5,12 +5,14 @@
 #include <algorithm>
 
 #include "keel/tools/findings/effect_text.hpp"
+#include "keel/tools/report/arm_style.hpp"
 #include "keel/tools/report/html_text.hpp"
+#include "keel/tools/report/svg.hpp"
 
 namespace keel::tools {
 namespace {
 
-constexpr double width = 280.0;
+constexpr double width = 256.0;
 constexpr double margin = 14.0;
 constexpr double height = 34.0;
 
@@ -44,24 +46,18 @@ Scale scale_of_group(std::span<const Finding* const> findings) {
     const auto [low, high] = std::ranges::minmax(values);
     if (low >= 0.0) values.push_back(-0.04 * std::max(high, 1e-9));
   }
-  return scale_of(axis, values, 38.0, false);
+  return scale_of(axis, values, {.length = width - 2.0 * margin});
 }
 
-std::string vertical(double x, const char* kind) {
-  return fmt::format(R"(<path class="{}" d="M{:.1f},0V{}"/>)", kind, x, height);
+std::string vertical(double x) {
+  return path_step('M', {x, 0.0}) + "V" + pixels(height);
 }
 
 std::string dot(double x, Verdict verdict) {
-  const double y = height / 2;
-  switch (verdict) {
-    case Verdict::supported:
-      return fmt::format(R"(<circle class="dot" cx="{:.1f}" cy="{}" r="5"/>)", x, y);
-    case Verdict::contradicted:
-      return fmt::format(R"(<path class="dot" d="M{:.1f},{}l6,6l-6,6l-6,-6z"/>)", x, y - 6);
-    case Verdict::not_shown:
-      break;
-  }
-  return fmt::format(R"(<circle class="mark hollow" cx="{:.1f}" cy="{}" r="4.5"/>)", x, y);
+  const Spot middle{x, height / 2.0};
+  if (verdict == Verdict::not_shown) return svg_path("ring", marker_steps(Marker::circle, middle));
+  const auto marker = verdict == Verdict::supported ? Marker::circle : Marker::diamond;
+  return svg_path("dot", marker_steps(marker, middle));
 }
 
 const char* style_class(Verdict verdict) {
@@ -90,43 +86,43 @@ std::vector<ForestGroup> forest_groups(std::span<const Finding> findings) {
 std::string forest_row(const Finding& finding, const Scale& scale) {
   const auto axis = axis_of(finding.endpoint);
   const auto text = effect_text(finding);
-  std::string svg =
-      fmt::format(R"(<svg class="forest {}" viewBox="0 0 {} {}" role="img" aria-label="{} {}">)",
-                  style_class(finding.verdict), width, height, escaped(text.mean), escaped(text.interval));
+  std::string grid;
   for (const auto& tick : scale.ticks)
-    if (!tick.label.empty()) svg += vertical(place(scale, tick.at), "tick");
+    if (!tick.label.empty()) grid += vertical(place(scale, tick.at));
   const double none = none_of(finding.endpoint);
-  svg += vertical(place(scale, none), "none");
-  if (finding.endpoint.least > none && drawable(axis, finding.endpoint.least))
-    svg += vertical(place(scale, finding.endpoint.least), "least");
+  const bool has_least = finding.endpoint.least > none && drawable(axis, finding.endpoint.least);
   const auto& effect = finding.effect;
+  std::string bar;
   if (effect.low && effect.high && drawable(axis, *effect.low) && drawable(axis, *effect.high)) {
-    const double low = place(scale, *effect.low);
-    const double high = place(scale, *effect.high);
-    const double y = height / 2;
-    svg += fmt::format(R"(<path class="mark" d="M{0:.1f},{2}H{1:.1f}M{0:.1f},{3}v8M{1:.1f},{3}v8"/>)", low,
-                       high, y, y - 4);
+    const Spot low{place(scale, *effect.low), height / 2.0};
+    const Spot high{place(scale, *effect.high), height / 2.0};
+    bar = path_step('M', low) + path_step('L', high);
+    for (const auto& end : {low, high}) bar += path_step('M', {end.x, end.y - 4.0}) + "v8";
   }
-  if (drawable(axis, effect.mean)) svg += dot(place(scale, effect.mean), finding.verdict);
-  return svg + "</svg>";
+  return fmt::format(
+      "<svg class=\"chart forest {}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} "
+      "{}\">{}{}{}{}{}</svg>",
+      style_class(finding.verdict), width, height, escaped(text.mean), escaped(text.interval),
+      svg_path("grid", grid), svg_path("axis", vertical(place(scale, none))),
+      svg_path("level", has_least ? vertical(place(scale, finding.endpoint.least)) : ""),
+      svg_path("bar", bar),
+      drawable(axis, effect.mean) ? dot(place(scale, effect.mean), finding.verdict) : "");
 }
 
 std::string forest_axis(const Finding& finding, const Scale& scale) {
-  std::string svg = fmt::format(
-      "<svg class=\"forest scale\" viewBox=\"0 0 {} 32\" aria-hidden=\"true\"><path class=\"none\" "
-      "d=\"M{},31.5H{}\"/>",
-      width, margin, width - margin);
+  const auto& endpoint = finding.endpoint;
+  const bool ratio = endpoint.scale == Endpoint::Scale::ratio;
+  std::string lines = path_step('M', {margin, 31.5}) + "H" + pixels(width - margin);
+  const auto name = endpoint.unit.empty() ? std::string{ratio ? "times" : "difference"} : endpoint.unit;
+  auto labels = svg_text({width / 2, 10.0}, "middle", name);
   for (const auto& tick : scale.ticks) {
     if (tick.label.empty()) continue;
     const double x = place(scale, tick.at);
-    svg += fmt::format(R"(<path class="none" d="M{0:.1f},31.5v-4"/><text x="{0:.1f}" y="24">{1}</text>)", x,
-                       escaped(tick.label));
+    lines += path_step('M', {x, 31.5}) + "v-4";
+    labels += svg_text({x, 24.0}, "middle", tick.label);
   }
-  const auto& endpoint = finding.endpoint;
-  const bool ratio = endpoint.scale == Endpoint::Scale::ratio;
-  const auto name = endpoint.unit.empty() ? std::string{ratio ? "times" : "difference"} : endpoint.unit;
-  svg += fmt::format(R"(<text x="{}" y="10">{}</text>)", width / 2, escaped(name));
-  return svg + "</svg>";
+  return fmt::format(R"(<svg class="chart forest scale" viewBox="0 0 {} 32" aria-hidden="true">{}{}</svg>)",
+                     width, svg_path("axis", lines), labels);
 }
 
 }  // namespace keel::tools

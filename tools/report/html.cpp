@@ -5,7 +5,6 @@
 #include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/report/html_text.hpp"
 #include "keel/tools/report/style.hpp"
-#include "keel/tools/report/svg_text.hpp"
 #include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
@@ -70,21 +69,18 @@ std::string html_p_cell(const Finding& finding) {
   return fmt::format("<td class=\"p{}\">{}</td>", text.starts_with('<') ? " less" : "", escaped(text));
 }
 
-std::string html_page(const ReportData& data, std::span<const std::string> pictures) {
+std::string html_page(const ReportData& data) {
   const auto title = title_of(data);
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
       "content=\"width=device-width, "
-      "initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<svg class=\"markers\" "
-      "aria-hidden=\"true\">{}</svg>\n<header>\n<h1>{}</h1>\n",
-      escaped(title), style_sheet(), marker_definitions(), escaped(title));
+      "initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<header>\n<h1>{}</h1>\n",
+      escaped(title), style_sheet(), escaped(title));
   page += html_facts(data) + html_troubles(data.runs) + verdict_table(data) + html_protocol(data);
   page += "</header>\n<main>\n";
-  for (const auto& section : data.sections) {
-    page += fmt::format("<section id=\"{}\">\n{}</section>\n", escaped(anchor(section)),
-                        html_section(section, pictures.first(section.figures.size())));
-    pictures = pictures.subspan(section.figures.size());
-  }
+  for (const auto& section : data.sections)
+    page +=
+        fmt::format("<section id=\"{}\">\n{}</section>\n", escaped(anchor(section)), html_section(section));
   return page + "</main>\n</body>\n</html>\n";
 }
 

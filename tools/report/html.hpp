@@ -8,11 +8,11 @@
 
 namespace keel::tools {
 
-/// The whole page. `pictures` are the sections' figures, drawn, in order.
-std::string html_page(const ReportData& data, std::span<const std::string> pictures);
+/// The whole page.
+std::string html_page(const ReportData& data);
 
-/// A section of it; `pictures` are its own figures.
-std::string html_section(const Section& section, std::span<const std::string> pictures);
+/// A section of it.
+std::string html_section(const Section& section);
 
 /// What a reader has to know before the verdicts: what was run, on what, by which rules, and what went wrong.
 std::string html_facts(const ReportData& data);

@@ -5,18 +5,18 @@
 #include "keel/tools/report/forest.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/html_text.hpp"
-#include "keel/tools/report/svg_text.hpp"
+#include "keel/tools/report/picture.hpp"
 
 namespace keel::tools {
 namespace {
 
-std::string figure_html(const Figure& figure, const std::string& picture) {
+std::string figure_html(const Figure& figure) {
   const auto styles = line_styles(figure);
   std::string legend;
   for (std::size_t i = 0; i < figure.series.size(); ++i)
     legend += fmt::format("<li>{}{}</li>", swatch(figure, i, styles[i]), escaped(figure.series[i].label));
   return fmt::format("<figure>\n<figcaption>{}<ul class=\"legend\">{}</ul></figcaption>\n{}\n</figure>\n",
-                     escaped(figure.title), legend, picture);
+                     escaped(figure.title), legend, inline_picture(figure));
 }
 
 // The rule where the effect's name stands beside it, which would only make it harder to read.
@@ -35,7 +35,7 @@ std::string finding_row(const Finding& finding, const Scale& scale, bool first) 
   if (!finding.note.empty())
     what += fmt::format("<span class=\"note\">Note: {}.</span>", escaped(finding.note));
   return fmt::format(
-      "<tr{}><td class=\"what\">{}</td><td class=\"picture\">{}{}</td><td "
+      "<tr{}><td class=\"what\">{}</td><td class=\"effects\">{}{}</td><td "
       "class=\"effect\">{}</td>{}<td>{}</td></tr>\n",
       first ? " class=\"first\"" : "", what, forest_axis(finding, scale), forest_row(finding, scale),
       html_effect(finding), html_p_cell(finding), html_verdict(finding.verdict));
@@ -75,7 +75,7 @@ std::string table_html(const Table& table) {
 
 }  // namespace
 
-std::string html_section(const Section& section, std::span<const std::string> pictures) {
+std::string html_section(const Section& section) {
   std::string html = "<h2>";
   if (!section.name.empty()) html += fmt::format("<span class=\"name\">{}</span>", escaped(section.name));
   html += escaped(section.claim) + "</h2>\n";
@@ -87,8 +87,7 @@ std::string html_section(const Section& section, std::span<const std::string> pi
   html += fmt::format("<p>{}</p>\n", escaped(section.experiment));
   if (!section.figures.empty()) {
     html += "<div class=\"figures\">\n";
-    for (std::size_t i = 0; i < section.figures.size(); ++i)
-      html += figure_html(section.figures[i], pictures[i]);
+    for (const auto& figure : section.figures) html += figure_html(figure);
     html += "</div>\n";
   }
   if (!section.findings.empty()) html += findings_table(section);

@@ -1,28 +1,22 @@
 #include "keel/tools/report/plot_layout.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <numbers>
 #include <optional>
+#include <span>
 
-#include "keel/tools/report/label_placement.hpp"
+#include "keel/tools/report/svg.hpp"
 
 namespace keel::tools {
 namespace {
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
-constexpr double line_height = 16.0;
-constexpr double tick_line_height = 19.5;  // gnuplot's own, one and a half times the font
-constexpr double letter_width = 7.1;
+constexpr double line_height = 15.0;
+constexpr double plot_height = 195.0;
+constexpr double margin = 12.0;
 
-std::size_t letters(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
-}
-
-// What can be drawn of a point; NaN for a place at which the line is interrupted.
-Point drawable_point(const Figure& figure, const Point& point) {
-  if (!drawable(figure.x, point.x) || !drawable(figure.y, point.y)) return {none, none};
+// What can be drawn of a point.
+std::optional<Point> drawable_point(const Figure& figure, const Point& point) {
+  if (!drawable(figure.x, point.x) || !drawable(figure.y, point.y)) return std::nullopt;
   Point result{point.x, point.y};
   const auto finite = [](const std::optional<double>& end) { return end && std::abs(*end) <= 1e30; };
   if (!finite(point.low) || !finite(point.high)) return result;
@@ -35,6 +29,7 @@ Point drawable_point(const Figure& figure, const Point& point) {
 
 // Series that share the places of an axis without numbers stand side by side.
 double dodge(const Figure& figure, std::size_t series) {
+  if (figure.x.categories.empty()) return 0.0;
   const auto between = [](const Point& point) { return point.x != std::round(point.x); };
   for (const auto& each : figure.series)
     if (std::ranges::any_of(each.points, between)) return 0.0;
@@ -42,125 +37,102 @@ double dodge(const Figure& figure, std::size_t series) {
   return (static_cast<double>(series) - (count - 1.0) / 2.0) * std::min(0.16, 0.7 / count);
 }
 
-std::vector<std::vector<Point>> points_of(const Figure& figure) {
-  std::vector<std::vector<Point>> all;
-  for (std::size_t i = 0; i < figure.series.size(); ++i) {
-    const double shift = figure.x.categories.empty() ? 0.0 : dodge(figure, i);
-    auto& points = all.emplace_back();
-    for (const auto& point : figure.series[i].points) {
-      points.push_back(drawable_point(figure, point));
-      points.back().x += shift;
-    }
-  }
-  return all;
+// Whether a value lies between the ends that its axis has before the data are seen.
+bool between_fixed_ends(const Axis& axis, double value) {
+  if (axis.categories.empty()) return value >= axis.low.value_or(value) && value <= axis.high.value_or(value);
+  return value > -0.5 && value < static_cast<double>(axis.categories.size()) - 0.5;
 }
 
-Scale y_scale(const Figure& figure, const std::vector<std::vector<Point>>& all, double room) {
-  std::vector<double> values;
-  std::vector<double> ends;
-  for (const auto& points : all) {
-    for (const auto& point : points) {
-      if (std::isnan(point.y)) continue;
-      values.push_back(point.y);
-      if (point.low) ends.insert(ends.end(), {*point.low, *point.high});
+// The pieces of a series, in its own numbers.
+Curve pieces_of(const Figure& figure, std::size_t series) {
+  Curve pieces;
+  bool interrupted = true;
+  for (const auto& each : figure.series[series].points) {
+    auto point = drawable_point(figure, each);
+    if (point && !between_fixed_ends(figure.x, each.x)) point.reset();
+    if (point) {
+      if (interrupted) pieces.emplace_back();
+      point->x += dodge(figure, series);
+      pieces.back().push_back(*point);
     }
+    interrupted = !point;
   }
+  return pieces;
+}
+
+// The numbers that an axis has to show; of the points the ones that `of` gives.
+template <class Of>
+std::vector<double> numbers_of(std::span<const Curve> curves, Of of) {
+  std::vector<double> numbers;
+  for (const auto& curve : curves)
+    for (const auto& piece : curve)
+      for (const auto& point : piece)
+        if (const std::optional<double> number = of(point)) numbers.push_back(*number);
+  return numbers;
+}
+
+Scale y_scale(const Figure& figure, std::span<const Curve> curves) {
+  auto values = numbers_of(curves, [](const Point& point) { return point.y; });
   for (const auto& level : figure.levels)
     if (drawable(figure.y, level.y)) values.push_back(level.y);
   if (values.empty()) return {};  // without ticks
   const auto [low, high] = std::ranges::minmax(values);
-  for (double end : ends) {
-    // An interval that is cut off where it would press everything else flat is better than flat curves.
-    if (figure.y.logarithmic) end = std::clamp(end, low / 10.0, high * 10.0);
-    values.push_back(end);
+  for (const auto end : {&Point::low, &Point::high}) {
+    for (const double number : numbers_of(curves, [&](const Point& point) { return point.*end; })) {
+      // An interval that is cut off where it would press everything else flat is better than flat curves.
+      values.push_back(figure.y.logarithmic ? std::clamp(number, low / 10.0, high * 10.0) : number);
+    }
   }
-  return scale_of(figure.y, values, room, false);
+  return scale_of(figure.y, values, {.length = plot_height, .upright = true});
 }
 
-Scale x_scale(const Figure& figure, const std::vector<std::vector<Point>>& all, double pixels) {
-  std::vector<double> values;
-  for (const auto& points : all)
-    for (const auto& point : points)
-      if (!std::isnan(point.x)) values.push_back(point.x);
-  return scale_of(figure.x, values, pixels / letter_width, true);
+double widest(std::span<const Tick> ticks) {
+  double width = 0.0;
+  for (const auto& tick : ticks) width = std::max(width, text_width(tick.label));
+  return width;
 }
 
-// Writes names of places without numbers over several lines, or slants them where they don't fit. Returns the
-// height that they take.
+// Slants the names of places without numbers where they have no room beside each other. Returns the height that
+// labels on the x axis take.
 double fit_categories(PlotLayout& layout) {
   const double slot = (layout.right - layout.left) / static_cast<double>(layout.x.ticks.size());
-  const auto most = static_cast<std::size_t>(std::max(1.0, slot / letter_width - 0.5));
-  std::size_t lines = 1;
-  std::size_t longest = 0;
-  for (const auto& tick : layout.x.ticks) {
-    const auto rows = wrapped(tick.label, most);
-    for (const auto& row : rows) layout.slanted |= letters(row) > most;
-    lines = std::max(lines, rows.size());
-    longest = std::max(longest, letters(tick.label));
+  layout.slanted = widest(layout.x.ticks) > slot - 6.0;
+  if (!layout.slanted) return line_height;
+  const double reach = widest(layout.x.ticks) / std::numbers::sqrt2;
+  layout.left = std::clamp(reach - slot / 2 + 4.0, layout.left, plot_width / 2);
+  return reach + 6.0;
+}
+
+void to_pixels(Curve& curve, const PlotLayout& layout) {
+  for (auto& piece : curve) {
+    for (auto& point : piece) {
+      point.x = layout.x_pixel(point.x);
+      point.y = layout.y_pixel(point.y);
+      for (auto* end : {&point.low, &point.high})
+        if (*end) *end = layout.y_pixel(**end);
+    }
   }
-  layout.slanted |= lines > 5;
-  if (layout.slanted) {
-    const double reach = static_cast<double>(longest) * letter_width / std::numbers::sqrt2;
-    layout.left = std::min(layout.width / 2, std::max(layout.left, reach - slot / 2 + 4.0));
-    return reach + 8.0;
-  }
-  for (auto& tick : layout.x.ticks) {
-    std::string text;
-    for (const auto& row : wrapped(tick.label, most)) text += (text.empty() ? "" : "\n") + row;
-    tick.label = text;
-  }
-  return line_height + static_cast<double>(lines - 1) * tick_line_height;
 }
 
 }  // namespace
 
-double text_width(std::string_view text, double font_size) {
-  return static_cast<double>(letters(text)) * font_size * letter_width / 13.0;
-}
-
-std::vector<std::string> wrapped(std::string_view text, std::size_t most) {
-  std::vector<std::string> lines;
-  std::string word;
-  const auto finish_word = [&] {
-    if (word.empty()) return;
-    if (!lines.empty() && letters(lines.back()) + 1 + letters(word) <= most) {
-      lines.back() += ' ' + word;
-    } else {
-      lines.push_back(word);
-    }
-    word.clear();
-  };
-  for (const char letter : text) {
-    if (letter == ' ' || letter == '\n') {
-      finish_word();
-    } else {
-      word += letter;
-    }
-  }
-  finish_word();
-  return lines;
-}
-
 PlotLayout lay_out(const Figure& figure) {
   PlotLayout layout;
-  layout.points = points_of(figure);
-  double y = 14.0;
-  for (const auto& line : wrapped(figure.y.name, static_cast<std::size_t>(layout.width / letter_width))) {
-    layout.y_name.push_back({2.0, y, line});
-    y += line_height;
-  }
-  layout.top = y + 2.0;
-  layout.y = y_scale(figure, layout.points, 60.0);
-  double widest = 0.0;
-  for (const auto& tick : layout.y.ticks) widest = std::max(widest, text_width(tick.label));
-  layout.left = std::min(layout.width / 2, widest + 16.0);
-  layout.right = layout.width - 14.0;
-  layout.x = x_scale(figure, layout.points, layout.right - layout.left);
+  for (std::size_t i = 0; i < figure.series.size(); ++i) layout.curves.push_back(pieces_of(figure, i));
+  layout.x_name = wrapped(figure.x.name, plot_width);
+  layout.y_name = wrapped(figure.y.name, plot_width);
+  layout.top = static_cast<double>(layout.y_name.size()) * line_height + 9.0;
+  layout.y = y_scale(figure, layout.curves);
+  layout.left = std::min(plot_width / 2, widest(layout.y.ticks) + 11.0);
+  double beside = 0.0;
+  for (const auto& level : figure.levels) beside = std::max(beside, text_width(level.label));
+  layout.right = plot_width - std::min(plot_width / 3, std::max(margin, beside + 5.0));
+  const auto x_values = numbers_of(layout.curves, [](const Point& point) { return point.x; });
+  layout.x = scale_of(figure.x, x_values, {.length = layout.right - layout.left, .at_values = true});
   const double labels = figure.x.categories.empty() ? line_height : fit_categories(layout);
-  const double below = labels + 10.0 + (figure.x.name.empty() ? 0.0 : line_height + 4.0);
-  layout.height = std::max(300.0, layout.top + below + 200.0);
-  layout.bottom = layout.height - below;
-  place_levels(layout, figure.levels);
+  layout.bottom = layout.top + plot_height;
+  layout.height = layout.bottom + labels + static_cast<double>(layout.x_name.size()) * line_height + 8.0;
+  for (auto& curve : layout.curves) to_pixels(curve, layout);
   return layout;
 }
 

@@ -6,9 +6,9 @@
 #include <sstream>
 #include <system_error>
 
-#include "keel/tools/report/gnuplot.hpp"
 #include "keel/tools/report/html.hpp"
-#include "keel/tools/report/svg_text.hpp"
+#include "keel/tools/report/picture.hpp"
+#include "keel/tools/runs/study.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/output_folder.hpp"
 #include "keel/tools/system/refuse.hpp"
@@ -18,18 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void write_pictures(const fs::path& folder, std::span<const Section> sections,
-                    std::span<const std::string> pictures) {
-  if (pictures.empty()) return;
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw Error{fmt::format("the folder '{}' can't be made: {}", folder.string(), error.message())};
-  std::size_t next = 0;
+void write_pictures(const fs::path& folder, std::span<const Section> sections) {
   for (const auto& section : sections) {
     const auto name = section.name.empty() ? "compare" : section.name;
     for (std::size_t i = 0; i < section.figures.size(); ++i)
-      write_file(folder / fmt::format("{}-{}.svg", name, i + 1),
-                 standalone_svg(section.figures[i], pictures[next++]));
+      write_file(folder / fmt::format("{}-{}.svg", name, i + 1), picture_file(section.figures[i]));
   }
 }
 
@@ -37,12 +30,12 @@ void write_pictures(const fs::path& folder, std::span<const Section> sections,
 
 void write_report(const fs::path& folder, const Json& results, const StudyFinder& find) {
   const auto data = report_data(results, folder / "results.json", find);
-  std::vector<Figure> figures;
-  for (const auto& section : data.sections)
-    figures.insert(figures.end(), section.figures.begin(), section.figures.end());
-  const auto pictures = draw(figures);
-  const auto page = html_page(data, pictures);
-  write_pictures(folder / "figures", data.sections, pictures);
+  const auto page = html_page(data);
+  const auto figures = folder / "figures";
+  std::error_code error;
+  fs::create_directories(figures, error);
+  if (error) throw Error{fmt::format("the folder '{}' can't be made: {}", figures.string(), error.message())};
+  write_pictures(figures, data.sections);
   write_file(folder / "report.html", page);
 }
 

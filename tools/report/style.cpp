@@ -1,14 +1,75 @@
 #include "keel/tools/report/style.hpp"
 
-namespace keel::tools {
+#include <fmt/format.h>
 
-std::string_view style_sheet() {
-  return R"(
-:root{--paper:#fff;--ink:#1d2126;--muted:#5b636d;--line:#d5d9de;--tint:#f4f6f8;--supported:#00704f;
---contradicted:#b34700;--open:#59616b;color-scheme:light dark}
-@media(prefers-color-scheme:dark){:root{--paper:#14171a;--ink:#e3e6e9;--muted:#a2aab3;--line:#363c43;--tint:#1d2125;
---supported:#41c79b;--contradicted:#f29255;--open:#a9b1ba}
-.plot,.swatch{filter:brightness(1.2)}}
+#include <array>
+
+namespace keel::tools {
+namespace {
+
+// A colour in light windows and in dark ones.
+struct Colour {
+  const char* name;
+  const char* light;
+  const char* dark;
+};
+using Scheme = const char* Colour::*;
+
+constexpr Colour paper{"paper", "#fff", "#14171a"};
+constexpr Colour ink{"ink", "#1d2126", "#e3e6e9"};
+constexpr Colour muted{"muted", "#5b636d", "#a2aab3"};
+constexpr Colour line{"line", "#d5d9de", "#363c43"};
+constexpr std::array of_page{paper,
+                             ink,
+                             muted,
+                             line,
+                             Colour{"tint", "#f4f6f8", "#1d2125"},
+                             Colour{"supported", "#00704f", "#41c79b"},
+                             Colour{"contradicted", "#b34700", "#f29255"},
+                             Colour{"open", "#59616b", "#a9b1ba"}};
+// From Okabe and Ito, "Color Universal Design" (2008); the pale ones darkened to be seen on white, all of them
+// lightened for the dark.
+constexpr std::array of_curves{
+    Colour{"vermilion", "#d55e00", "#ff8a3d"}, Colour{"blue", "#0072b2", "#4aa3e6"},
+    Colour{"green", "#009e73", "#3cc79b"},     Colour{"purple", "#c2649a", "#e08fbc"},
+    Colour{"sky", "#3a9bdc", "#8fd0fa"},       Colour{"ochre", "#a87900", "#d9ae45"},
+    Colour{"grey", "#7f7f7f", "#a8a8a8"}};
+
+std::string page_colours(Scheme scheme) {
+  std::string rules;
+  for (const auto& colour : of_page) rules += fmt::format("--{}:{};", colour.name, colour.*scheme);
+  return fmt::format(":root{{{}}}\n", rules);
+}
+
+std::string picture_colours(Scheme scheme) {
+  auto rules = fmt::format(
+      ".chart text{{fill:{}}}.chart .page,.chart .ring{{fill:{}}}.chart .dot{{stroke:{}}}\n"
+      ".chart .axis,.chart .level{{stroke:{}}}.chart .grid{{stroke:{}}}\n",
+      ink.*scheme, paper.*scheme, paper.*scheme, muted.*scheme, line.*scheme);
+  for (const auto& colour : of_curves) rules += fmt::format(".{}{{color:{}}}", colour.name, colour.*scheme);
+  return rules + '\n';
+}
+
+std::string in_the_dark(const std::string& rules) {
+  return "@media screen and (prefers-color-scheme:dark){\n" + rules + "}\n";
+}
+
+// Markers have a rim of the page's colour, which sets them off from what they lie on.
+constexpr auto picture_lines = R"(
+.chart{font-size:12px;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
+.chart .title{font-weight:bold;font-size:13px}
+.chart path{fill:none;stroke-linejoin:round}
+.chart .grid{stroke-width:.8}
+.chart .level{stroke-dasharray:5 4}
+.chart .line{stroke:currentColor;stroke-width:2}
+.chart .bar{stroke:currentColor;stroke-width:1.4}
+.chart .band{fill:currentColor;opacity:.2}
+.chart .dot{fill:currentColor;stroke-width:1.2;paint-order:stroke}
+.chart .ring{stroke:currentColor;stroke-width:1.5}
+)";
+
+constexpr auto page_rules = R"(
+:root{color-scheme:light dark}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0 auto;max-width:72rem;padding:1.5rem clamp(.75rem,3vw,2.5rem) 4rem;background:var(--paper);color:var(--ink);
@@ -48,20 +109,15 @@ th:last-child,td:last-child{padding-right:0}
 .supported{color:var(--supported)}
 .contradicted{color:var(--contradicted)}
 .not-shown{color:var(--open)}
-.findings .what{width:45%;padding-right:1.6rem}
-.findings .picture{width:17.5rem}
+.findings .what{width:42%;padding-right:1.6rem}
+.findings .effects{width:17rem}
 .findings .rule,.findings .note,.findings .name{display:block}
 .findings .name{font-size:.86rem}
 .findings .scale{display:none}
 .findings .first .scale{display:block}
-.forest{display:block;width:100%;max-width:20rem;height:auto;overflow:visible}
-.forest text{font-size:11px;fill:var(--muted);text-anchor:middle}
-.forest .none{stroke:var(--muted)}
-.forest .least{stroke:var(--muted);stroke-dasharray:3 3}
-.forest .tick{stroke:var(--line)}
-.forest .mark{stroke:currentColor;stroke-width:2;fill:none}
-.forest .dot{fill:currentColor}
-.forest .hollow{fill:var(--paper)}
+.forest{display:block;width:16rem;height:auto}
+.forest .dot{stroke:currentColor;stroke-width:2}
+.forest .bar,.forest .ring{stroke-width:2}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1.8rem 1.6rem;margin:1.4rem 0}
 figure{margin:0;display:flex;flex-direction:column;max-width:27rem}
 figcaption{margin-bottom:.5rem;font-weight:600;line-height:1.35}
@@ -69,10 +125,6 @@ figcaption{margin-bottom:.5rem;font-weight:600;line-height:1.35}
 .legend li{display:flex;align-items:center;gap:.4rem}
 .swatch{flex:none}
 .plot{width:100%;height:auto;margin-top:auto}
-.plot text{fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round;
-font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
-.open{fill:var(--paper)}
-.markers{position:absolute;width:0;height:0}
 .hidden{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 @media screen and (max-width:46rem){
 .facts{grid-template-columns:1fr;gap:0}
@@ -81,20 +133,18 @@ font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",
 .verdicts tr,.findings tr{display:block;border-top:1px solid var(--line);padding:.6rem 0}
 .verdicts td,.findings td{display:block;width:auto!important;border:0;padding:.1rem 0}
 .findings .scale{display:block}
-.findings .picture{padding-top:.4rem}
+.findings .effects{padding-top:.4rem}
 .verdicts .p::before,.findings .p::before{content:"p = ";color:var(--muted)}
 .verdicts .p.less::before,.findings .p.less::before{content:"p "}
-.forest{max-width:none}
+.forest{width:100%;max-width:20rem}
 .sentences td,.sentences th{display:block;border:0;padding:.1rem 0}
 .sentences tr{display:block;border-top:1px solid var(--line);padding:.5rem 0}
 .sentences td:first-child{font-weight:600}
 .scroll .sentences .words{min-width:0}
 }
 @media print{
-:root{--paper:#fff;--ink:#000;--muted:#444;--line:#bbb;--tint:#f4f4f4;--supported:#00704f;--contradicted:#a03f00;--open:#444;
-color-scheme:light}
+:root{--ink:#000;--muted:#444;color-scheme:light}
 @page{size:A4;margin:15mm 14mm}
-.plot,.swatch{filter:none}
 html{font-size:9pt}
 body{line-height:1.4;padding:0;max-width:none}
 h1{font-size:18pt}
@@ -109,7 +159,6 @@ figure,tr,.facts,.caveat,.command{break-inside:avoid}
 .figures{grid-template-columns:1fr 1fr 1fr;gap:.8rem}
 figcaption,.legend{font-size:8pt}
 th,td{padding-right:.6rem}
-.findings .picture{width:17rem}
 .findings .what{width:38%;padding-right:1rem}
 .findings th{white-space:normal}
 .scroll{overflow:visible}
@@ -119,6 +168,16 @@ th,td{padding-right:.6rem}
 a{text-decoration:none}
 }
 )";
+
+}  // namespace
+
+std::string picture_style() {
+  return picture_lines + picture_colours(&Colour::light) + in_the_dark(picture_colours(&Colour::dark));
+}
+
+std::string style_sheet() {
+  return picture_style() + page_colours(&Colour::light) + in_the_dark(page_colours(&Colour::dark)) +
+         page_rules;
 }
 
 }  // namespace keel::tools

@@ -1,10 +1,14 @@
 #pragma once
 
-#include <string_view>
+#include <string>
 
 namespace keel::tools {
 
-/// The report's style sheet: for narrow and wide windows, light and dark, and paper.
-std::string_view style_sheet();
+/// The style sheet of the pictures, in a page and as files, for light windows and dark ones. Its colours are written
+/// out, since not every program that shows an SVG knows variables.
+std::string picture_style();
+
+/// The report's style sheet, with that of the pictures: for narrow and wide windows, light and dark, and paper.
+std::string style_sheet();
 
 }  // namespace keel::tools

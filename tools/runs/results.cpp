@@ -2,13 +2,39 @@
 
 #include <fmt/chrono.h>
 
+#include <array>
 #include <fstream>
+#include <limits>
 
 #include "keel/runtime/onednn.hpp"
 #include "keel/tools/runs/run_json.hpp"
 #include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+constexpr std::array measures{
+    Measure{"validation_accuracy", "validation accuracy", true,
+            [](const RunResult& run) {
+              return run.epochs.empty() ? none : run.epochs.back().validation.accuracy;
+            }},
+    Measure{
+        "validation_loss", "validation loss", false,
+        [](const RunResult& run) { return run.epochs.empty() ? none : run.epochs.back().validation.loss; }},
+    Measure{"test_accuracy", "test accuracy", true,
+            [](const RunResult& run) { return run.test ? run.test->accuracy : none; }},
+    Measure{"test_loss", "test loss", false,
+            [](const RunResult& run) { return run.test ? run.test->loss : none; }},
+};
+
+}  // namespace
+
+std::span<const Measure> compared_measures() {
+  return measures;
+}
+
 Json to_json(const Summary& summary) {
   return {{"mean", number(summary.mean)}, {"sd", number(summary.sd)}};
 }

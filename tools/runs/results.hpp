@@ -29,6 +29,15 @@ Json to_json(const Summary& summary);
 /// {mean, low, high, p}; null where there are none.
 Json to_json(const PairedDifference& difference);
 
+/// One number of a finished run that `compare` compares, and its results.json sums up.
+struct Measure {
+  const char* key;   ///< in results.json
+  const char* name;  ///< in tables
+  bool percent;
+  double (*of)(const RunResult& run);  ///< NaN if the run has none
+};
+std::span<const Measure> compared_measures();
+
 /// keel's own version, "0.1.0".
 std::string keel_version();
 /// The processor's name as the system tells it.

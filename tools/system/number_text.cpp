@@ -94,6 +94,11 @@ std::string seconds_text(double seconds, std::string_view space) {
   return fmt::format("{}{}h {}{}min", whole / 3600, space, whole % 3600 / 60, space);
 }
 
+std::size_t character_count(std::string_view text) {
+  const auto begins = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; };
+  return static_cast<std::size_t>(std::ranges::count_if(text, begins));
+}
+
 int decimals_for(double half_width) {
   if (!std::isfinite(half_width) || half_width <= 0.0) return 3;
   const int place = static_cast<int>(std::floor(std::log10(half_width)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ std::string seconds_text(double seconds, std::string_view space = "\u00A0");
 
 /// The decimals that an interval of this half width supports: its first digit, or two if that is below 5.
 int decimals_for(double half_width);
+
+/// How many characters a text in UTF-8 has, which are fewer than its bytes.
+std::size_t character_count(std::string_view text);
 
 /// A decimal exponent in raised digits: "10⁻³".
 std::string power_of_ten(int exponent);

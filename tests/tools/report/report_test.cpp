@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(the_page_is_one_file_and_well_formed) {
     BOOST_REQUIRE(target.starts_with('#'));
     BOOST_TEST(contains(html, fmt::format("id=\"{}\"", target.substr(1))), target);
   }
-  BOOST_TEST(references > 4U);
+  BOOST_TEST(references > 0U);
 }
 
 BOOST_AUTO_TEST_CASE(ids_are_unique) {

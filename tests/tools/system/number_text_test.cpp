@@ -32,6 +32,12 @@ BOOST_AUTO_TEST_CASE(numbers_have_the_digits_that_can_be_known) {
              "[\u2013, \u2013]");
 }
 
+BOOST_AUTO_TEST_CASE(characters_are_counted_not_bytes) {
+  BOOST_TEST(character_count("") == 0U);
+  BOOST_TEST(character_count("abc") == 3U);
+  BOOST_TEST(character_count("10\u207B\u00B3 \u00B5s") == 7U);
+}
+
 BOOST_AUTO_TEST_CASE(p_values_counts_and_times) {
   BOOST_TEST(p_text(std::nullopt) == "\u2013");
   BOOST_TEST(p_text(0.00195) == "0.002");
