@@ -29,8 +29,7 @@ std::string_view by_operators(const GradcheckInput& input) {
 }
 
 std::string remarks(const GradcheckInput& input) {
-  std::string text;
-  if (!input.worst.settled) text += "; the differences there approach no value";
+  std::string text{input.worst.settled ? "" : "; the differences there approach no value"};
   if (input.beside_kinks) text += "; found with the inputs moved off their kinks";
   if (input.independent && !input.ok) {
     text += "; no step changes the function, and the gradient must be exactly zero";

@@ -8,7 +8,7 @@ namespace keel::differential {
 
 double product_sum_error(std::int64_t terms) {
   const double n = std::min(4096.0, static_cast<double>(terms));
-  return (2.0 + 4.0 * std::sqrt(static_cast<double>(terms)) + n / 4.0) * unit;
+  return (2.0 + 4.0 * std::sqrt(static_cast<double>(terms)) + n * 3.0 / 8.0) * unit;
 }
 
 Expected relative(std::vector<double> values, double error) {

@@ -33,8 +33,9 @@ struct Prediction {
 /// A bound, times the sum of the terms' magnitudes, on the error of a sum of `terms` products that are each
 /// added to one f32 number: rounding errors are as good as independent and grow with the root of their number
 /// (Higham and Mary 2019; 4 is their lambda); the 2 is for the product and the last rounding. Equal terms are
-/// rounded alike: each addition is off by half a unit of a partial sum, which is half the total on average, so
-/// that n/4 units come together; longer sums than 4096 come in parts.
+/// rounded alike: each addition is off by at most half the last place of its partial sum, 2^-24 of the power of
+/// two below it. While a sum grows evenly that comes to 0.33 to 0.37 n of the total, depending on where between
+/// two powers it ends; longer sums than 4096 come in parts.
 double product_sum_error(std::int64_t terms);
 
 /// The same for a sum alone, and for the sums inside of a normalization or a softmax: they are taken in double,
