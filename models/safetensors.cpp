@@ -195,7 +195,7 @@ class Safetensors::Header {
     const auto* const known = std::ranges::find_if(type_names, is_it);
     if (known != type_names.end()) return known->dtype;
     file_.fail(fmt::format("the dtype of '{}' is {}, which is none of F32, F64, I32 and U8", name,
-                           text.is_string() ? text.get<std::string>() : "not a text"));
+                           text.is_string() ? text.get<std::string>() : "not a string"));
   }
 
   [[nodiscard]] Shape shape(const std::string& name, const std::vector<std::uint64_t>& extents) const {
