@@ -2,26 +2,25 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "keel/graph/tape.hpp"
 #include "keel/ops/reshape.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel::detail {
 
 void refuse_inputs(std::size_t given, std::size_t taken, const SourceLocation& where) {
   throw Error{
-      fmt::format("the step made at {} was given {} arrays, but its model alone takes {}: give the model's "
-                  "inputs first, then the loss's targets",
-                  describe(where), given, taken)};
+      fmt::format("the step made at {} was given {}, but its model alone takes {}: "
+                  "give the model's inputs first, then the loss's targets",
+                  describe(where), counted(given, "array"), taken)};
 }
 
 void refuse_targets(std::size_t given, const SourceLocation& where) {
   throw Error{
-      fmt::format("the loss of the step made at {} can't be called with the predictions and {} targets: give "
-                  "a step the model's inputs first, then the loss's targets",
-                  describe(where), given)};
+      fmt::format("the loss of the step made at {} can't be called with the predictions and {}: "
+                  "give a step the model's inputs first, then the loss's targets",
+                  describe(where), counted(given, "target"))};
 }
 
 // The output of a plan is a view only where it is no view of something else: it has memory of its own.

@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "keel/models/initialize.hpp"
 #include "keel/models/safetensors.hpp"
@@ -17,7 +23,7 @@ DType model_dtype(const Safetensors& file, std::span<const NamedParameter> param
     const auto& entry = file.entries().at(path);
     if (parameter->dtype(DType::f32) == parameter->dtype(DType::f64)) continue;
     if (entry.type.dtype == DType::f32 || entry.type.dtype == DType::f64) return entry.type.dtype;
-    file.fail(fmt::format("'{}' is {}, of which no model is made", path, name_of(entry.type.dtype)));
+    file.fail(fmt::format("'{}' is {}, which no parameter can be", path, name_of(entry.type.dtype)));
   }
   return DType::f32;
 }
@@ -34,7 +40,7 @@ void require_same_parameters(const Safetensors& file, std::span<const NamedParam
   for (const auto& [name, entry] : file.entries()) {
     const auto is_known =
         std::ranges::any_of(parameters, [&key = name](const auto& p) { return p.path == key; });
-    if (!is_known) file.fail(fmt::format("it has '{}', which the model has not", name));
+    if (!is_known) file.fail(fmt::format("it has '{}', which the model does not have", name));
   }
   const auto dtype = model_dtype(file, parameters);
   for (const auto& [path, parameter] : parameters) {
@@ -62,10 +68,10 @@ void detail::require_distinct_paths(std::span<const NamedSetting> settings) {
   for (const auto& [path, value] : settings) {
     const auto [other, is_new] = known.emplace(path, value);
     if (is_new || other->second == value) continue;  // a layer may be visited twice
-    throw Error{fmt::format(
-        "two settings have the path '{}', one of value {} and one of value {}: a checkpoint could "
-        "not tell them apart; give each a name of its own",
-        path, other->second, value)};
+    throw Error{
+        fmt::format("two settings have the path '{}', one of value {} and one of value {}: "
+                    "a checkpoint could not tell them apart; give each a name of its own",
+                    path, other->second, value)};
   }
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "keel/models/parameter.hpp"
 #include "keel/ops/fusion_rules.hpp"
@@ -23,8 +24,8 @@ const Plan& CompiledFunction::operator()(std::span<const Tensor> inputs) {
 Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
   if (!recording_) {
     throw Error{
-        "a training step, an inference or a compiled function was used that was moved away: use the one that "
-        "it was moved into"};
+        "a training step, an inference or a compiled function was used that was moved away: "
+        "use the one that it was moved into"};
   }
   require_inputs(inputs);
   key_.types.clear();
@@ -68,8 +69,8 @@ bool CompiledFunction::changed(Compiled& compiled) {
     any = any || fate == Presence::Fate::changed;
     if (fate != Presence::Fate::moved_away && fate != Presence::Fate::destroyed) continue;
     throw Error{
-        fmt::format("parameter '{}' was {} after a function that uses it was compiled: make the "
-                    "function anew, or let it forget, where its recording can do without",
+        fmt::format("parameter '{}' was {} after a function that uses it was compiled: "
+                    "make the function anew, or let it forget, where its recording can do without",
                     compiled.plan.program().values[value].name,
                     fate == Presence::Fate::destroyed ? "destroyed" : "moved away")};
   }

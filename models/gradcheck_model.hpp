@@ -3,6 +3,7 @@
 #include <concepts>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "keel/graph/gradcheck.hpp"

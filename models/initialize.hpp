@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "keel/models/parameter.hpp"
 #include "keel/runtime/rng.hpp"

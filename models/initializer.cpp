@@ -148,8 +148,8 @@ InitializerRule by_name(std::string_view name) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", known);
   }
   throw Error{
-      fmt::format("there is no initializer '{}'; there are {}, normal(mean, deviation), "
-                  "uniform(low, high) and constant(value)",
+      fmt::format("there is no initializer '{}'; "
+                  "there are {}, normal(mean, deviation), uniform(low, high) and constant(value)",
                   name, names)};
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "keel/graph/tape.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/runtime/source_location.hpp"

@@ -1,5 +1,8 @@
 #include "keel/models/mlp.hpp"
 
+#include <cstddef>
+#include <cstdint>
+
 #include "keel/ops/relu.hpp"
 
 namespace keel {

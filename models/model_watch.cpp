@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -27,8 +29,8 @@ bool ModelWatch::changed() {
     any = any || fate == Presence::Fate::changed;
     if (fate != Presence::Fate::moved_away && fate != Presence::Fate::destroyed) continue;
     throw Error{
-        fmt::format("the model was {} after a step, or an inference, was made for it: {} is no longer "
-                    "where it was; make the step anew, for the model where it stays",
+        fmt::format("the model was {} after a step, or an inference, was made for it: "
+                    "{} is no longer where it was; make the step anew, for the model where it stays",
                     fate == Presence::Fate::destroyed ? "destroyed" : "moved away",
                     path.empty() ? "the whole of it" : fmt::format("'{}'", path))};
   }

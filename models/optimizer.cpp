@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <utility>
 
 #include "keel/models/initialize.hpp"
 #include "keel/ops/clip.hpp"
@@ -117,10 +118,10 @@ std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate,
 bool detail::optimizer_changed(Presence::Watch& watch) {
   const auto fate = watch.look();
   if (fate == Presence::Fate::moved_away || fate == Presence::Fate::destroyed) {
-    throw Error{fmt::format(
-        "the optimizer was {} after a step was made with it: make the step anew, with the optimizer "
-        "where it stays",
-        fate == Presence::Fate::destroyed ? "destroyed" : "moved away")};
+    throw Error{
+        fmt::format("the optimizer was {} after a step was made with it: "
+                    "make the step anew, with the optimizer where it stays",
+                    fate == Presence::Fate::destroyed ? "destroyed" : "moved away")};
   }
   return fate == Presence::Fate::changed;
 }

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 
 namespace keel {
 namespace {
@@ -127,8 +129,8 @@ const Parameter* parameter_of(const Tensor& tensor) {
 
 ParameterWithoutValues::ParameterWithoutValues(const Parameter& parameter, std::string_view name,
                                                const SourceLocation& where)
-    : NoValuesError(fmt::format("{} has no values yet: call keel::initialize on the model first; where that "
-                                "was done, the model's visit leaves it out",
+    : NoValuesError(fmt::format("{} has no values yet: call keel::initialize on the model first; "
+                                "where that was done, the model's visit leaves it out",
                                 describe_parameter(parameter, name, where))),
       parameter_(&parameter),
       description_(describe_parameter(parameter, name, where)) {}

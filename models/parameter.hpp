@@ -1,12 +1,16 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "keel/graph/tape.hpp"
@@ -123,7 +127,7 @@ struct IgnoreChild {
   void operator()(std::string_view, auto&) const {}
 };
 
-/// Whether it has parts to walk through; a lambda that calls a model has not.
+/// Whether it has parts to walk through; a lambda that calls a model has none.
 template <class Model>
 inline constexpr bool has_parts = std::same_as<Model, Parameter> || std::ranges::range<Model> ||
                                   requires(Model& model) {

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/write_file.hpp"
 
@@ -121,7 +122,7 @@ class Safetensors::Header {
     if (found == root_.end()) return result;
     if (!found->is_object()) file_.fail("its __metadata__ is not a JSON object");
     for (const auto& [name, value] : found->items()) {
-      if (!value.is_string()) file_.fail(fmt::format("'{}' in its __metadata__ is not a text", name));
+      if (!value.is_string()) file_.fail(fmt::format("'{}' in its __metadata__ is not a string", name));
       result.emplace(name, value.get<std::string>());
     }
     return result;
@@ -143,9 +144,9 @@ class Safetensors::Header {
     const bool fits = offsets.size() == 2 && found.begin <= found.end && found.end <= file_.value_bytes_ &&
                       found.end - found.begin == found.type.bytes();
     if (fits) return found;
-    file_.fail(fmt::format("'{}' is {}, {} bytes, but stands at [{}] of {}: the file is damaged or cut short",
-                           name, to_string(found.type), found.type.bytes(), fmt::join(offsets, ", "),
-                           file_.value_bytes_));
+    file_.fail(fmt::format("'{}' is {}, {}, but stands at [{}] of {}: the file is damaged or cut short", name,
+                           to_string(found.type), counted(found.type.bytes(), "byte"),
+                           fmt::join(offsets, ", "), file_.value_bytes_));
   }
 
   [[nodiscard]] const json& member(const std::string& name, const json& value, const char* key) const {
@@ -169,7 +170,7 @@ class Safetensors::Header {
     const auto* const known = std::ranges::find_if(type_names, is_it);
     if (known != type_names.end()) return known->dtype;
     file_.fail(fmt::format("the dtype of '{}' is {}, which is none of F32, F64, I32 and U8", name,
-                           text.is_string() ? text.get<std::string>() : "not a text"));
+                           text.is_string() ? text.get<std::string>() : "not a string"));
   }
 
   [[nodiscard]] Shape shape(const std::string& name, const std::vector<std::uint64_t>& extents) const {
@@ -225,13 +226,12 @@ void Safetensors::read(std::span<std::byte> bytes) const {
 
 std::string Safetensors::read_header(std::uint64_t file_size) {
   std::array<std::byte, length_bytes> prefix{};
-  if (file_size < prefix.size()) fail(fmt::format("it has only {} bytes", file_size));
+  if (file_size < prefix.size()) fail(fmt::format("it has only {}", counted(file_size, "byte")));
   read(prefix);
   const auto length = std::bit_cast<std::uint64_t>(prefix);
   if (length > longest_header || length > file_size - prefix.size()) {
-    fail(fmt::format(
-        "its header would have {} bytes, but the file has {}: it is damaged, or of another format", length,
-        file_size));
+    fail(fmt::format("its header would have {}, but the file has {}: it is damaged, or of another format",
+                     counted(length, "byte"), file_size));
   }
   std::string text(length, '\0');
   read(std::as_writable_bytes(std::span{text}));
@@ -251,7 +251,8 @@ void Safetensors::require_side_by_side() const {
     covered = end;
   }
   if (covered != value_bytes_)
-    fail(fmt::format("it holds {} bytes of values, but its arrays have {}", value_bytes_, covered));
+    fail(
+        fmt::format("it holds {} of values, but its arrays have {}", counted(value_bytes_, "byte"), covered));
 }
 
 std::vector<std::byte> Safetensors::read_values() const {

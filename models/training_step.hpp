@@ -3,6 +3,8 @@
 #include <array>
 #include <concepts>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "keel/graph/gradients.hpp"
 #include "keel/models/call.hpp"

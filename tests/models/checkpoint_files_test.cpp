@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused_in_words) {
   BOOST_TEST(refused(entry(R"({"dtype":"F16","shape":[2],"data_offsets":[0,8]})"), {"dtype of 'w' is F16"}));
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   BOOST_TEST(refused(entry(R"({"dtype":)" + deep + R"(,"shape":[2],"data_offsets":[0,8]})"),
-                     {"dtype of 'w' is not a text"}));
+                     {"dtype of 'w' is not a string"}));
   BOOST_TEST(
       refused(entry(R"({"dtype":"F32","shape":[2],"data_offsets":[0,12]})"), {"stands at [0, 12] of 8"}));
   BOOST_TEST(
@@ -118,11 +118,11 @@ BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused_in_words) {
   BOOST_TEST(refused(with_header(R"({"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
                                  R"("w":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
                                  data + data),
-                     {"it has 'v', which the model has not"}));
+                     {"it has 'v', which the model does not have"}));
   BOOST_TEST(refused(with_header(R"({"__metadata__":{"epsilon":1},)"
                                  R"("w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
                                  data),
-                     {"'epsilon' in its __metadata__ is not a text"}));
+                     {"'epsilon' in its __metadata__ is not a string"}));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_of_another_program_needs_no_settings) {

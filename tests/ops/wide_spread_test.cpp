@@ -26,8 +26,8 @@ void check_close(const std::vector<double>& actual, const std::vector<double>& e
 void check_against_f64(const test::Function& function, const Shape& shape, const Shape& features) {
   for (const double spread : {1e-23, 1e-16, 1.0, 1e18, 1e20, 1e25, 1e32, 5e37}) {
     BOOST_TEST_CONTEXT("a spread of " << spread << " in " << to_string(shape)) {
-      const std::vector inputs{test::random_tensor(shape, 1, spread, spread), test::random_tensor(features, 2),
-                               test::random_tensor(features, 3)};
+      const std::vector inputs{test::random_tensor(shape, 1, spread, spread),
+                               test::random_tensor(features, 2), test::random_tensor(features, 3)};
       const auto actual = test::evaluate(function, {.inputs = inputs});
       const auto expected = test::evaluate(function, {.dtype = DType::f64, .inputs = inputs});
       check_close(actual.outputs[0], expected.outputs[0], 1e-5);

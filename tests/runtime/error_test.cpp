@@ -1,5 +1,5 @@
-#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
+#include "keel/runtime/counted.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <string>
