@@ -12,7 +12,7 @@
 namespace keel {
 namespace {
 
-// A loop: oneDNN's sum takes 1.3 to 2.5 times as long on one thread.
+// A loop: oneDNN's sum takes 1.2 to 2.7 times as long on one thread.
 template <class T>
 Kernel sum_kernel(const Binding& binding) {
   std::vector<SlotView<const T>> terms;
