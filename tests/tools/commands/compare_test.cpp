@@ -198,7 +198,8 @@ BOOST_AUTO_TEST_CASE(an_interrupt_before_the_first_run_is_finished_leaves_nothin
 BOOST_AUTO_TEST_CASE(an_interrupt_keeps_what_is_finished) {
   const auto finished = run_command(
       fmt::format(
-          "'{}' compare --seeds 10000 --threads 1 --limit 640 --epochs 1 --out results 2>progress & pid=$!;"
+          ": >progress; '{}' compare --seeds 10000 --threads 1 --limit 640 --epochs 1 --out results "
+          "2>progress & pid=$!;"
           "for i in $(seq 600); do [ $(grep -c 'epoch 1/1' progress) -lt 4 ] || break; sleep 0.1; done;"
           "kill -INT $pid; wait $pid",
           std::getenv("KEEL_PROGRAM")),
