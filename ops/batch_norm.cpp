@@ -120,8 +120,8 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
       "reference"};
 }
 
-// src normalized, in other operators. The batch's statistics are functions of src, whether or not they are
-// given as what forward left: so the derivative of a derivative sees all of it.
+// src normalized, in other operators: by inputs 3 and 4 where `given`, else by its own statistics. Backward gets
+// what forward left, and its derivative by these goes on through forward's.
 struct Normalized {
   Axes axes;  // that the statistics are over
   Shape feature_shape;
@@ -132,14 +132,14 @@ struct Normalized {
   Term inverse;
   Term xhat;
 
-  Normalized(const BatchNormSettings& settings, std::span<const Var> inputs, const SourceLocation& line)
+  Normalized(std::span<const Var> inputs, double epsilon, bool given, const SourceLocation& line)
       : axes(inputs[0].shape().rank() == 4 ? Axes{0, 2, 3} : Axes{0}),
         feature_shape(with_ones(inputs[0].shape(), axes)),
         where(line),
-        mean(settings.given_statistics ? by_feature(inputs[3]) : Term{inputs[0], where}.mean(axes)),
+        mean(given ? by_feature(inputs[3]) : Term{inputs[0], where}.mean(axes)),
         deviation(Term{inputs[0], where} - mean),
-        variance(settings.given_statistics ? by_feature(inputs[4]) : square(deviation).mean(axes)),
-        inverse(1.0 / sqrt(variance + settings.epsilon)),
+        variance(given ? by_feature(inputs[4]) : square(deviation).mean(axes)),
+        inverse(1.0 / sqrt(variance + epsilon)),
         xhat(deviation * inverse) {}
 
   // (C) beside (N, C) or (N, C, H, W)
@@ -185,7 +185,7 @@ Formats BatchNormOp::formats(std::span<const ValueType> inputs, std::span<const 
 }
 
 std::vector<Var> BatchNormOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
-  const Normalized x{settings_, inputs, where};
+  const Normalized x{inputs, settings_.epsilon, settings_.given_statistics, where};
   const Term dst = x.by_feature(inputs[1]) * x.xhat + x.by_feature(inputs[2]);
   if (settings_.given_statistics) return {dst.var};
   const auto features = inputs[1].shape();
@@ -225,7 +225,7 @@ Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
 
 std::vector<Var> BatchNormBackwardOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
   if (settings_.fused_relu) throw Error{"a fused batch_norm+relu is differentiated before it is fused"};
-  const Normalized x{settings_, inputs, where};
+  const Normalized x{inputs, settings_.epsilon, true, where};
   const Term grad_dst{inputs[5], where};
   const Term dbeta = grad_dst.sum(x.axes);
   const Term dgamma = (grad_dst * x.xhat).sum(x.axes);

@@ -6,8 +6,7 @@
 namespace keel {
 
 /// What batch normalization in training yields. The statistics are those of the batch, per feature: the mean,
-/// and the biased variance (divided by the number of values). They are for running averages; gradients do not
-/// flow through them.
+/// and the biased variance (divided by the number of values). Gradients flow through all three.
 struct BatchNormResult {
   Var dst;
   Var mean;
@@ -21,7 +20,7 @@ struct BatchNormResult {
 BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var& beta, double epsilon = 1e-5,
                                     const SourceLocation& where = SourceLocation::current());
 
-/// The same with given statistics of shape (C), which are constants to the derivative; any N.
+/// The same with given statistics of shape (C); any N.
 Var batch_norm_inference(const Var& src, const Var& gamma, const Var& beta, const Var& mean,
                          const Var& variance, double epsilon = 1e-5,
                          const SourceLocation& where = SourceLocation::current());

@@ -132,14 +132,15 @@ class LayerNormBackwardOp final : public Operator {
                                                       : layer_norm_backward_f32(epsilon_, binding);
   }
 
-  // As above, and by the statistics as functions of src.
+  // By what forward left of the statistics: the derivative by these goes on through forward's.
   [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
                                         const SourceLocation& where) const override {
     const Term src{inputs[0], where};
     const Term grad_dst{inputs[5], where};
-    const Term deviation = src - src.mean({-1});
-    const Term inverse = 1.0 / sqrt(square(deviation).mean({-1}) + epsilon_);
-    const Term xhat = deviation * inverse;
+    const auto one_a_row = with_ones(inputs[0].shape(), {-1});
+    const Term variance = Term{inputs[4], where}.reshaped(one_a_row);
+    const Term inverse = 1.0 / sqrt(variance + epsilon_);
+    const Term xhat = (src - Term{inputs[3], where}.reshaped(one_a_row)) * inverse;
     const Term dxhat = Term{inputs[1], where} * grad_dst;
     const Term grad_src = inverse * (dxhat - dxhat.mean({-1}) - xhat * (dxhat * xhat).mean({-1}));
     const auto features = inputs[1].shape();
@@ -169,7 +170,20 @@ class LayerNormOp final : public Operator {
                                                       : layer_norm_forward_f32(epsilon_, binding);
   }
 
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override {
+    const Term src{inputs[0], where};
+    const Term mean = src.mean({-1});
+    const Term deviation = src - mean;
+    const Term variance = square(deviation).mean({-1});
+    const Term xhat = deviation / sqrt(variance + epsilon_);
+    const Term dst = Term{inputs[1], where} * xhat + Term{inputs[2], where};
+    const auto statistic = without(inputs[0].shape(), {-1});
+    return {dst.var, mean.reshaped(statistic).var, variance.reshaped(statistic).var};
+  }
+
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
+    if (context.output_grads[1].defined() || context.output_grads[2].defined()) return Operator::vjp(context);
     const std::array inputs{context.inputs[0],  context.inputs[1],  context.inputs[2],
                             context.outputs[1], context.outputs[2], context.output_grads[0]};
     return context.inputs[0].tape().record(std::make_shared<LayerNormBackwardOp>(epsilon_), inputs,

@@ -131,24 +131,4 @@ BOOST_AUTO_TEST_CASE(shapes_and_types_that_do_not_fit_are_named) {
                                      {"variance must be (4), not (3)"}));
 }
 
-BOOST_AUTO_TEST_CASE(statistics_have_no_gradient_and_say_so) {
-  Tape tape;
-  const Var src = tape.input(Shape{5, 4}, DType::f64);
-  const Var four = tape.input(Shape{4}, DType::f64);
-  const Var mean = tape.input(Shape{4}, DType::f64);
-  const auto trained_mean = std::array{batch_norm_training(src, four, four).mean};
-  BOOST_TEST(throws_with<Error>(
-      [&] {
-        gradients(trained_mean, std::span{&mean, 1}, std::span{&src, 1});
-      },
-      {"mean and variance are for running averages"}));
-  const auto frozen = std::array{batch_norm_inference(src, four, four, mean, four)};
-  const auto upstream = std::array{tape.input(Shape{5, 4}, DType::f64)};
-  BOOST_TEST(throws_with<Error>(
-      [&] {
-        gradients(frozen, upstream, std::span{&mean, 1});
-      },
-      {"takes given statistics as constants"}));
-}
-
 BOOST_AUTO_TEST_SUITE_END()

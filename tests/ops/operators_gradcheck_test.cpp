@@ -201,17 +201,6 @@ BOOST_AUTO_TEST_CASE(derivatives_of_derivatives) {
   BOOST_TEST(report.ok, report.text);
 }
 
-BOOST_AUTO_TEST_CASE(an_operator_without_a_second_derivative_says_so) {
-  Tape tape;
-  const Var x = tape.input(Shape{3}, DType::f64);
-  const auto first = gradients(mean(relu(x) * x), std::span{&x, 1});
-  BOOST_TEST(test::throws_with<Error>(
-      [&] {
-        gradients(mean(first[0]), std::span{&x, 1});
-      },
-      {"relu_backward has no derivative"}));
-}
-
 BOOST_AUTO_TEST_CASE(a_whole_network) {
   const GradcheckOptions options{.inputs = {
                                      converted(random_tensor({6, 5}, 1), DType::f64),
