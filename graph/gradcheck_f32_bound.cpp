@@ -11,17 +11,27 @@ namespace {
 
 constexpr double unit_roundoff = 0x1p-24;
 
-// f64 inputs, each element off by a share of itself, up or down.
-std::vector<Tensor> perturbed(std::span<const Tensor> inputs, double share, std::uint64_t seed) {
+// f64 inputs, each element times what `factor` draws for it.
+template <class Factor>
+std::vector<Tensor> perturbed(std::span<const Tensor> inputs, std::uint64_t seed, const Factor& factor) {
   std::vector<Tensor> result;
   Rng rng{seed};
   for (const auto& input : inputs) {
     result.push_back(input.clone());
     if (input.dtype() != DType::f64) continue;
-    for (auto& element : result.back().data<double>())
-      element *= 1.0 + (rng.bits() % 2 == 0 ? share : -share);
+    for (auto& element : result.back().data<double>()) element *= factor(rng);
   }
   return result;
+}
+
+// Off by that share, up or down.
+auto off_by(double share) {
+  return [share](Rng& rng) { return 1.0 + (rng.bits() % 2 == 0 ? share : -share); };
+}
+
+// A random quarter is off.
+double quarter_off(Rng& rng) {
+  return rng.bits() % 4 == 0 ? 1.0 + 0x1p-10 : 1.0;
 }
 
 // Rounding errors are as good as independent, so that those of a sum grow with the root of the number of its
@@ -37,19 +47,6 @@ double most_terms(std::span<const Tensor> inputs) {
   return static_cast<double>(terms);
 }
 
-// f64 inputs of which a random quarter of the elements is off.
-std::vector<Tensor> perturbed_quarter(std::span<const Tensor> inputs, std::uint64_t seed) {
-  std::vector<Tensor> result;
-  Rng rng{seed};
-  for (const auto& input : inputs) {
-    result.push_back(input.clone());
-    if (input.dtype() != DType::f64) continue;
-    for (auto& element : result.back().data<double>())
-      if (rng.bits() % 4 == 0) element += 0x1p-10 * std::abs(element);
-  }
-  return result;
-}
-
 // By output and element, how many terms it is taken to be made of. One that a change of a quarter of the inputs
 // left as it was depends on few of them: of n, all are left alone with a chance of (3/4)^n.
 std::vector<std::vector<double>> terms_of(OneOperator& exact, std::span<const Tensor> inputs,
@@ -60,7 +57,7 @@ std::vector<std::vector<double>> terms_of(OneOperator& exact, std::span<const Te
   for (const auto& result : results)
     terms.emplace_back(static_cast<std::size_t>(result.shape().elements()), most);
   for (const std::uint64_t seed : {11U, 12U, 13U, 14U, 15U, 16U}) {
-    const auto changed = exact.run(perturbed_quarter(inputs, seed));
+    const auto changed = exact.run(perturbed(inputs, seed, quarter_off));
     for (std::size_t i = 0; i < results.size(); ++i) {
       const auto from = elements_of(results[i]);
       const auto to = elements_of(changed[i]);
@@ -148,8 +145,8 @@ std::vector<std::vector<double>> rounding_bounds(OneOperator& exact, std::span<c
   std::vector<std::vector<double>> changes;  // the largest, by output and element
   for (const auto& of_result : terms) changes.emplace_back(of_result.size());
   for (const std::uint64_t seed : {1U, 2U, 3U}) {
-    const auto changed = exact.run(perturbed(inputs, unit_roundoff, seed));
-    const auto changed_less = exact.run(perturbed(inputs, less * unit_roundoff, seed));
+    const auto changed = exact.run(perturbed(inputs, seed, off_by(unit_roundoff)));
+    const auto changed_less = exact.run(perturbed(inputs, seed, off_by(less * unit_roundoff)));
     for (std::size_t i = 0; i < results.size(); ++i) {
       const auto from = elements_of(results[i]);
       const auto to = elements_of(changed[i]);

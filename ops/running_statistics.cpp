@@ -21,8 +21,7 @@ std::string refusal_of_statistics(double mean, double variance, DType dtype) {
                                           : static_cast<double>(std::numeric_limits<float>::max());
   return fmt::format(
       "its input is finite, but spread so wide that {} does not hold the variance, of {:.2g} at the most; "
-      "scale "
-      "the input down, or bound what it comes from",
+      "scale the input down, or bound what it comes from",
       name_of(dtype), most);
 }
 

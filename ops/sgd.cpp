@@ -34,8 +34,7 @@ template <class T>
   }
   throw NonFiniteError{
       fmt::format("a gradient or a parameter is not finite: the input was not, or the training diverged, "
-                  "with velocities of "
-                  "up to {:.3g} at a learning rate of {:.3g}; the parameters are lost",
+                  "with velocities of up to {:.3g} at a learning rate of {:.3g}; the parameters are lost",
                   velocities.largest, learning_rate)};
 }
 

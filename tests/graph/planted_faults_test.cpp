@@ -264,40 +264,4 @@ BOOST_AUTO_TEST_CASE(two_elements_of_a_large_input_that_change_places) {
   check_blamed(swapped(true), "cube", 0);
 }
 
-// Right on both sides of 0, where it has to be between -1 and 1.
-BOOST_AUTO_TEST_CASE(a_value_at_a_kink_that_is_out_of_range) {
-  const auto check = [](double at_zero) {
-    const auto derivative = [=](double x, auto) { return x == 0 ? at_zero : x < 0 ? -1.0 : 1.0; };
-    return gradcheck(
-        [&](Vars v) {
-          return elementwise(
-              "absolute", v[0], [](double x) { return std::abs(x); }, derivative);
-        },
-        {{3}}, {.inputs = {Tensor::of<double>({3}, {-1, 0, 2})}});
-  };
-  for (const double right : {-1.0, 0.0, 0.3, 1.0}) BOOST_TEST(check(right).ok, check(right).text);
-  for (const double wrong : {-1.5, 1.001, 1.5}) {
-    const auto report = check(wrong);
-    check_blamed(report, "absolute", 0);
-    BOOST_TEST(report.inputs[0].worst.element == 1U, report.text);
-    BOOST_TEST(report.inputs[0].worst.kink, report.text);
-  }
-}
-
-// At zeros alone, half the derivative is as good as any.
-BOOST_AUTO_TEST_CASE(a_fault_that_kinks_would_hide) {
-  const auto check = [](double slope) {
-    const auto derivative = [=](double x, auto) { return x > 0 ? slope : 0.0; };
-    const auto relu = [](double x) { return std::max(x, 0.0); };
-    return gradcheck([&](Vars v) { return elementwise("rectify", v[0], relu, derivative); }, {{3, 4}},
-                     {.inputs = {Tensor{Shape{3, 4}, DType::f64}}});
-  };
-  const auto right = check(1.0);
-  BOOST_TEST(right.ok, right.text);
-  BOOST_TEST(right.inputs[0].kinks.size() == 12U, right.text);
-  const auto wrong = check(0.5);
-  check_blamed(wrong, "rectify", 0);
-  BOOST_TEST(contains(wrong.text, "found with the inputs moved off their kinks"), wrong.text);
-}
-
 BOOST_AUTO_TEST_SUITE_END()

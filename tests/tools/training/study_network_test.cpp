@@ -51,25 +51,6 @@ std::vector<float> values(const Tensor& tensor) {
   return {tensor.data<float>().begin(), tensor.data<float>().end()};
 }
 
-// What the noise makes of rows of a constant, in the order of the calls of `draw`.
-class Noise {
- public:
-  Noise(std::int64_t rows, std::int64_t units, std::int64_t largest_batch = 400)
-      : noise_(largest_batch, units), src_(Shape{rows, units}) {}
-
-  void draw(Rng& rng) { noise_.draw(rng); }
-  std::vector<float> of(float constant) {
-    std::ranges::fill(src_.data<float>(), constant);
-    return values(function_(std::array{src_}).output(0));
-  }
-
- private:
-  LayerNoise noise_;
-  Tensor src_;
-  CompiledFunction function_{
-      Mode::training, [this](Tape&, std::span<const Var> v) { return std::vector{noise_.apply(v[0])}; }};
-};
-
 NetworkOptions options(Norm norm, double dropout = 0.0) {
   NetworkOptions result{.inputs = 6, .hidden = {8, 7}, .classes = 3};
   result.norm = norm;
@@ -79,63 +60,7 @@ NetworkOptions options(Norm norm, double dropout = 0.0) {
   return result;
 }
 
-// Of units `unit`, the mean over all samples.
-double mean_of_unit(const std::vector<float>& rows, std::size_t units, std::size_t unit) {
-  double sum = 0.0;
-  for (std::size_t i = unit; i < rows.size(); i += units) sum += rows[i];
-  return sum * static_cast<double>(units) / static_cast<double>(rows.size());
-}
-
 BOOST_AUTO_TEST_SUITE(study_network)
-
-// Santurkar et al.: a unit's shift within 0.5, its factor between 1 and 1.25, samples within 0.1 of these.
-BOOST_AUTO_TEST_CASE(noise_has_a_mean_for_each_unit_and_a_spread_around_it) {
-  constexpr std::size_t units = 200;
-  Noise noise{400, units};
-  Rng rng{3};
-  noise.draw(rng);
-  const auto shift = noise.of(0.0F);
-  auto factor = noise.of(1.0F);
-  for (std::size_t i = 0; i < factor.size(); ++i) factor[i] -= shift[i];
-  struct Expected {
-    const std::vector<float>& rows;
-    double low, high;
-  };
-  for (const auto& [rows, low, high] : {Expected{shift, -0.5, 0.5}, Expected{factor, 1.0, 1.25}}) {
-    std::vector<double> means;
-    for (std::size_t unit = 0; unit < units; ++unit) {
-      const double mean = mean_of_unit(rows, units, unit);
-      double furthest = 0.0;
-      for (std::size_t i = unit; i < rows.size(); i += units)
-        furthest = std::max(furthest, std::abs(rows[i] - mean));
-      // A mean of 400 uniform values is within 5 of their standard errors, of 0.0029.
-      BOOST_TEST(furthest < 0.1 + 0.015);
-      BOOST_TEST(furthest > 0.09);
-      BOOST_TEST(mean > low - 0.015);
-      BOOST_TEST(mean < high + 0.015);
-      means.push_back(mean);
-    }
-    const auto [least, most] = std::ranges::minmax(means);
-    BOOST_TEST(least < low + 0.05 * (high - low) + 0.015);
-    BOOST_TEST(most > high - 0.05 * (high - low) - 0.015);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(noise_follows_from_the_stream_and_is_new_at_each_draw) {
-  Noise a{5, 3, 8};
-  Noise b{5, 3, 8};
-  Rng first{7};
-  Rng second{7};
-  a.draw(first);
-  b.draw(second);
-  const auto before = a.of(1.0F);
-  BOOST_TEST(before == b.of(1.0F), boost::test_tools::per_element());
-  BOOST_TEST(before == a.of(1.0F), boost::test_tools::per_element());
-  a.draw(first);
-  BOOST_TEST((before != a.of(1.0F)));
-  b.draw(second);
-  BOOST_TEST(a.of(1.0F) == b.of(1.0F), boost::test_tools::per_element());
-}
 
 BOOST_AUTO_TEST_CASE(in_inference_noisy_batch_norm_is_batch_norm) {
   Network plain{options(Norm::batch)};

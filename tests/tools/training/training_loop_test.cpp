@@ -289,35 +289,6 @@ BOOST_AUTO_TEST_CASE(the_result_is_that_of_the_last_epochs_weights) {
   BOOST_TEST(result->test->loss == test.loss);
 }
 
-// Batches of 16 of 33 images: with the last one, which alone would have no variance, it would throw.
-BOOST_AUTO_TEST_CASE(an_evaluator_in_training_mode_leaves_a_last_single_image_out) {
-  Trained trained{settings_of("bn")};
-  trained.loop.train();
-  const StatisticsGuard guard{parameters(trained.network)};
-  const auto evaluate = [&](Mode mode, std::size_t count) {
-    Evaluator evaluator{[&](const Var& images) { return trained.network(images); }, 16, mode};
-    return evaluator(tiny_data().train, std::span{trained.loop.split().training}.first(count));
-  };
-  BOOST_TEST(evaluate(Mode::training, 33).loss == evaluate(Mode::training, 32).loss);
-  BOOST_TEST(evaluate(Mode::training, 34).loss != evaluate(Mode::training, 32).loss);
-  BOOST_TEST(evaluate(Mode::inference, 33).loss != evaluate(Mode::inference, 32).loss);
-  BOOST_TEST(evaluate(Mode::training, 32).loss != evaluate(Mode::inference, 32).loss);
-}
-
-BOOST_AUTO_TEST_CASE(an_evaluator_gives_means_whatever_its_batches) {
-  Trained trained{settings_of("bn")};
-  trained.loop.train();
-  const auto evaluate = [&](std::int64_t batch_size) {
-    Evaluator evaluator{[&](const Var& images) { return trained.network(images); }, batch_size};
-    return evaluator(tiny_data().test);
-  };
-  const auto whole = evaluate(100);
-  for (const std::int64_t batch_size : {1, 7, 64, 1000}) {
-    BOOST_TEST(evaluate(batch_size).loss == whole.loss, boost::test_tools::tolerance(1e-5));
-    BOOST_TEST(evaluate(batch_size).accuracy == whole.accuracy);
-  }
-}
-
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
