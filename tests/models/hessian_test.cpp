@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "../support/ops_support.hpp"
@@ -115,6 +116,24 @@ BOOST_AUTO_TEST_CASE(times_each_unit_vector_is_the_difference_of_gradients) {
   }
 }
 
+// Of one linear layer on one sample x the Hessian of the cross-entropy by the weights is (diag(p) - p p^T) times
+// x x^T, p being the softmax (Boehning 1992): its eigenvalues are those of the first factor times |x|^2.
+BOOST_AUTO_TEST_CASE(the_sharpness_of_logistic_regression_has_a_closed_form) {
+  Linear model{3, 2, {.bias = false}};
+  initialize(model, Rng{3}, DType::f64);
+  const Tensor x = Tensor::of<double>({1, 3}, {1.0, -2.0, 0.5});
+  const Tensor label = Tensor::of<std::int32_t>({1}, {1});
+  Inference inference{model};
+  const auto logits = inference(x).data<double>();
+  const double p = 1 / (1 + std::exp(logits[1] - logits[0]));
+  const double largest = 2 * p * (1 - p) * (1.0 + 4.0 + 0.25);
+  Hessian hessian{model, cross_entropy, {x}, {label}};
+  const auto found = hessian.largest_eigenvalues(2);
+  BOOST_TEST_REQUIRE(found.size() == 2U);
+  BOOST_TEST(std::abs(found[0] - largest) < 1e-12);
+  BOOST_TEST(std::abs(found[1]) < 1e-12);
+}
+
 BOOST_AUTO_TEST_CASE(lanczos_finds_the_largest_eigenvalues) {
   Problem problem;
   const auto expected = eigenvalues(problem.dense());
@@ -149,6 +168,85 @@ BOOST_AUTO_TEST_CASE(the_model_stays_as_it_is_and_its_new_values_are_seen) {
       for (auto& element : values.data<double>()) element *= 2.0;
   }
   BOOST_TEST(hessian.times(ones) != product);
+}
+
+BOOST_AUTO_TEST_CASE(it_follows_what_is_done_to_the_model) {
+  Problem problem;
+  auto hessian = problem.hessian();
+  const auto whole = problem.dense();
+  const auto size = hessian.size();
+  freeze(problem.net.fc1);
+  BOOST_TEST(hessian.size() == size - 16);
+  std::vector<double> unit(hessian.size());
+  unit.back() = 1.0;
+  const auto row = hessian.times(unit);
+  BOOST_TEST(test::within(row, std::span{whole.back()}.subspan(16), 1e-7));
+  unfreeze(problem.net.fc1);
+  BOOST_TEST(hessian.times(std::vector<double>(size, 1.0)).size() == size);
+  const Net moved = std::move(problem.net);
+  BOOST_CHECK_THROW(hessian.times(std::vector<double>(size, 1.0)), Error);
+}
+
+// Half the sum of d_i w_i^2, whose Hessian is the diagonal matrix of d.
+struct Quadratic {
+  Parameter w{Shape{3}, Initializer::constant(1)};
+
+  Var operator()(const Var& d) const { return d * square(w.on(d.tape(), "w")) * 0.5; }
+  void visit(auto&& each) { each("w", w); }
+};
+
+BOOST_AUTO_TEST_CASE(eigenvalues_of_a_diagonal_matrix_at_any_scale) {
+  Quadratic model;
+  initialize(model, Rng{1}, DType::f64);
+  const auto total = [](const Var& terms) { return sum(terms); };
+  const auto eigenvalues_of = [&](std::initializer_list<double> diagonal, std::size_t count) {
+    Hessian hessian{model, total, {Tensor::of<double>({3}, diagonal)}, {}};
+    return hessian.largest_eigenvalues(count, {.tolerance = 0.0});
+  };
+  const auto check = [](const std::vector<double>& found, const std::vector<double>& expected) {
+    BOOST_TEST(test::within(found, expected, 1e-12 * std::abs(expected[0])));
+  };
+  for (const double scale : {1e-300, 1e-160, 1.0, 1e160, 1e200})
+    check(eigenvalues_of({1 * scale, -3 * scale, 2 * scale}, 3), {-3 * scale, 2 * scale, 1 * scale});
+  check(eigenvalues_of({5, 5, 1}, 2), {5, 5});
+  check(eigenvalues_of({1, 1, 1}, 3), {1, 1, 1});
+  BOOST_TEST(eigenvalues_of({0, 0, 0}, 2) == std::vector<double>(2), boost::test_tools::per_element());
+  BOOST_CHECK_THROW(eigenvalues_of({1, std::numeric_limits<double>::infinity(), 1}, 1), NonFiniteError);
+}
+
+struct TwoNorms {
+  BatchNorm first{2}, second{2};
+  Linear fc{2, 2};
+  Var operator()(const Var& x) const { return second(fc(first(x))); }
+  void visit(auto&& each) { each("first", first), each("second", second), each("fc", fc); }
+};
+
+BOOST_AUTO_TEST_CASE(statistics_stay_when_a_run_fails) {
+  TwoNorms model;
+  initialize(model, Rng{1}, DType::f64);
+  const auto all = parameters(model);
+  const auto statistics = [&] {
+    std::vector<std::vector<double>> values;
+    for (const auto& [path, parameter] : all)
+      if (parameter->kind() != Parameter::Kind::trained) values.push_back(test::values(parameter->value()));
+    return values;
+  };
+  const auto before = statistics();
+  Tensor weights = std::ranges::find(all, "fc.weights", &NamedParameter::path)->parameter->value();
+  weights.data<double>()[0] = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = test::converted(test::random_tensor({4, 2}, 1), DType::f64);
+  Hessian hessian{model, mse, {x}, {x}};
+  BOOST_CHECK_THROW(hessian.times(std::vector<double>(hessian.size(), 1.0)), NonFiniteError);
+  BOOST_TEST((statistics() == before));
+}
+
+BOOST_AUTO_TEST_CASE(no_eigenvalues_are_none) {
+  Problem problem;
+  auto hessian = problem.hessian();
+  BOOST_TEST(hessian.largest_eigenvalues(0).empty());
+  BOOST_TEST(hessian.largest_eigenvalues(3, {.iterations = 2}).size() == 2U);
+  freeze(problem.net);
+  BOOST_TEST(hessian.largest_eigenvalues(3).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_vector_of_another_length_is_refused) {
