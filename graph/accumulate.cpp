@@ -37,6 +37,7 @@ Kernel sum_kernel(const Binding& binding) {
 class AccumulateOp final : public Operator {
  public:
   [[nodiscard]] std::string_view name() const override { return "accumulate"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override { return same_settings(*this, other); }
 
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     for (const auto& type : inputs) {

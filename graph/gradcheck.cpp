@@ -48,13 +48,14 @@ CheckedFunction checked_function(const std::function<Var(std::span<const Var>)>&
   return checked;
 }
 
-std::string text_of(const GradcheckReport& report, const std::vector<std::string>& unchecked,
+std::string text_of(const GradcheckReport& report, const OperatorChecks& operators,
                     const GradcheckOptions& options) {
   std::string text;
   for (const auto& input : report.inputs) text += describe(input, options);
   for (const auto& inconsistency : report.inconsistencies) text += inconsistency + "\n";
   for (const auto& fault : report.faults) text += describe(fault, options);
-  for (const auto& reason : unchecked) text += fmt::format("not checked by itself: {}\n", reason);
+  for (const auto* reasons : {&operators.unchecked, &operators.jumps})
+    for (const auto& reason : *reasons) text += fmt::format("not checked by itself: {}\n", reason);
   for (const auto& reason : report.undecided) text += fmt::format("can't be told: {}\n", reason);
   if (!report.ok && report.faults.empty() && report.undecided.empty()) {
     text += "every operator that was checked by itself agrees: it is their composition that does not\n";
@@ -73,6 +74,8 @@ std::vector<std::size_t> hidden_inputs(std::span<const GradcheckInput> inputs) {
 GradcheckReport check(const CheckedFunction& function, const GradcheckOptions& options) {
   if (options.order < 1)
     throw Error{fmt::format("gradcheck's order must be 1 or more, not {}", options.order)};
+  if (function.differentiated.empty())
+    throw Error{"gradcheck has nothing to differentiate: all inputs are frozen, or none is f64"};
   CheckedFunction checked = function;
   for (int i = 1; i < options.order; ++i) checked = derivative_of(checked);
   auto found = check_derivative(checked, options);
@@ -90,7 +93,7 @@ GradcheckReport check(const CheckedFunction& function, const GradcheckOptions& o
   if (!hidden.empty()) report.undecided = std::move(operators.undecided);
   report.ok = report.ok && report.faults.empty() && report.undecided.empty() &&
               (hidden.empty() || operators.unchecked.empty());
-  report.text = text_of(report, operators.unchecked, options);
+  report.text = text_of(report, operators, options);
   return report;
 }
 

@@ -133,7 +133,8 @@ struct GradcheckParameter {
 /// steps of up to 1 in an input of that size tell nothing of a derivative below some 1e-15 of the function. Where
 /// they tell less than nine tenths of an input's gradient, as for x in 1e-30 * x * x + y, every operator from
 /// there on is checked by itself, at its own scale. One that hides its own changes likewise can't be judged: the
-/// text says so, and the gradient does not count as right. An element is held to 1e-9 of the largest of its
+/// text says so, and the gradient does not count as right. (One that jumps where it stands, as a ReLU's derivative
+/// does when the ReLU's result moves away from 0, is left to the differences of the whole.) An element is held to 1e-9 of the largest of its
 /// input's gradient (`absolute_tolerance`), so that one smaller than that by itself is not checked.
 ///
 /// Where it is wrong, each operator of the function is checked by itself, and those at fault are named.

@@ -40,23 +40,29 @@ class OperatorWalk {
  private:
   void mark_the_way(std::span<const std::size_t> from, std::span<const Var> to) {
     const auto& nodes = tape_.program().nodes;
-    depends_.assign(values_.size(), 0);
-    matters_.assign(values_.size(), 0);
-    for (const auto input : from) depends_[input] = 1;  // the inputs are the tape's first values
+    depends_.assign(values_.size(), false);
+    matters_.assign(values_.size(), false);
+    for (const auto input : from) depends_[input] = true;  // the inputs are the tape's first values
     for (const auto& node : nodes) {
       if (!any(depends_, node.inputs)) continue;
-      for (const auto id : node.outputs) depends_[id] = 1;
+      for (const auto id : node.outputs) depends_[id] = carries_a_derivative(id);
     }
-    for (const auto& output : to) matters_[output.id()] = 1;
+    for (const auto& output : to) matters_[output.id()] = true;
     for (std::size_t left = nodes.size(); left > 0; --left) {
       const auto& node = nodes[left - 1];
       if (!any(matters_, node.outputs)) continue;
-      for (const auto id : node.inputs) matters_[id] = 1;
+      for (const auto id : node.inputs) matters_[id] = carries_a_derivative(id);
     }
   }
 
-  static bool any(const std::vector<char>& marked, const std::vector<std::size_t>& ids) {
-    return std::ranges::any_of(ids, [&](auto id) { return marked[id] != 0; });
+  // Places and labels do not.
+  [[nodiscard]] bool carries_a_derivative(std::size_t id) const {
+    const auto dtype = tape_.program().values[id].type.dtype;
+    return dtype == DType::f32 || dtype == DType::f64;
+  }
+
+  static bool any(const std::vector<bool>& marked, const std::vector<std::size_t>& ids) {
+    return std::ranges::any_of(ids, [&](auto id) { return marked[id]; });
   }
 
   void check(const Node& node) {
@@ -71,11 +77,23 @@ class OperatorWalk {
                            .inputs = result.inputs,
                            .inconsistencies = result.inconsistencies};
       std::erase_if(fault.inputs, [](const auto& input) { return input.ok; });
+      if (fault.inconsistencies.empty() && std::ranges::none_of(fault.inputs, settled))
+        return note_jumps(fault);
       found_.faults.push_back(std::move(fault));
     } catch (const Error& error) {
       found_.unchecked.push_back(
           fmt::format("{} at {}: {}", node.op->name(), describe(node.where), error.what()));
     }
+  }
+
+  static bool settled(const GradcheckInput& input) { return input.worst.settled; }
+
+  // The derivative of a ReLU takes what the ReLU gave, and jumps where that is 0; that of a maximum jumps as soon
+  // as the values and the largest of them move apart. In the function they never do.
+  void note_jumps(const GradcheckFault& fault) {
+    found_.jumps.push_back(fmt::format(
+        "{} at {}: it jumps where it stands, or its derivative does, when its {} moves and its other inputs do not",
+        fault.op, describe(fault.where), fault.inputs[0].name));
   }
 
   void note_what_is_hidden(const Node& node, std::span<const GradcheckInput> inputs) {
@@ -95,14 +113,14 @@ class OperatorWalk {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto& value = values_[node.inputs[i]];
       alone.inputs.push_back(value.clone());
-      if (depends_[node.inputs[i]] == 0) continue;
+      if (!depends_[node.inputs[i]]) continue;
       if (value.dtype() == DType::f64) alone.differentiated.push_back(i);
     }
     alone.function = [this, &node](std::span<const Var> inputs) {
       const auto outputs = record_alone(inputs[0].tape(), node, inputs);
       std::vector<Var> on_the_way;
       for (std::size_t i = 0; i < outputs.size(); ++i) {
-        if (matters_[node.outputs[i]] != 0) on_the_way.push_back(outputs[i]);
+        if (matters_[node.outputs[i]]) on_the_way.push_back(outputs[i]);
       }
       return on_the_way;
     };
@@ -134,8 +152,8 @@ class OperatorWalk {
   Tape tape_;
   StoredState state_;
   std::vector<Tensor> values_;  // by number
-  std::vector<char> depends_;   // by value: changes with a differentiated input
-  std::vector<char> matters_;   // by value: an output of the function changes with it
+  std::vector<bool> depends_;   // by value: changes with a differentiated input
+  std::vector<bool> matters_;   // by value: an output of the function changes with it
   OperatorChecks found_;
 };
 

@@ -16,6 +16,7 @@ struct OperatorChecks {
   std::vector<GradcheckFault> faults;
   std::vector<std::string> unchecked;  ///< "cast at net.cpp:12: why"
   std::vector<std::string> undecided;  ///< likewise, where its own rounding hides its derivative
+  std::vector<std::string> jumps;      ///< likewise, where differences of it alone approach no value
 };
 
 /// Checks every operator on the way from the inputs `from` to the outputs by itself, on the values that it has

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -22,15 +23,35 @@ Tensor filled(const ValueType& type, double value) {
   return tensor;
 }
 
-// One backward walk over the nodes that stand on the tape when it starts, back to `first_node`.
+// Something of each value that is on a tape now: an array from value `first` on, and of those before what was asked for.
+template <class T>
+class OfValues {
+ public:
+  OfValues(std::size_t first, std::size_t values) : first_(first), recent_(values - first) {}
+  T& operator[](std::size_t id) { return id < first_ ? earlier_[id] : recent_[id - first_]; }
+
+ private:
+  std::size_t first_;
+  std::vector<T> recent_;
+  std::map<std::size_t, T> earlier_;
+};
+
+// Where a part of a tape begins.
+struct Start {
+  std::size_t node = 0;
+  std::size_t value = 0;
+};
+
+// One backward walk over the nodes that stand on the tape when it starts, back to `start`.
 class Backward {
  public:
-  Backward(Tape& tape, std::span<const Var> wrt, std::size_t first_node = 0)
+  Backward(Tape& tape, std::span<const Var> wrt, const Start& start = {})
       : tape_(tape),
-        first_node_(first_node),
+        first_node_(start.node),
         node_count_(tape.program().nodes.size()),
-        depends_(tape.program().values.size(), 0),
-        contributions_(tape.program().values.size()) {
+        depends_(start.value, tape.program().values.size()),
+        contributions_(start.value, tape.program().values.size()),
+        last_overwrite_(start.value, tape.program().values.size()) {
     for (const auto& var : wrt) depends_[var.id()] = 1;
     for (std::size_t i = first_node_; i < node_count_; ++i) {
       const auto& node = tape.program().nodes[i];
@@ -63,8 +84,7 @@ class Backward {
 
  private:
   void find_last_overwrites() {
-    last_overwrite_.resize(tape_.program().values.size());
-    for (std::size_t i = 0; i < node_count_; ++i) {
+    for (std::size_t i = first_node_; i < node_count_; ++i) {
       for (const auto id : tape_.program().mutated_by(tape_.program().nodes[i])) last_overwrite_[id] = i;
     }
   }
@@ -123,7 +143,7 @@ class Backward {
     }
   }
 
-  [[nodiscard]] Error overwritten(const Node& node, std::size_t id) const {
+  [[nodiscard]] Error overwritten(const Node& node, std::size_t id) {
     const auto& program = tape_.program();
     const auto& writer = program.nodes[*last_overwrite_[id]];
     return Error{fmt::format(
@@ -135,10 +155,29 @@ class Backward {
   Tape& tape_;
   std::size_t first_node_;
   std::size_t node_count_;
-  std::vector<char> depends_;                               // by value: is a function of one of wrt
-  std::vector<std::vector<Var>> contributions_;             // by value
-  std::vector<std::optional<std::size_t>> last_overwrite_;  // by value: the last node that writes into it
+  OfValues<char> depends_;  // whether it is a function of one of wrt
+  OfValues<std::vector<Var>> contributions_;
+  OfValues<std::optional<std::size_t>> last_overwrite_;  // the last node that writes into it
 };
+
+// What an operator's author may have got wrong.
+void require_outputs_of(const VjpContext& context, std::span<const Var> expanded) {
+  const auto outputs = context.outputs;
+  if (expanded.size() != outputs.size()) {
+    throw Error{fmt::format("its expand returned {}; the operator has {}", counted(expanded.size(), "output"),
+                            outputs.size())};
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (!expanded[i].defined() || &expanded[i].tape() != &outputs[i].tape()) {
+      throw Error{fmt::format("its expand returned an output {} that is {}", i,
+                              expanded[i].defined() ? "on another tape" : "undefined")};
+    }
+    if (context.output_grads[i].defined() && expanded[i].type() != outputs[i].type()) {
+      throw Error{fmt::format("no gradient flows through its output {}, {}: its expand returned {} for it", i,
+                              to_string(outputs[i].type()), to_string(expanded[i].type()))};
+    }
+  }
+}
 
 }  // namespace
 
@@ -146,24 +185,20 @@ class Backward {
 // is given twice gets its whole gradient the first time.
 std::vector<Var> Operator::vjp(const VjpContext& context) const {
   Tape& tape = context.inputs[0].tape();
-  const auto first_node = tape.program().nodes.size();
+  const Start start{.node = tape.program().nodes.size(), .value = tape.program().values.size()};
   const auto outputs = expand(context.inputs, context.where);
   if (outputs.empty()) {
     throw Error{
         fmt::format("{} has no derivative: compute what needs none from it, or give it a vjp", name())};
   }
+  require_outputs_of(context, outputs);
   std::vector<Var> wrt;
   for (std::size_t i = 0; i < context.inputs.size(); ++i) {
     if (context.needed[i]) wrt.push_back(context.inputs[i]);
   }
-  Backward backward{tape, wrt, first_node};
+  Backward backward{tape, wrt, start};
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!context.output_grads[i].defined()) continue;
-    if (outputs[i].type() != context.output_grads[i].type()) {
-      throw Error{fmt::format("no gradient flows through its output {}, {}", i,
-                              to_string(context.output_grads[i].type()))};
-    }
-    backward.seed(outputs[i], context.output_grads[i]);
+    if (context.output_grads[i].defined()) backward.seed(outputs[i], context.output_grads[i]);
   }
   backward.walk();
   std::vector<Var> grads(context.inputs.size());

@@ -103,6 +103,10 @@ class Operator {
   /// For errors, graphs and profiles, in the spelling of the function that records it: "batch_norm".
   [[nodiscard]] virtual std::string_view name() const = 0;
 
+  /// Whether `other` makes the same outputs of the same inputs. A plan then runs one of two such nodes. By default
+  /// only where it is this very object; see `same_settings`.
+  [[nodiscard]] virtual bool is_same(const Operator& other) const { return this == &other; }
+
   /// Types of the outputs. Throws ShapeError, saying what was expected; the tape adds the operator and
   /// caller's line.
   [[nodiscard]] virtual std::vector<ValueType> infer(std::span<const ValueType> inputs) const = 0;
@@ -148,6 +152,13 @@ class Operator {
   /// where the plan is free to choose: what lets one sweep run over the gradients of all parameters.
   [[nodiscard]] virtual std::vector<std::size_t> adjacent(std::span<const ValueType>) const { return {}; }
 };
+
+/// Whether `other` is of the same class and has the same settings, which are members of it: most operators' `is_same`.
+template <class Op, class... Settings>
+bool same_settings(const Op& op, const Operator& other, Settings Op::*... settings) {
+  const auto* same = dynamic_cast<const Op*>(&other);
+  return same != nullptr && ((op.*settings == same->*settings) && ...);
+}
 
 /// A kernel that fills every output with zeros: what a sum over a batch of nothing is, where oneDNN, which
 /// does nothing then, would leave them unwritten.

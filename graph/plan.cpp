@@ -10,6 +10,7 @@
 #include "keel/graph/estimate.hpp"
 #include "keel/graph/layout.hpp"
 #include "keel/graph/memory_format.hpp"
+#include "keel/graph/merge_equal.hpp"
 #include "keel/graph/scratch.hpp"
 #include "keel/graph/thread_trial.hpp"
 #include "keel/runtime/counted.hpp"
@@ -25,6 +26,7 @@ Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& op
     if (&output.tape() != &tape) throw Error{"a plan's outputs must be on the tape that it compiles"};
     ids.push_back(output.id());
   }
+  merge_equal_nodes(program_, ids);
   drop_dead_nodes(program_, ids);
   fuse(program_, ids, options.rules);
   drop_dead_nodes(program_, ids);

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/parameter_update.hpp"
@@ -72,11 +73,12 @@ template <class T>
         "the loss down; that moment is lost, so reset the optimizer before the next step",
         grads.largest, most)};
   }
-  if (!magnitudes_of(parameters, 2).all_finite) {
-    throw NonFiniteError{fmt::format(
-        "a second moment is not finite though all gradients are, of which the largest is {:.3g}: an "
-        "earlier step left it so; reset the optimizer",
-        grads.largest)};
+  for (const auto& [moment, name] : {std::pair{1U, "first"}, std::pair{2U, "second"}}) {
+    if (magnitudes_of(parameters, moment).all_finite) continue;
+    throw NonFiniteError{
+        fmt::format("a {} moment is not finite though all gradients are, of which the largest is {:.3g}: an "
+                    "earlier step left it so; reset the optimizer",
+                    name, grads.largest)};
   }
   throw NonFiniteError{fmt::format(
       "a parameter is not finite though all gradients are, of which the largest is {:.3g}: it was not "

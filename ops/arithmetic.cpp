@@ -157,6 +157,9 @@ class ArithmeticOp final : public Operator {
  public:
   explicit ArithmeticOp(Kind kind) : kind_(kind) {}
   [[nodiscard]] std::string_view name() const override { return row_of(kind_).name; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &ArithmeticOp::kind_);
+  }
 
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);

@@ -195,16 +195,18 @@ std::vector<Var> BatchNormOp::expand(std::span<const Var> inputs, const SourceLo
 std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
   const bool given = settings_.given_statistics;
   if (settings_.fused_relu) throw Error{"a fused batch_norm+relu is differentiated before it is fused"};
-  const bool through_statistics =
-      given ? context.needed[3] || context.needed[4]
-            : context.output_grads[1].defined() || context.output_grads[2].defined();
-  if (through_statistics) return Operator::vjp(context);
+  if (!context.output_grads[0].defined()) return with_statistics(*this, context, {});
   const auto& statistics = given ? context.inputs.subspan(3, 2) : context.outputs.subspan(1, 2);
   const std::array inputs{context.inputs[0], context.inputs[1], context.inputs[2],
                           statistics[0],     statistics[1],     context.output_grads[0]};
   auto grads = context.inputs[0].tape().record(std::make_shared<BatchNormBackwardOp>(settings_), inputs,
                                                context.where);
-  grads.resize(context.inputs.size());
+  if (!given) return with_statistics(*this, context, std::move(grads));
+  grads.resize(5);
+  if (context.needed[3] || context.needed[4]) {
+    const auto expanded = Operator::vjp(context);
+    std::copy_n(expanded.begin() + 3, 2, grads.begin() + 3);
+  }
   return grads;
 }
 

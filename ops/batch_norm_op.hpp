@@ -15,6 +15,7 @@ struct BatchNormSettings {
   double epsilon = 1e-5;
   bool given_statistics = false;  ///< mean and variance are inputs; else the batch's, and outputs
   bool fused_relu = false;        ///< f32 only; where a fusion rule puts one
+  bool operator==(const BatchNormSettings&) const = default;
 };
 
 /// Inputs: src, gamma, beta and, with given statistics, mean, variance. Outputs: dst; with the batch's
@@ -24,6 +25,9 @@ class BatchNormOp final : public Operator {
   explicit BatchNormOp(BatchNormSettings settings) : settings_(settings) {}
   [[nodiscard]] std::string_view name() const override {
     return settings_.fused_relu ? "batch_norm+relu" : "batch_norm";
+  }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &BatchNormOp::settings_);
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
@@ -45,6 +49,9 @@ class BatchNormBackwardOp final : public Operator {
   explicit BatchNormBackwardOp(BatchNormSettings settings) : settings_(settings) {}
   [[nodiscard]] std::string_view name() const override {
     return settings_.fused_relu ? "batch_norm_backward+relu_backward" : "batch_norm_backward";
+  }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &BatchNormBackwardOp::settings_);
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;

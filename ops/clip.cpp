@@ -85,7 +85,7 @@ Norm norm_of_extremes(const std::vector<Gradient<T>>& grads) {
 template <class T>
 void clip(const std::vector<Gradient<T>>& grads, const Norm& norm, double max_norm) {
   double factor = std::numeric_limits<double>::quiet_NaN();
-  if (max_norm == std::numeric_limits<double>::infinity() && std::isfinite(norm.root))
+  if (norm.root == 0.0 || (max_norm == std::numeric_limits<double>::infinity() && std::isfinite(norm.root)))
     factor = 1.0;
   else if (std::isfinite(norm.root))
     factor = std::min(max_norm / (norm.value() + 1e-6), 1.0);
@@ -150,12 +150,14 @@ class ClipByNormOp final : public Operator {
 
 // The least number keeps the root's derivative finite where all gradients are zero.
 std::vector<Var> ClipByNormOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
-  const double least = inputs[0].dtype() == DType::f64 ? 1e-300 : 1e-37;
+  const bool is_double = inputs[0].dtype() == DType::f64;
+  const double least = is_double ? 1e-300 : 1e-37;
+  const double most = is_double ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
   Term squares = Term{inputs[0], where}.constant(least);
   for (const auto& grad : inputs) squares = squares + square(Term{grad, where}).sum({}).reshaped({});
   const Term norm = sqrt(squares);
   std::vector<Var> outputs(inputs.begin(), inputs.end());
-  if (std::isfinite(max_norm_)) {
+  if (max_norm_ <= most) {  // else nothing is clipped that has a finite norm
     const Term limit = norm.constant(max_norm_);
     const Term factor = limit / Term{maximum((norm + 1e-6).var, limit.var, where), where};
     for (auto& grad : outputs) grad = (Term{grad, where} * factor).var;

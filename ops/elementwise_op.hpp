@@ -21,6 +21,9 @@ class ElementwiseOp final : public Operator {
   /// `slope` is leaky_relu's.
   explicit ElementwiseOp(Kind kind, double slope = 0.0) : kind_(kind), slope_(slope) {}
   [[nodiscard]] std::string_view name() const override;
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &ElementwiseOp::kind_, &ElementwiseOp::slope_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
@@ -41,6 +44,9 @@ class ElementwiseBackwardOp final : public Operator {
  public:
   explicit ElementwiseBackwardOp(ElementwiseOp::Kind kind, double slope = 0.0) : kind_(kind), slope_(slope) {}
   [[nodiscard]] std::string_view name() const override;
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &ElementwiseBackwardOp::kind_, &ElementwiseBackwardOp::slope_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;

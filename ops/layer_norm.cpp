@@ -117,6 +117,9 @@ class LayerNormBackwardOp final : public Operator {
  public:
   explicit LayerNormBackwardOp(double epsilon) : epsilon_(epsilon) {}
   [[nodiscard]] std::string_view name() const override { return "layer_norm_backward"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &LayerNormBackwardOp::epsilon_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     require_inputs(inputs[0], inputs[1], inputs[2]);
@@ -157,6 +160,9 @@ class LayerNormOp final : public Operator {
  public:
   explicit LayerNormOp(double epsilon) : epsilon_(epsilon) {}
   [[nodiscard]] std::string_view name() const override { return "layer_norm"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &LayerNormOp::epsilon_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     require_epsilon(epsilon_);
@@ -183,11 +189,12 @@ class LayerNormOp final : public Operator {
   }
 
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
-    if (context.output_grads[1].defined() || context.output_grads[2].defined()) return Operator::vjp(context);
+    if (!context.output_grads[0].defined()) return with_statistics(*this, context, {});
     const std::array inputs{context.inputs[0],  context.inputs[1],  context.inputs[2],
                             context.outputs[1], context.outputs[2], context.output_grads[0]};
-    return context.inputs[0].tape().record(std::make_shared<LayerNormBackwardOp>(epsilon_), inputs,
-                                           context.where);
+    auto grads = context.inputs[0].tape().record(std::make_shared<LayerNormBackwardOp>(epsilon_), inputs,
+                                                 context.where);
+    return with_statistics(*this, context, std::move(grads));
   }
 
  private:

@@ -9,6 +9,7 @@ namespace keel {
 struct Transposes {
   bool src = false;
   bool weights = false;
+  bool operator==(const Transposes&) const = default;
 };
 
 /// dst = src * weights for matrices (m, k) and (k, n); an operand whose transpose flag is set is stored as

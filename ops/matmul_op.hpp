@@ -17,6 +17,9 @@ class MatmulOp final : public Operator {
  public:
   explicit MatmulOp(Transposes transposes) : transposes_(transposes) {}
   [[nodiscard]] std::string_view name() const override { return "matmul"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &MatmulOp::transposes_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] Cost cost(std::span<const ValueType> inputs,
@@ -51,6 +54,7 @@ class MatmulIntoVelocityOp final : public Operator {
 class LinearOp final : public Operator {
  public:
   [[nodiscard]] std::string_view name() const override { return "linear"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override { return same_settings(*this, other); }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] Cost cost(std::span<const ValueType> inputs,

@@ -127,6 +127,9 @@ class MaxBackwardOp final : public Operator {
  public:
   explicit MaxBackwardOp(Axes axes) : axes_(std::move(axes)) {}
   [[nodiscard]] std::string_view name() const override { return "max_backward"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &MaxBackwardOp::axes_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     require_shape(inputs[2], inputs[0].shape, "dst");
@@ -158,6 +161,9 @@ class MaxOp final : public Operator {
  public:
   MaxOp(Axes axes, bool keep_axes) : axes_(std::move(axes)), keep_axes_(keep_axes) {}
   [[nodiscard]] std::string_view name() const override { return "max"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &MaxOp::axes_, &MaxOp::keep_axes_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     const auto& src = inputs[0].shape;

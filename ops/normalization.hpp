@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "keel/graph/operator.hpp"
 #include "keel/runtime/slot.hpp"
@@ -48,6 +49,11 @@ inline bool lost_in_f32(float variance, double epsilon) {
   constexpr float smallest = std::numeric_limits<float>::min();
   return std::isinf(variance) || (variance < smallest && epsilon < smallest);
 }
+
+/// Adds to `grads`, of the inputs (none: no gradient yet), what flows to them through the outputs 1 and 2, which are
+/// the statistics. What flows through dst stays with the fused derivative, which knows better than the expansion
+/// what to do with a spread that f32 does not hold.
+std::vector<Var> with_statistics(const Operator& op, const VjpContext& context, std::vector<Var> grads);
 
 }  // namespace keel
 

@@ -146,6 +146,9 @@ class BroadcastOp final : public Operator {
  public:
   explicit BroadcastOp(Shape dst, double scale = 1.0) : dst_(dst), scale_(scale) {}
   [[nodiscard]] std::string_view name() const override { return "broadcast_to"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &BroadcastOp::dst_, &BroadcastOp::scale_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     require_stretches(inputs[0].shape, dst_);

@@ -25,6 +25,10 @@ class ReduceOp final : public Operator {
   explicit ReduceOp(const Shape& dst) : kind_(Kind::sum), keep_axes_(false), stretched_(dst) {}
 
   [[nodiscard]] std::string_view name() const override;
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &ReduceOp::kind_, &ReduceOp::axes_, &ReduceOp::keep_axes_,
+                         &ReduceOp::stretched_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;

@@ -36,6 +36,9 @@ class ReshapeOp final : public ViewOp {
  public:
   explicit ReshapeOp(std::vector<std::int64_t> extents) : extents_(std::move(extents)) {}
   [[nodiscard]] std::string_view name() const override { return "reshape"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &ReshapeOp::extents_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     const auto& src = inputs[0].shape;
     const auto text = [&] { return fmt::format("({})", fmt::join(extents_, ", ")); };
@@ -70,6 +73,9 @@ class FlattenOp final : public ViewOp {
  public:
   explicit FlattenOp(std::int64_t first_axis) : first_axis_(first_axis) {}
   [[nodiscard]] std::string_view name() const override { return "flatten"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &FlattenOp::first_axis_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     const auto& src = inputs[0].shape;
     const auto axis = axis_of(first_axis_, src);

@@ -32,6 +32,23 @@ bool is_held(double variance) {
   return variance <= static_cast<double>(std::numeric_limits<T>::max());  // false for NaN
 }
 
+template <class T>
+std::string refusal_of_running_variance(double running) {
+  return fmt::format(
+      "its input is finite, but the running variance would become {:.3g}, and {} holds {:.2g} at the most",
+      running, name_of(dtype_of<T>()), static_cast<double>(std::numeric_limits<T>::max()));
+}
+
+// What a batch is not to be blamed for.
+template <class T>
+void require_finite_before(std::int64_t feature, T mean, T variance) {
+  if (std::isfinite(mean) && std::isfinite(variance)) return;
+  throw NonFiniteError{fmt::format(
+      "feature {} has a running mean of {} and a running variance of {}, from before this batch: initialize the "
+      "model again, or load statistics that are finite",
+      feature, mean, variance)};
+}
+
 // The operator behind `update_running_statistics`. Inputs: running mean, running variance, updates, mean,
 // variance.
 class RunningStatisticsOp final : public Operator {
@@ -63,36 +80,39 @@ class RunningStatisticsOp final : public Operator {
  private:
   template <class T>
   [[nodiscard]] Kernel loop(const Binding& binding) const {
-    return {
-        [features = binding.input_type(0).shape[0], momentum = momentum_,
-         correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
-         running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
-         updates = binding.input<T>(2), mean = binding.input<const T>(3),
-         variance = binding.input<const T>(4)] {
-          const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
-          for (std::int64_t c = 0; c < features; ++c) {
-            const double average = mean.get()[c];
-            const double spread = variance.get()[c];
-            const double running =
-                (1.0 - exact) * static_cast<double>(running_variance.get()[c]) + exact * correction * spread;
-            if (std::isfinite(average) && is_held<T>(spread) && is_held<T>(running)) continue;
-            throw NonFiniteError{fmt::format(
-                "feature {} of the batch has mean {} and variance {}: {}; the running statistics "
-                "were left as they were",
-                c, mean.get()[c], variance.get()[c], refusal_of_statistics(average, spread, dtype_of<T>()))};
-          }
-          *updates.get() += 1;
-          const auto kept = static_cast<T>(1.0 - exact);
-          const auto weight = static_cast<T>(exact);
-          const auto unbiased = static_cast<T>(exact * correction);
-          for (std::int64_t c = 0; c < features; ++c) {
-            T& average = running_mean.get()[c];
-            T& spread = running_variance.get()[c];
-            average = kept * average + weight * mean.get()[c];
-            spread = kept * spread + unbiased * variance.get()[c];
-          }
-        },
-        "loop"};
+    return {[features = binding.input_type(0).shape[0], momentum = momentum_,
+             correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
+             running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
+             updates = binding.input<T>(2), mean = binding.input<const T>(3),
+             variance = binding.input<const T>(4)] {
+              const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
+              for (std::int64_t c = 0; c < features; ++c) {
+                const double average = mean.get()[c];
+                const double spread = variance.get()[c];
+                const double running = (1.0 - exact) * static_cast<double>(running_variance.get()[c]) +
+                                       exact * correction * spread;
+                require_finite_before<T>(c, running_mean.get()[c], running_variance.get()[c]);
+                const bool batch_is_held = std::isfinite(average) && is_held<T>(spread);
+                if (batch_is_held && is_held<T>(running)) continue;
+                throw NonFiniteError{fmt::format(
+                    "feature {} of the batch has mean {} and variance {}: {}; the running statistics "
+                    "were left as they were",
+                    c, mean.get()[c], variance.get()[c],
+                    batch_is_held ? refusal_of_running_variance<T>(running)
+                                  : refusal_of_statistics(average, spread, dtype_of<T>()))};
+              }
+              *updates.get() += 1;
+              const auto kept = static_cast<T>(1.0 - exact);
+              const auto weight = static_cast<T>(exact);
+              const auto unbiased = static_cast<T>(exact * correction);
+              for (std::int64_t c = 0; c < features; ++c) {
+                T& average = running_mean.get()[c];
+                T& spread = running_variance.get()[c];
+                average = kept * average + weight * mean.get()[c];
+                spread = kept * spread + unbiased * variance.get()[c];
+              }
+            },
+            "loop"};
   }
 
   std::optional<double> momentum_;  // none: cumulative

@@ -16,6 +16,9 @@ class SoftmaxOp final : public Operator {
  public:
   SoftmaxOp(std::int64_t axis, bool logarithm) : axis_(axis), logarithm_(logarithm) {}
   [[nodiscard]] std::string_view name() const override { return logarithm_ ? "log_softmax" : "softmax"; }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &SoftmaxOp::axis_, &SoftmaxOp::logarithm_);
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
@@ -35,6 +38,9 @@ class SoftmaxBackwardOp final : public Operator {
   SoftmaxBackwardOp(std::int64_t axis, bool logarithm) : axis_(axis), logarithm_(logarithm) {}
   [[nodiscard]] std::string_view name() const override {
     return logarithm_ ? "log_softmax_backward" : "softmax_backward";
+  }
+  [[nodiscard]] bool is_same(const Operator& other) const override {
+    return same_settings(*this, other, &SoftmaxBackwardOp::axis_, &SoftmaxBackwardOp::logarithm_);
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;

@@ -54,6 +54,14 @@ BOOST_AUTO_TEST_CASE(kernels_that_agree_are_counted) {
   BOOST_TEST(contains(report.text, "operators agree with f64 but for rounding"), report.text);
 }
 
+BOOST_AUTO_TEST_CASE(terms_that_cancel_are_rounding) {
+  const auto cancelling = [](Vars v) { return v[0] * 1000.3 + v[0] * 500.7 - v[0] * 1500.9; };
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto report = gradcheck(cancelling, {{3, 5}}, {.f32 = GradcheckF32::required, .seed = seed});
+    BOOST_TEST(report.ok, report.text);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_f32_kernel_of_another_function_is_named) {
   const auto report = check_square([](float x) { return 3.0F * x; });
   BOOST_TEST(!report.ok, report.text);

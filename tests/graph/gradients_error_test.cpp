@@ -53,6 +53,24 @@ BOOST_AUTO_TEST_CASE(an_operator_without_a_derivative_is_named) {
              "argsort has no derivative: compute what needs none from it, or give it a vjp");
 }
 
+BOOST_AUTO_TEST_CASE(an_expansion_that_is_not_of_the_operator_is_named) {
+  using Vars = std::span<const Var>;
+  const auto said = [](std::function<std::vector<Var>(Vars)> expand) {
+    return text_of_differentiating({.name = "mine", .expand = std::move(expand)});
+  };
+  BOOST_TEST(said([](Vars v) {
+               return std::vector{v[0], v[0]};
+             }) == "its expand returned 2 outputs; the operator has 1");
+  BOOST_TEST(said([](Vars) { return std::vector{Var{}}; }) ==
+             "its expand returned an output 0 that is undefined");
+  Tape other;
+  const Var elsewhere = other.stored(Tensor{Shape{2}, DType::f64}, "x");
+  BOOST_TEST(said([=](Vars) { return std::vector{elsewhere}; }) ==
+             "its expand returned an output 0 that is on another tape");
+  BOOST_TEST(said([](Vars v) { return std::vector{v[0].tape().constant(1.0, DType::f32)}; }) ==
+             "no gradient flows through its output 0, f64 (2): its expand returned f32 () for it");
+}
+
 BOOST_AUTO_TEST_CASE(an_operator_without_a_derivative_is_no_trouble_off_the_way) {
   Tape tape;
   const Var x = tape.stored(Tensor{Shape{2}, DType::f64}, "x");

@@ -159,6 +159,22 @@ BOOST_AUTO_TEST_CASE(a_norm_that_is_not_finite_shows_in_every_element) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_clipped_to_nothing) {
+  const auto clipped = clip({Tensor{Shape{3}}}, 1e-60);
+  BOOST_TEST(clipped.norm == 0.0);
+  BOOST_TEST((clipped.grads[0] == std::vector<double>{0, 0, 0}));
+}
+
+// A bound that f32 does not hold bounds no f32 gradients.
+BOOST_AUTO_TEST_CASE(the_derivative_by_a_bound_beyond_the_element_type_is_that_of_no_bound) {
+  Tape tape;
+  const auto grads = test::stored(tape, {Tensor::of<float>({2}, {3, -4})});
+  const auto derivative = gradients(sum(clip_by_norm(grads, 1e39).grads[0]), grads);
+  Plan plan{tape, derivative};
+  plan.run();
+  BOOST_TEST((test::values(plan.output(0)) == std::vector<double>{1, 1}));
+}
+
 BOOST_AUTO_TEST_CASE(nonsense_is_named) {
   Tape tape;
   const auto grads = test::stored(tape, {Tensor{Shape{3}}, Tensor{Shape{2}, DType::f64}});

@@ -153,6 +153,14 @@ BOOST_AUTO_TEST_CASE(of_activations_worked_by_hand) {
       std::vector{x * cdf, cdf + x * density, (2 - x * x) * density, x * (x * x - 4) * density}, 1e-14));
 }
 
+BOOST_AUTO_TEST_CASE(of_gelu_far_out_are_zero) {
+  for (const double x : {1e20, -1e20}) {
+    const auto far = derivatives_of_first([](Vars v) { return gelu(v[0]); }, {Tensor::of<double>({1}, {x})});
+    const double slope = x > 0 ? 1.0 : 0.0;
+    BOOST_TEST((far == std::vector{x * slope, slope, 0.0, 0.0}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(of_normalizations) {
   check_all(normalizations(), 2);
 }
@@ -240,6 +248,24 @@ BOOST_AUTO_TEST_CASE(of_images) {
               [](Vars v) { return square(average_pool2d(v[0], {.kernel = 3, .stride = 2, .padding = 1})); },
               {{2, 2, 4, 3}}}},
             2);
+}
+
+// Where a second derivative is zero everywhere, operators are looked at by themselves. The derivative of a ReLU or
+// of a maximum is a function of what came out forward, and jumps when that moves alone.
+BOOST_AUTO_TEST_CASE(that_are_zero) {
+  const auto normalized = [](Vars v) { return batch_norm_training(v[0], v[1], v[2], 1e-3).dst; };
+  const auto penalty = [=](Vars v) {
+    const Var hidden = relu(matmul(v[0], v[1]) + v[2]);
+    return gradients(sum(square(hidden)), v.first(1))[0];
+  };
+  const std::vector<Case> cases{
+      {"relu", [](Vars v) { return relu(v[0]); }, {{3, 4}}},
+      {"relu of a layer", [](Vars v) { return relu(matmul(v[0], v[1]) + v[2]); }, {{8, 3}, {3, 4}, {4}}},
+      {"relu of batch norm", [=](Vars v) { return relu(normalized(v)); }, {{8, 3}, {3}, {3}}},
+      {"max", [](Vars v) { return max(v[0], {1}); }, {{5, 6}}},
+      {"max pooling", [](Vars v) { return max_pool2d(v[0], {.kernel = 2}); }, {{2, 2, 4, 4}}}};
+  check_all(cases, 2);
+  check({"a gradient as a function", penalty, {{8, 3}, {3, 4}, {4}}}, 1);
 }
 
 BOOST_AUTO_TEST_CASE(of_losses) {

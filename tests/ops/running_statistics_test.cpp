@@ -187,11 +187,24 @@ BOOST_AUTO_TEST_CASE(a_running_variance_that_would_be_infinite_is_refused) {
         [&] {
           running(Tensor::of<float>({2, 1}, {-1.5e19F, 1.5e19F}));
         },
-        {"mean 0 and variance 2.25", "its input is finite"}));
+        {"mean 0 and variance 2.25", "its input is finite", "would become 4.5e+38, and f32 holds 3.4e+38"}));
     BOOST_TEST(values(running.variance)[0] == 1.0);
     BOOST_TEST(values(running.updates)[0] == 0.0);
     running(Tensor::of<float>({2, 1}, {-1e19F, 1e19F}));
     BOOST_TEST(values(running.variance)[0] == static_cast<double>(2e38F), boost::test_tools::tolerance(1e-6));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_is_not_blamed_for_statistics_that_were_lost_before) {
+  for (const auto statistic : {&Running::mean, &Running::variance}) {
+    Running running{{2, 1}, DType::f32};
+    (running.*statistic).data<float>()[0] = std::numeric_limits<float>::infinity();
+    BOOST_TEST(throws_with<NonFiniteError>(
+        [&] {
+          running(Tensor::of<float>({2, 1}, {-1, 1}));
+        },
+        {"feature 0 has a running mean of ", "from before this batch", "initialize the model again"}));
+    BOOST_TEST(values(running.updates)[0] == 0.0);
   }
 }
 

@@ -81,6 +81,16 @@ BOOST_AUTO_TEST_CASE(adam_names_a_gradient_whose_square_is_too_large) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(adam_names_the_moment_that_was_lost_before) {
+  for (const auto& [moment, name] :
+       {std::pair{&Update::first, "a first moment"}, std::pair{&Update::second, "a second moment"}}) {
+    Update update{DType::f64, 0.001};
+    (update.*moment).data<double>()[1] = not_a_number;
+    update.by_adam();
+    BOOST_TEST(throws_with<NonFiniteError>([&] { update.run(1.0); }, {name, "is not finite", "reset"}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(adam_takes_every_gradient_whose_square_is_held) {
   for (const auto& [dtype, grad] : {std::pair{DType::f32, 1.8e19}, std::pair{DType::f64, 1.3e154}}) {
     Update update{dtype, 0.001};

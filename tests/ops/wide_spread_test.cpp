@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../support/ops_support.hpp"
+#include "keel/ops/arithmetic.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/layer_norm.hpp"
 
@@ -47,6 +48,23 @@ BOOST_AUTO_TEST_CASE(batch_norm_and_its_gradients) {
   check_against_f64(normalized, {9, 3}, {3});
   check_against_f64(normalized, {64, 40}, {40});
   check_against_f64(normalized, {5, 3, 4, 5}, {3});
+}
+
+// The gradient through the batch's mean joins that through dst, and does not take its place.
+BOOST_AUTO_TEST_CASE(batch_norm_and_its_gradients_where_the_mean_is_used_too) {
+  for (const double spread : {1.0, 1e20, 1e25, 1e32}) {
+    BOOST_TEST_CONTEXT("a spread of " << spread) {
+      const auto both = [=](Vars v) {
+        const auto normalized = batch_norm_training(v[0], v[1], v[2], 0.0);
+        return std::vector{normalized.dst, normalized.mean * (1.0 / spread)};
+      };
+      const std::vector inputs{test::random_tensor({9, 3}, 1, spread, spread), test::random_tensor({3}, 2),
+                               test::random_tensor({3}, 3)};
+      const auto actual = test::evaluate(both, {.inputs = inputs});
+      const auto expected = test::evaluate(both, {.dtype = DType::f64, .inputs = inputs});
+      for (std::size_t i = 0; i < 3; ++i) check_close(actual.gradients[i], expected.gradients[i], 1e-5);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(layer_norm_and_its_gradients) {

@@ -70,6 +70,7 @@ struct CustomOp final : Operator {
     std::function<std::vector<ValueType>(std::span<const ValueType>)> infer;
     std::function<Kernel(const Binding&)> bind;
     std::function<std::vector<Var>(const VjpContext&)> vjp;
+    std::function<std::vector<Var>(std::span<const Var>)> expand;
     std::vector<std::size_t> mutates;
     std::vector<std::size_t> may_overwrite;
     std::vector<std::size_t> adjacent;
@@ -92,6 +93,10 @@ struct CustomOp final : Operator {
   }
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
     return behavior.vjp ? behavior.vjp(context) : Operator::vjp(context);
+  }
+  [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,
+                                        const SourceLocation& where) const override {
+    return behavior.expand ? behavior.expand(inputs) : Operator::expand(inputs, where);
   }
   [[nodiscard]] std::vector<std::size_t> mutates(std::span<const ValueType>) const override {
     return behavior.mutates;

@@ -1,0 +1,24 @@
+#include "keel/ops/normalization.hpp"
+
+#include <array>
+
+#include "keel/graph/accumulate.hpp"
+
+namespace keel {
+
+std::vector<Var> with_statistics(const Operator& op, const VjpContext& context, std::vector<Var> grads) {
+  const std::array output_grads{Var{}, context.output_grads[1], context.output_grads[2]};
+  grads.resize(context.inputs.size());
+  if (!output_grads[1].defined() && !output_grads[2].defined()) return grads;
+  VjpContext of_statistics = context;
+  of_statistics.output_grads = output_grads;
+  const auto through_statistics = op.Operator::vjp(of_statistics);
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    const std::array terms{grads[i], through_statistics[i]};
+    if (!terms[1].defined()) continue;
+    grads[i] = terms[0].defined() ? accumulate(terms, context.where) : terms[1];
+  }
+  return grads;
+}
+
+}  // namespace keel
