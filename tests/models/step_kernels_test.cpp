@@ -1,4 +1,5 @@
-// The kernels of training steps, as they were before operators could be differentiated twice: what higher derivatives are made of must not come into the first.
+// The kernels of training steps, as they were before operators could be differentiated twice: what higher
+// derivatives are made of must not come into the first.
 
 #include <boost/test/unit_test.hpp>
 #include <string>

@@ -119,6 +119,19 @@ BOOST_AUTO_TEST_CASE(an_older_standard_gets_one_sentence) {
              finished.err);
 }
 
+// Those that a program sees hide nothing; classes of operators are what functions are made of.
+BOOST_AUTO_TEST_CASE(headers_of_operators_that_a_program_sees_list_functions) {
+  std::size_t seen = 0;
+  for (const auto& entry : fs::directory_iterator(source_root() / "ops")) {
+    if (entry.path().extension() != ".hpp") continue;
+    const auto content = read_file(entry.path());
+    if (content.find("#pragma GCC visibility push(hidden)") != std::string::npos) continue;
+    ++seen;
+    BOOST_TEST(content.find(": public Operator") == std::string::npos, entry.path());
+  }
+  BOOST_TEST(seen > 20U);
+}
+
 BOOST_AUTO_TEST_CASE(public_headers_do_not_need_onednn) {
   const std::set<std::string> internal{"runtime/onednn.hpp",     "runtime/onednn_internal.hpp",
                                        "ops/onednn_kernel.hpp",  "ops/conv2d_kernels.hpp",

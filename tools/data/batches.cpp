@@ -29,7 +29,7 @@ Split split(std::int64_t count, std::int64_t limit, const Rng& rng) {
   std::iota(order.begin(), order.end(), 0);
   Rng stream = rng.stream("split");
   stream.shuffle(std::span{order});
-  const auto training = order.begin() + count * 4 / 5;
+  const auto training = order.begin() + split_sizes(count, 0).training;
   Split result{{order.begin(), training}, {training, order.end()}};
   if (limit > 0 && limit < std::ssize(result.training))
     result.training.resize(static_cast<std::size_t>(limit));

@@ -36,7 +36,7 @@ double estimated_seconds(const StudyScale& scale, const RunSettings& settings) {
     inputs = static_cast<double>(width);
   }
   const auto images = static_cast<double>(training_images(scale, settings));
-  const auto validation = static_cast<double>(scale.data.train.size()) / 5.0;
+  const auto validation = static_cast<double>(split_sizes(scale.data.train.size(), 0).validation);
   const double an_epoch = (3.0 * images + validation) * 2.0 * weights / products_a_second +
                           static_cast<double>(steps_per_epoch(scale, settings)) * seconds_a_layer *
                               static_cast<double>(settings.hidden.size() + 1);
