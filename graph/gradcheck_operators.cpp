@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "keel/graph/gradcheck_derivative.hpp"
@@ -44,7 +45,7 @@ class OperatorWalk {
     matters_.assign(values_.size(), false);
     for (const auto input : from) depends_[input] = true;  // the inputs are the tape's first values
     for (const auto& node : nodes) {
-      if (!any(depends_, node.inputs)) continue;
+      if (!any(depends_, node.inputs) || !passes_gradients(node)) continue;
       for (const auto id : node.outputs) depends_[id] = carries_a_derivative(id);
     }
     for (const auto& output : to) matters_[output.id()] = true;
@@ -59,6 +60,26 @@ class OperatorWalk {
   [[nodiscard]] bool carries_a_derivative(std::size_t id) const {
     const auto dtype = tape_.program().values[id].type.dtype;
     return dtype == DType::f32 || dtype == DType::f64;
+  }
+
+  // Whether any of its inputs gets a gradient. What a comparison gives jumps from 0 to 1, which is no fault of the
+  // operator that chooses by it.
+  [[nodiscard]] bool passes_gradients(const Node& node) const {
+    Tape tape{tape_.mode()};
+    std::vector<Var> inputs;
+    for (const auto id : node.inputs) inputs.push_back(tape.input(tape_.program().values[id].type));
+    const auto outputs = record_alone(tape, node, inputs);
+    std::vector<Var> output_grads;
+    for (const auto& output : outputs) output_grads.push_back(tape.input(output.type()));
+    const auto needed = std::make_unique<bool[]>(inputs.size());
+    std::fill_n(needed.get(), inputs.size(), true);
+    try {
+      const auto grads =
+          node.op->vjp({inputs, outputs, output_grads, {needed.get(), inputs.size()}, node.where});
+      return std::ranges::any_of(grads, &Var::defined);
+    } catch (const Error&) {
+      return true;  // `check` says what is wrong
+    }
   }
 
   static bool any(const std::vector<bool>& marked, const std::vector<std::size_t>& ids) {

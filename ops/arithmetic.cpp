@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/binary_op.hpp"
 #include "keel/ops/broadcast_pattern.hpp"
 #include "keel/ops/broadcasting.hpp"
 #include "keel/ops/elementwise.hpp"
@@ -19,6 +20,67 @@
 #include "keel/ops/types.hpp"
 
 namespace keel {
+namespace {
+
+BroadcastPattern pattern_of(const Binding& binding) {
+  return broadcast_pattern(binding.input_type(0).shape, binding.input_type(1).shape,
+                           binding.output_type(0).shape, binding.output_format(0));
+}
+
+// One run at a time, along the last axis.
+template <class T>
+Kernel loop(const Binding& binding, BinaryRun<T> run, std::string implementation) {
+  const auto shapes = pattern_of(binding);
+  const auto last = shapes.dst.rank() - 1;
+  const auto length = shapes.dst[last];
+  const auto stretched = shapes.a[last] != length   ? Stretched::a
+                         : shapes.b[last] != length ? Stretched::b
+                                                    : Stretched::none;
+  return {[=, a = binding.input<const T>(0), b = binding.input<const T>(1), dst = binding.output<T>(0)] {
+            const auto count = shapes.dst.elements();
+            for (std::int64_t i = 0; i < count; i += length) {
+              run(a.get() + broadcast_index(i, shapes.dst, shapes.a),
+                  b.get() + broadcast_index(i, shapes.dst, shapes.b), stretched, dst.get() + i, length);
+            }
+          },
+          std::move(implementation)};
+}
+
+}  // namespace
+
+std::vector<ValueType> BinaryOp::infer(std::span<const ValueType> inputs) const {
+  require_same_float(inputs);
+  return {{broadcast(inputs[0].shape, inputs[1].shape), inputs[0].dtype}};
+}
+
+Kernel BinaryOp::bind(const Binding& binding) const {
+  return binding.output_type(0).dtype == DType::f64 ? loop<double>(binding, function_.f64, "reference")
+                                                    : loop<float>(binding, function_.f32, "loop");
+}
+
+std::vector<Var> BinaryOp::vjp(const VjpContext& context) const {
+  std::vector<Var> grads(2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!context.needed[i]) continue;
+    const Var whole = function_.grad(context, i);
+    if (whole.defined()) grads[i] = sum_to(whole, context.inputs[i].shape(), context.where);
+  }
+  return grads;
+}
+
+// An image (C, H, W) broadcasts to a batch of them, but is row-major always: so is what meets it then.
+Formats BinaryOp::formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
+                          std::span<const ValueType> outputs) const {
+  const auto is_image = [](const ValueType& type) {
+    const auto& shape = type.shape;
+    return shape.rank() == 3 && shape[0] > 1 && shape[1] * shape[2] > 1;
+  };
+  if (outputs[0].shape.rank() != 4 || std::ranges::any_of(inputs, is_image)) {
+    return Operator::formats(inputs, present, outputs);
+  }
+  return formats_alike(inputs, present, outputs);
+}
+
 namespace {
 
 enum class Kind : std::uint8_t {
@@ -30,44 +92,16 @@ enum class Kind : std::uint8_t {
   share_of_maximum,  // of the gradient, for a: 1 where a > b, 1/2 where they are equal, else 0
 };
 
-// Which operand is one element for the whole of a run of elements, if one is.
-enum class Stretched : std::uint8_t { none, a, b };
-
-template <class T>
-using Run = void (*)(const T* a, const T* b, Stretched stretched, T* dst, std::int64_t count);
-
 struct Row {
-  std::string_view name;
+  BinaryFunction function;
   dnnl::algorithm algorithm;  // undef: the loop alone
   bool commutes;              // with every bit, NaN's included
-  Run<float> f32;
-  Run<double> f64;
-  // The gradient of operand `i`, of dst's shape; undefined where it is zero.
-  Var (*grad)(const VjpContext& context, std::size_t i);
 };
 
-// dst may be a.
-template <class T, class Function>
-void run_of(const T* a, const T* b, Stretched stretched, T* dst, std::int64_t count) {
-  constexpr Function function{};
-  const T first_a = *a;
-  const T first_b = *b;
-  switch (stretched) {
-    case Stretched::none:
-      for (std::int64_t i = 0; i < count; ++i) dst[i] = function(a[i], b[i]);
-      break;
-    case Stretched::a:
-      for (std::int64_t i = 0; i < count; ++i) dst[i] = function(first_a, b[i]);
-      break;
-    case Stretched::b:
-      for (std::int64_t i = 0; i < count; ++i) dst[i] = function(a[i], first_b);
-      break;
-  }
-}
-
 template <class Function, class Grad>
-constexpr Row row(std::string_view name, dnnl::algorithm algorithm, bool commutes, Function, Grad grad) {
-  return {name, algorithm, commutes, run_of<float, Function>, run_of<double, Function>, grad};
+constexpr Row row(std::string_view name, dnnl::algorithm algorithm, bool commutes, Function function,
+                  Grad grad) {
+  return {binary_function(name, function, grad), algorithm, commutes};
 }
 
 // Records that kind of function.
@@ -114,32 +148,11 @@ constexpr std::array table{
         [](const VjpContext&, std::size_t) { return Var{}; }),
 };
 
-const Row& row_of(Kind kind) {
-  return table.at(static_cast<std::size_t>(kind));
-}
-
-// One run at a time, along the last axis.
-template <class T>
-Kernel loop(const Binding& binding, const BroadcastPattern& shapes, Run<T> run, std::string implementation) {
-  const auto last = shapes.dst.rank() - 1;
-  const auto length = shapes.dst[last];
-  const auto stretched = shapes.a[last] != length   ? Stretched::a
-                         : shapes.b[last] != length ? Stretched::b
-                                                    : Stretched::none;
-  return {[=, a = binding.input<const T>(0), b = binding.input<const T>(1), dst = binding.output<T>(0)] {
-            const auto count = shapes.dst.elements();
-            for (std::int64_t i = 0; i < count; i += length) {
-              run(a.get() + broadcast_index(i, shapes.dst, shapes.a),
-                  b.get() + broadcast_index(i, shapes.dst, shapes.b), stretched, dst.get() + i, length);
-            }
-          },
-          std::move(implementation)};
-}
-
 // oneDNN's kernel, where it has a fast one. It stretches its second source alone; for other patterns it has
 // the generic kernel, which takes 100 ns an element.
-std::optional<Kernel> onednn_kernel(const Binding& binding, const BroadcastPattern& shapes, const Row& kind) {
+std::optional<Kernel> onednn_kernel(const Binding& binding, const Row& kind) {
   if (kind.algorithm == dnnl::algorithm::undef) return {};
+  const auto shapes = pattern_of(binding);
   const bool swapped = shapes.a != shapes.dst;
   if (swapped && (!kind.commutes || shapes.b != shapes.dst)) return {};
   const auto dst = onednn::dense(shapes.dst);
@@ -153,61 +166,23 @@ std::optional<Kernel> onednn_kernel(const Binding& binding, const BroadcastPatte
 }
 
 // The operator behind all of them; each kind is a row of the table.
-class ArithmeticOp final : public Operator {
+class ArithmeticOp final : public BinaryOp {
  public:
-  explicit ArithmeticOp(Kind kind) : kind_(kind) {}
-  [[nodiscard]] std::string_view name() const override { return row_of(kind_).name; }
-  [[nodiscard]] bool is_same(const Operator& other) const override {
-    return same_settings(*this, other, &ArithmeticOp::kind_);
-  }
-
-  [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
-    require_same_float(inputs);
-    return {{broadcast(inputs[0].shape, inputs[1].shape), inputs[0].dtype}};
-  }
+  explicit ArithmeticOp(const Row& row) : BinaryOp(row.function), row_(row) {}
 
   [[nodiscard]] Kernel bind(const Binding& binding) const override {
-    const auto& kind = row_of(kind_);
-    const auto& dst = binding.output_type(0);
-    const auto format = binding.output_format(0);
-    const auto shapes =
-        broadcast_pattern(binding.input_type(0).shape, binding.input_type(1).shape, dst.shape, format);
-    if (dst.dtype == DType::f64) return loop<double>(binding, shapes, kind.f64, "reference");
-    if (auto kernel = onednn_kernel(binding, shapes, kind)) return std::move(*kernel);
-    return loop<float>(binding, shapes, kind.f32, "loop");
-  }
-
-  [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {
-    std::vector<Var> grads(2);
-    for (std::size_t i = 0; i < 2; ++i) {
-      if (!context.needed[i]) continue;
-      const Var whole = row_of(kind_).grad(context, i);
-      if (whole.defined()) grads[i] = sum_to(whole, context.inputs[i].shape(), context.where);
+    if (binding.output_type(0).dtype == DType::f32) {
+      if (auto kernel = onednn_kernel(binding, row_)) return std::move(*kernel);
     }
-    return grads;
+    return BinaryOp::bind(binding);
   }
-
-  // An image (C, H, W) broadcasts to a batch of them, but is row-major always: so is what meets it then.
-  [[nodiscard]] Formats formats(std::span<const ValueType> inputs, std::span<const MemoryFormat> present,
-                                std::span<const ValueType> outputs) const override {
-    const auto is_image = [](const ValueType& type) {
-      const auto& shape = type.shape;
-      return shape.rank() == 3 && shape[0] > 1 && shape[1] * shape[2] > 1;
-    };
-    if (outputs[0].shape.rank() != 4 || std::ranges::any_of(inputs, is_image)) {
-      return Operator::formats(inputs, present, outputs);
-    }
-    return formats_alike(inputs, present, outputs);
-  }
-
-  [[nodiscard]] bool may_overwrite(std::size_t input) const override { return input == 0; }
 
  private:
-  Kind kind_;
+  const Row& row_;
 };
 
 Var arithmetic(Kind kind, const Var& a, const Var& b, const SourceLocation& where) {
-  return record(std::make_shared<ArithmeticOp>(kind), {a, b}, where);
+  return record(std::make_shared<ArithmeticOp>(table.at(static_cast<std::size_t>(kind))), {a, b}, where);
 }
 
 // `value` as a scalar to compute with `other`. Where that is neither f32 nor f64, the shape rule says so.

@@ -16,9 +16,8 @@ Var subtract(const Var& a, const Var& b, const SourceLocation& where = SourceLoc
 Var multiply(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
 /// a / b by IEEE 754: a division of zero by zero is NaN, of anything else by zero infinite.
 Var divide(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
-/// a where a > b, else b. Where both are equal, half of the gradient goes to each, as in PyTorch's
-/// torch.maximum. Unlike there, a NaN in `a` is lost, since it is not greater than b (oneDNN's rule, kept for
-/// f64); one in `b` stays. Where either is NaN both get the whole gradient.
+/// The larger one of a and b. Where both are equal, half of the gradient goes to each, as in PyTorch's
+/// torch.maximum. Where either is NaN, so is the result, and so are both gradients.
 Var maximum(const Var& a, const Var& b, const SourceLocation& where = SourceLocation::current());
 
 // The same as C++ operators, which errors name by the line of the expression. A plain number is rounded to

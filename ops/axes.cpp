@@ -53,6 +53,16 @@ Shape without(const Shape& shape, const Axes& axes) {
   return Shape{extents};
 }
 
+void require_elements(const Shape& shape, const Axes& axes, std::string_view superlative) {
+  const Shape kept = with_ones(shape, axes);
+  if (shape.elements() > 0 || kept.elements() == 0) return;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] != 0 || kept[axis] != 1) continue;
+    throw ShapeError{fmt::format("axis {} of {} has no elements, so there is no {} one", axis,
+                                 to_string(shape), superlative)};
+  }
+}
+
 std::int64_t elements_between(const Shape& shape, std::size_t begin, std::size_t end) {
   std::int64_t product = 1;
   for (std::size_t axis = begin; axis < end; ++axis) product *= shape[axis];

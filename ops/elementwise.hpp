@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "keel/graph/operator.hpp"
 #include "keel/runtime/source_location.hpp"
 
@@ -32,6 +34,39 @@ Var tanh(const Var& src, const SourceLocation& where = SourceLocation::current()
 /// Gimpel 2016): the exact form, PyTorch's default, to 2.87 units also where it is tiny. NaN at -infinity, as
 /// there, and its gradient at either infinity.
 Var gelu(const Var& src, const SourceLocation& where = SourceLocation::current());
+
+/// log(1 + src), to 3 units, so exact at 0: -infinity for -1, NaN below.
+Var log1p(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// e to the power of src, minus 1, to 3 units, so exact at 0.
+Var expm1(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// log(1 + exp(src)), without overflow: src itself where that is large. To 4 units.
+Var softplus(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// src * sigmoid(src), to 4 units. NaN at -infinity, as in PyTorch, and its gradient at either infinity.
+Var silu(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// src where src > 0, else alpha * expm1(src); the gradient at 0 is alpha.
+Var elu(const Var& src, double alpha = 1.0, const SourceLocation& where = SourceLocation::current());
+/// The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to src, to 4 units.
+Var erf(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// Sine, cosine and tangent of src in radians, however large, to 2 units, the tangent to 4. NaN at infinities.
+Var sin(const Var& src, const SourceLocation& where = SourceLocation::current());
+Var cos(const Var& src, const SourceLocation& where = SourceLocation::current());
+Var tan(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// 1 / src, correctly rounded.
+Var reciprocal(const Var& src, const SourceLocation& where = SourceLocation::current());
+
+/// The absolute value, exactly. Its gradient at 0 is 0.
+Var abs(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// src within bounds, either of which may be left out, exactly: `upper` where they contradict each other, as in
+/// NumPy and PyTorch. The gradient is 1 from one bound to the other, both included, and 0 outside. Throws Error
+/// when there is no bound, or when one is NaN.
+Var clamp(const Var& src, std::optional<double> lower, std::optional<double> upper = std::nullopt,
+          const SourceLocation& where = SourceLocation::current());
+/// 1 above 0, -1 below, and 0 at 0. Its gradient is 0, as that of the next three.
+Var sign(const Var& src, const SourceLocation& where = SourceLocation::current());
+/// The next whole number below, above, or the closest one, the even one of two that are as close.
+Var floor(const Var& src, const SourceLocation& where = SourceLocation::current());
+Var ceil(const Var& src, const SourceLocation& where = SourceLocation::current());
+Var round(const Var& src, const SourceLocation& where = SourceLocation::current());
 
 /// `negate`.
 inline Var operator-(const LocatedVar& src) {

@@ -111,16 +111,6 @@ Kernel argmax_loop(const Binding& binding, std::size_t axis) {
       "loop"};
 }
 
-void require_elements(const Shape& src, const Shape& dst, const Axes& axes) {
-  if (src.elements() > 0 || dst.elements() == 0) return;
-  const Shape kept = with_ones(src, axes);
-  for (std::size_t axis = 0; axis < src.rank(); ++axis) {
-    if (src[axis] != 0 || kept[axis] != 1) continue;
-    throw ShapeError{
-        fmt::format("axis {} of {} has no elements, so there is no largest one", axis, to_string(src))};
-  }
-}
-
 // grad_src = grad_dst / (how many of the elements reduced to it are the largest) where src is the largest,
 // else 0. Inputs: grad_dst, src, dst.
 class MaxBackwardOp final : public Operator {
@@ -168,7 +158,7 @@ class MaxOp final : public Operator {
     require_same_float(inputs);
     const auto& src = inputs[0].shape;
     const Shape dst = keep_axes_ ? with_ones(src, axes_) : without(src, axes_);
-    require_elements(src, dst, axes_);
+    require_elements(src, axes_, "largest");
     return {{dst, inputs[0].dtype}};
   }
 
@@ -206,9 +196,8 @@ class ArgmaxOp final : public Operator {
     if (src[axis] > std::numeric_limits<std::int32_t>::max()) {
       throw ShapeError{fmt::format("axis {} of {} is too long for indices of s32", axis, to_string(src))};
     }
-    const Shape dst = without(src, {axis_});
-    require_elements(src, dst, {axis_});
-    return {{dst, DType::s32}};
+    require_elements(src, {axis_}, "largest");
+    return {{without(src, {axis_}), DType::s32}};
   }
 
   [[nodiscard]] Kernel bind(const Binding& binding) const override {

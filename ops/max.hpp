@@ -19,4 +19,9 @@ Var max(const Var& src, const Axes& axes = {}, bool keep_axes = false,
 /// ShapeError when there is no such axis.
 Var argmax(const Var& src, std::int64_t axis = -1, const SourceLocation& where = SourceLocation::current());
 
+/// The smallest element, and where it stands: as `max` and `argmax`, of NaN as well.
+Var min(const Var& src, const Axes& axes = {}, bool keep_axes = false,
+        const SourceLocation& where = SourceLocation::current());
+Var argmin(const Var& src, std::int64_t axis = -1, const SourceLocation& where = SourceLocation::current());
+
 }  // namespace keel

@@ -16,6 +16,11 @@ Var sum(const Var& src, const Axes& axes = {}, bool keep_axes = false,
 Var mean(const Var& src, const Axes& axes = {}, bool keep_axes = false,
          const SourceLocation& where = SourceLocation::current());
 
+/// The product of the elements of `src` over `axes`, as for `sum`: 1 of none. Its derivatives are right where
+/// elements are 0.
+Var prod(const Var& src, const Axes& axes = {}, bool keep_axes = false,
+         const SourceLocation& where = SourceLocation::current());
+
 /// Sums `src` over the axes along which `shape` would have to be stretched to become src's: the adjoint of
 /// broadcasting. A src that has that shape already is returned as it is. Throws ShapeError when `shape` does
 /// not broadcast to src's.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "keel/graph/var.hpp"
+#include "keel/ops/axes.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -20,5 +21,12 @@ Var reshape_to(const Var& src, const Shape& shape, const SourceLocation& where =
 /// there is no such axis.
 Var flatten(const Var& src, std::int64_t first_axis = 1,
             const SourceLocation& where = SourceLocation::current());
+
+/// Without those of `axes`, all where none are named, whose extent is 1. Throws ShapeError when one that is named
+/// has another extent.
+Var squeeze(const Var& src, const Axes& axes = {}, const SourceLocation& where = SourceLocation::current());
+/// With a new axis of extent 1 that becomes `axis` of the result, from the back where negative. Throws ShapeError
+/// when the result has no such axis.
+Var expand_dims(const Var& src, std::int64_t axis, const SourceLocation& where = SourceLocation::current());
 
 }  // namespace keel

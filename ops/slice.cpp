@@ -15,7 +15,7 @@ namespace keel {
 namespace {
 
 // Where a slice lies along its axis, as a caller gives it.
-struct SliceRange {
+struct Bounds {
   std::int64_t axis;
   std::int64_t begin;
   std::int64_t end;
@@ -28,7 +28,7 @@ struct Part {
   std::int64_t length;
 };
 
-Part part_of(const Shape& src, const SliceRange& range) {
+Part part_of(const Shape& src, const Bounds& range) {
   const auto axis = axis_of(range.axis, src);
   const auto extent = src[axis];
   const auto from_front = [&](std::int64_t index) { return index < 0 ? index + extent : index; };
@@ -101,7 +101,7 @@ Kernel slice_backward_loop(const Binding& binding, const Rows& rows) {
 // An array of `src`'s shape that is zero but for the slice, which is the input: the gradient of a slice.
 class SliceBackwardOp final : public Operator {
  public:
-  SliceBackwardOp(const Shape& src, const SliceRange& range) : src_(src), range_(range) {}
+  SliceBackwardOp(const Shape& src, const Bounds& range) : src_(src), range_(range) {}
   [[nodiscard]] std::string_view name() const override { return "slice_backward"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_shape(inputs[0], shape_of(src_, part_of(src_, range_)), "grad_dst");
@@ -118,13 +118,13 @@ class SliceBackwardOp final : public Operator {
 
  private:
   Shape src_;
-  SliceRange range_;
+  Bounds range_;
 };
 
 // The operator behind `slice`.
 class SliceOp final : public Operator {
  public:
-  explicit SliceOp(const SliceRange& range) : range_(range) {}
+  explicit SliceOp(const Bounds& range) : range_(range) {}
   [[nodiscard]] std::string_view name() const override { return "slice"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     const auto& src = inputs[0].shape;
@@ -154,14 +154,14 @@ class SliceOp final : public Operator {
   }
 
  private:
-  SliceRange range_;
+  Bounds range_;
 };
 
 }  // namespace
 
 Var slice(const Var& src, std::int64_t axis, std::int64_t begin, std::int64_t end,
           const SourceLocation& where) {
-  return record(std::make_shared<SliceOp>(SliceRange{axis, begin, end}), {src}, where);
+  return record(std::make_shared<SliceOp>(Bounds{axis, begin, end}), {src}, where);
 }
 
 }  // namespace keel

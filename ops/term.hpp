@@ -62,6 +62,9 @@ inline Term square(const Term& a) {
 inline Term sqrt(const Term& a) {
   return {sqrt(a.var, a.where), a.where};
 }
+inline Term sigmoid(const Term& a) {
+  return {sigmoid(a.var, a.where), a.where};
+}
 inline Term exp(const Term& a) {
   return {exp(a.var, a.where), a.where};
 }

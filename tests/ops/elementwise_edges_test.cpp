@@ -10,6 +10,8 @@
 
 #include "../support/ops_support.hpp"
 #include "keel/ops/elementwise.hpp"
+#include "keel/ops/power.hpp"
+#include "keel/runtime/error.hpp"
 
 namespace {
 
@@ -23,10 +25,11 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 struct Named {
   std::string_view name;
   Var (*function)(const Var& x);
+  bool is_linear = false;  // by parts, so that its derivative does not depend on the element
 };
 
 constexpr std::array functions{
-    Named{"negate", [](const Var& x) { return negate(x); }},
+    Named{"negate", [](const Var& x) { return negate(x); }, true},
     Named{"exp", [](const Var& x) { return exp(x); }},
     Named{"log", [](const Var& x) { return log(x); }},
     Named{"sqrt", [](const Var& x) { return sqrt(x); }},
@@ -35,6 +38,24 @@ constexpr std::array functions{
     Named{"sigmoid", [](const Var& x) { return sigmoid(x); }},
     Named{"tanh", [](const Var& x) { return tanh(x); }},
     Named{"gelu", [](const Var& x) { return gelu(x); }},
+    Named{"abs", [](const Var& x) { return abs(x); }},
+    Named{"sign", [](const Var& x) { return sign(x); }, true},
+    Named{"floor", [](const Var& x) { return floor(x); }, true},
+    Named{"ceil", [](const Var& x) { return ceil(x); }, true},
+    Named{"round", [](const Var& x) { return round(x); }, true},
+    Named{"clamp", [](const Var& x) { return clamp(x, -1, 2.5); }, true},
+    Named{"log1p", [](const Var& x) { return log1p(x); }},
+    Named{"expm1", [](const Var& x) { return expm1(x); }},
+    Named{"softplus", [](const Var& x) { return softplus(x); }},
+    Named{"silu", [](const Var& x) { return silu(x); }},
+    Named{"elu", [](const Var& x) { return elu(x, 2.0); }},
+    Named{"erf", [](const Var& x) { return erf(x); }},
+    Named{"sin", [](const Var& x) { return sin(x); }},
+    Named{"cos", [](const Var& x) { return cos(x); }},
+    Named{"tan", [](const Var& x) { return tan(x); }},
+    Named{"reciprocal", [](const Var& x) { return reciprocal(x); }},
+    Named{"pow 3", [](const Var& x) { return pow(x, 3); }},
+    Named{"pow 0.5", [](const Var& x) { return pow(x, 0.5); }},
 };
 
 const Named& by_name(std::string_view name) {
@@ -65,17 +86,24 @@ BOOST_AUTO_TEST_CASE(exact_where_the_function_is) {
   };
   for (const auto dtype : {DType::f32, DType::f64}) {
     for (const auto& [name, x, y] : {
-             Exact{"log", 1.0F, 0.0},
-             Exact{"tanh", 0.0F, 0.0},
-             Exact{"tanh", -0.0F, -0.0},
-             Exact{"exp", 0.0F, 1.0},
-             Exact{"exp", -0.0F, 1.0},
-             Exact{"sqrt", 9.0F, 3.0},
-             Exact{"sqrt", -0.0F, -0.0},
-             Exact{"sigmoid", 0.0F, 0.5},
-             Exact{"sigmoid", -0.0F, 0.5},
-             Exact{"gelu", 0.0F, 0.0},
-             Exact{"gelu", -0.0F, -0.0},
+             Exact{"log", 1.0F, 0.0},      Exact{"tanh", 0.0F, 0.0},
+             Exact{"tanh", -0.0F, -0.0},   Exact{"exp", 0.0F, 1.0},
+             Exact{"exp", -0.0F, 1.0},     Exact{"sqrt", 9.0F, 3.0},
+             Exact{"sqrt", -0.0F, -0.0},   Exact{"sigmoid", 0.0F, 0.5},
+             Exact{"sigmoid", -0.0F, 0.5}, Exact{"gelu", 0.0F, 0.0},
+             Exact{"gelu", -0.0F, -0.0},   Exact{"log1p", 0.0F, 0.0},
+             Exact{"log1p", -0.0F, -0.0},  Exact{"expm1", 0.0F, 0.0},
+             Exact{"expm1", -0.0F, -0.0},  Exact{"silu", -0.0F, -0.0},
+             Exact{"erf", 0.0F, 0.0},      Exact{"erf", -0.0F, -0.0},
+             Exact{"sin", 0.0F, 0.0},      Exact{"sin", -0.0F, -0.0},
+             Exact{"cos", 0.0F, 1.0},      Exact{"tan", -0.0F, -0.0},
+             Exact{"elu", -0.0F, -0.0},    Exact{"softplus", 1000.0F, 1000.0},
+             Exact{"abs", -0.0F, 0.0},     Exact{"floor", -0.5F, -1.0},
+             Exact{"ceil", -0.5F, -0.0},   Exact{"round", 0.5F, 0.0},
+             Exact{"round", 1.5F, 2.0},    Exact{"round", -2.5F, -2.0},
+             Exact{"clamp", 3.0F, 2.5},    Exact{"clamp", -3.0F, -1.0},
+             Exact{"clamp", -1.0F, -1.0},  Exact{"reciprocal", -4.0F, -0.25},
+             Exact{"pow 3", -2.0F, -8.0},  Exact{"pow 0.5", 2.25F, 1.5},
          }) {
       const double value = values_at(name, {x}, dtype)[0];
       BOOST_TEST_CONTEXT(name << " of " << x << ", " << name_of(dtype)) {
@@ -98,6 +126,47 @@ BOOST_AUTO_TEST_CASE(leaky_relu_s_gradient_at_exactly_zero_is_its_slope) {
                  per_element());
     }
   }
+}
+
+// As in PyTorch.
+BOOST_AUTO_TEST_CASE(gradients_at_corners) {
+  const Tensor src = Tensor::of<float>({5}, {-2.0F, -1.0F, 0.0F, 2.5F, 3.0F});
+  const auto g = test::values(test::upstream_gradient(Shape{5}));
+  struct Corner {
+    std::string_view name;
+    std::vector<double> derivatives;
+  };
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    for (const auto& [name, derivatives] : {
+             Corner{"clamp", {0, 1, 1, 1, 0}},
+             Corner{"abs", {-1, -1, 0, 1, 1}},
+             Corner{"floor", {0, 0, 0, 0, 0}},
+             Corner{"pow 3", {12, 3, 0, 18.75, 27}},
+         }) {
+      const auto result = test::evaluate(
+          [&, function = by_name(name).function](Vars v) { return std::vector{function(v[0])}; },
+          {.dtype = dtype, .inputs = {src}});
+      std::vector<double> expected;
+      for (std::size_t i = 0; i < 5; ++i) expected.push_back(g[i] * derivatives[i]);
+      BOOST_TEST(test::within(result.gradients[0], expected, 1e-5), name);
+    }
+    const auto elu_at_zero = evaluate_at(by_name("elu"), {0.0F}, dtype).gradients[0][0];
+    BOOST_TEST(elu_at_zero == 2.0 * test::values(test::upstream_gradient(Shape{1}))[0]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(bounds_that_make_no_sense_are_refused) {
+  Tape tape;
+  const Var src = tape.input({2});
+  BOOST_TEST(test::throws_with<Error>([&] { clamp(src, std::nullopt); },
+                                      {"clamp at elementwise_edges_test.cpp:", "there is no bound"}));
+  BOOST_TEST(test::throws_with<Error>([&] { clamp(src, 0.0, std::nan("")); }, {"a bound is NaN"}));
+  BOOST_TEST(test::throws_with<ShapeError>([&] { erf(tape.input({2}, DType::s32)); },
+                                           {"erf(s32 (2)) at elementwise_edges_test.cpp:", "f32 or f64"}));
+  const auto contradictory = test::evaluate([](Vars v) { return std::vector{clamp(v[0], 2.0, 1.0)}; },
+                                            {.inputs = {Tensor::of<float>({2}, {0.0F, 3.0F})}});
+  BOOST_TEST(contradictory.outputs[0] == (std::vector<double>{1, 1}), per_element());
+  BOOST_TEST(contradictory.gradients[0] == (std::vector<double>{0, 0}), per_element());
 }
 
 BOOST_AUTO_TEST_CASE(poles_and_edges) {
@@ -143,6 +212,16 @@ BOOST_AUTO_TEST_CASE(infinities) {
              Limits{"leaky_relu", -infinity, infinity},
              Limits{"sigmoid", 0.0, 1.0},
              Limits{"tanh", -1.0, 1.0},
+             Limits{"abs", infinity, infinity},
+             Limits{"sign", -1.0, 1.0},
+             Limits{"floor", -infinity, infinity},
+             Limits{"clamp", -1.0, 2.5},
+             Limits{"expm1", -1.0, infinity},
+             Limits{"softplus", 0.0, infinity},
+             Limits{"elu", -2.0, infinity},
+             Limits{"erf", -1.0, 1.0},
+             Limits{"reciprocal", -0.0, 0.0},
+             Limits{"pow 3", -infinity, infinity},
          }) {
       BOOST_TEST_CONTEXT(name << ' ' << name_of(dtype))
       BOOST_TEST(values_at(name, {-high, high}, dtype) == (std::vector<double>{low_limit, high_limit}),
@@ -150,6 +229,12 @@ BOOST_AUTO_TEST_CASE(infinities) {
     }
     BOOST_TEST(values_at("log", {high}, dtype)[0] == infinity);
     BOOST_TEST(values_at("sqrt", {high}, dtype)[0] == infinity);
+    BOOST_TEST(values_at("log1p", {-1.0F, high}, dtype) == (std::vector<double>{-infinity, infinity}),
+               per_element());
+    BOOST_TEST(std::isnan(values_at("log1p", {-1.5F}, dtype)[0]));
+    for (const auto* name : {"sin", "cos", "tan"}) {
+      for (const float x : {-high, high}) BOOST_TEST(std::isnan(values_at(name, {x}, dtype)[0]), name);
+    }
     const auto gelu_limits = values_at("gelu", {-high, high}, dtype);
     BOOST_TEST(std::isnan(gelu_limits[0]));
     BOOST_TEST(gelu_limits[1] == infinity);
@@ -167,7 +252,7 @@ BOOST_AUTO_TEST_CASE(nan_is_never_lost) {
         BOOST_TEST_CONTEXT(named.name << ' ' << name_of(dtype) << ", " << count << " elements") {
           BOOST_TEST(std::isnan(result.outputs[0].back()));
           // Of the gradient as well, where the derivative depends on the element.
-          if (named.name != "negate") BOOST_TEST(std::isnan(result.gradients[0].back()));
+          if (!named.is_linear) BOOST_TEST(std::isnan(result.gradients[0].back()));
         }
       }
     }

@@ -11,6 +11,7 @@
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/elementwise.hpp"
 #include "keel/ops/mse.hpp"
+#include "keel/ops/power.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/softmax.hpp"
 #include "keel/runtime/error.hpp"
@@ -50,6 +51,22 @@ const std::vector<Named> functions{
     {"sigmoid", [](const Var& x) { return sigmoid(x); }},
     {"tanh", [](const Var& x) { return tanh(x); }},
     {"gelu", [](const Var& x) { return gelu(x); }},
+    {"abs", [](const Var& x) { return abs(x); }},
+    {"clamp", [](const Var& x) { return clamp(x, -0.05, {}) + clamp(x, {}, 0.05); }},
+    {"log1p", [](const Var& x) { return log1p(x); }, true},
+    {"expm1", [](const Var& x) { return expm1(x); }},
+    {"softplus", [](const Var& x) { return softplus(x); }},
+    {"silu", [](const Var& x) { return silu(x); }},
+    {"elu", [](const Var& x) { return elu(x, 0.7); }},
+    {"erf", [](const Var& x) { return erf(x); }},
+    {"sin", [](const Var& x) { return sin(x); }},
+    {"cos", [](const Var& x) { return cos(x); }},
+    {"tan", [](const Var& x) { return tan(x); }},
+    {"reciprocal", [](const Var& x) { return reciprocal(x); }},
+    {"pow 2", [](const Var& x) { return pow(x, 2); }},
+    {"pow -3", [](const Var& x) { return pow(x, -3); }},
+    {"pow 0.3", [](const Var& x) { return pow(x, 0.3); }, true},
+    {"a power of 1.5", [](const Var& x) { return pow(1.5, x); }},
 };
 
 const std::vector<std::array<Shape, 2>> pairs{

@@ -15,6 +15,7 @@
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/clip.hpp"
+#include "keel/ops/comparison.hpp"
 #include "keel/ops/concatenate.hpp"
 #include "keel/ops/conv2d.hpp"
 #include "keel/ops/cross_entropy.hpp"
@@ -25,6 +26,7 @@
 #include "keel/ops/max.hpp"
 #include "keel/ops/mse.hpp"
 #include "keel/ops/pooling.hpp"
+#include "keel/ops/power.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/relu.hpp"
 #include "keel/ops/reshape.hpp"
@@ -190,6 +192,19 @@ BOOST_AUTO_TEST_CASE(of_functions_of_one_array) {
              {"square", [](Vars v) { return square(v[0]); }, {{6}}},
              {"negate", [](Vars v) { return -(v[0] * v[0]); }, {{6}}}},
             2);
+  check_all({{"abs", [](Vars v) { return square(abs(v[0])); }, {{6}}},
+             {"clamp", [](Vars v) { return square(clamp(v[0], -0.5, 0.7)); }, {{6}}},
+             {"log1p", [](Vars v) { return log1p(v[0]); }, {{6}}, above_zero},
+             {"expm1", [](Vars v) { return expm1(v[0]); }, {{6}}},
+             {"softplus", [](Vars v) { return softplus(v[0]); }, {{6}}},
+             {"silu", [](Vars v) { return silu(v[0]); }, {{6}}},
+             {"elu", [](Vars v) { return elu(v[0]); }, {{6}}},
+             {"erf", [](Vars v) { return erf(v[0]); }, {{6}}},
+             {"sin", [](Vars v) { return sin(v[0]); }, {{6}}},
+             {"cos", [](Vars v) { return cos(v[0]); }, {{6}}},
+             {"pow 3", [](Vars v) { return pow(v[0], 3); }, {{6}}},
+             {"pow -0.5", [](Vars v) { return pow(v[0], -0.5); }, {{6}}, above_zero}},
+            2);
   check({"gelu", [](Vars v) { return gelu(v[0]); }, {{6}}}, 3);
   check({"sigmoid", [](Vars v) { return sigmoid(v[0]); }, {{6}}}, 3);
 }
@@ -202,6 +217,14 @@ BOOST_AUTO_TEST_CASE(of_arithmetic_and_products) {
              {"multiply", [](Vars v) { return v[0] * v[1] - v[1]; }, {{2, 3}, {3}}},
              {"multiply by itself", [](Vars v) { return v[0] * v[0] * v[0]; }, {{3}}},
              {"maximum", [](Vars v) { return maximum(v[0] * v[0], v[1] * v[0]); }, {{2, 3}, {3}}},
+             {"minimum", [](Vars v) { return minimum(v[0] * v[0], v[1] * v[0]); }, {{2, 3}, {3}}},
+             {"where",
+              [](Vars v) { return square(where(greater(v[0], v[1]), v[0], v[1] * v[2])); },
+              {{2, 3}, {3}, {2, 1}}},
+             {"pow",
+              [](Vars v) { return pow(v[0], v[1]); },
+              {{2, 3}, {3}},
+              {.inputs = {positive({2, 3}), positive({3})}}},
              {"matmul", [](Vars v) { return matmul(v[0], v[1], {.weights = true}); }, {{2, 3}, {4, 3}}},
              {"matmul of a batch", [](Vars v) { return matmul(v[0], v[1]); }, {{2, 3, 2}, {2, 4}}},
              {"linear", [](Vars v) { return linear(v[0], v[1], v[2]); }, {{2, 3}, {4, 3}, {4}}}},

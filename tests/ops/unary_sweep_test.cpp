@@ -23,6 +23,7 @@
 #include "../support/ops_support.hpp"
 #include "keel/graph/tape.hpp"
 #include "keel/ops/elementwise.hpp"
+#include "keel/ops/power.hpp"
 #include "keel/ops/relu.hpp"
 #include "keel/runtime/threads.hpp"
 
@@ -60,6 +61,24 @@ const std::vector<Swept> functions{
     {"sigmoid", [](const Var& x, const Var&) { return sigmoid(x); }, 2.41},
     {"tanh", [](const Var& x, const Var&) { return tanh(x); }, 2.5},
     {"gelu", [](const Var& x, const Var&) { return gelu(x); }, 2.87},
+    {"abs", [](const Var& x, const Var&) { return abs(x); }, 0.0},
+    {"sign", [](const Var& x, const Var&) { return sign(x); }, 0.0},
+    {"floor", [](const Var& x, const Var&) { return floor(x); }, 0.0},
+    {"ceil", [](const Var& x, const Var&) { return ceil(x); }, 0.0},
+    {"round", [](const Var& x, const Var&) { return round(x); }, 0.0},
+    {"clamp", [](const Var& x, const Var&) { return clamp(x, -0.75, 15.0); }, 0.0},
+    {"log1p", [](const Var& x, const Var&) { return log1p(x); }, 4.0},
+    {"expm1", [](const Var& x, const Var&) { return expm1(x); }, 4.0},
+    {"softplus", [](const Var& x, const Var&) { return softplus(x); }, 4.0},
+    {"silu", [](const Var& x, const Var&) { return silu(x); }, 4.0},
+    {"elu", [](const Var& x, const Var&) { return elu(x); }, 4.0},
+    {"erf", [](const Var& x, const Var&) { return erf(x); }, 4.0},
+    {"sin", [](const Var& x, const Var&) { return sin(x); }, 4.0},
+    {"cos", [](const Var& x, const Var&) { return cos(x); }, 4.0},
+    {"tan", [](const Var& x, const Var&) { return tan(x); }, 4.0},
+    {"reciprocal", [](const Var& x, const Var&) { return reciprocal(x); }, 0.5},
+    {"pow 2", [](const Var& x, const Var&) { return pow(x, 2); }, 0.5},
+    {"pow -1.7", [](const Var& x, const Var&) { return pow(x, -1.7); }, 0.51},
     // As functions of what they read.
     {"leaky_relu_backward",
      [](const Var& x, const Var& ones) { return backward(leaky_relu(x, 0.25), x, ones); }, 0.0},

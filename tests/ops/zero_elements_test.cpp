@@ -133,6 +133,18 @@ BOOST_AUTO_TEST_CASE(of_nothing_there_is_no_largest) {
   BOOST_TEST(contains(place, "axis 1 of (3, 0) has no elements"), place);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_chosen_or_multiplied_of_nothing) {
+  check([](Vars v) { return prod(v[0]); }, {{0, 4}}, {}, {1}, {{}});
+  check([](Vars v) { return prod(v[0], {1}); }, {{2, 0}}, {2}, {1, 1}, {{}});
+  check([](Vars v) { return prod(v[0], {1}); }, {{0, 4}}, {0}, {}, {{}});
+  check([](Vars v) { return cumsum(v[0], 1); }, {{3, 0}}, {3, 0}, {}, {{}});
+  check([](Vars v) { return min(v[0], {1}); }, {{0, 4}}, {0}, {}, {{}});
+  check([](Vars v) { return log_sum_exp(v[0], {1}); }, {{0, 4}}, {0}, {}, {{}});
+  check([](Vars v) { return where(greater(v[0], v[1]), v[0], 1.0); }, {{0, 4}, {4}}, {0, 4}, {},
+        {{}, {0, 0, 0, 0}});
+  check([](Vars v) { return pow(softplus(v[0]), v[1]); }, {{0, 2}, {2}}, {0, 2}, {}, {{}, {0, 0}});
+}
+
 BOOST_AUTO_TEST_CASE(a_product_over_nothing_is_zero) {
   const Function product = [](Vars v) { return matmul(v[0], v[1]); };
   check(product, {{2, 0}, {0, 3}}, {2, 3}, Values(6, 0.0), {{}, {}});
@@ -182,6 +194,23 @@ BOOST_AUTO_TEST_CASE(nothing_can_be_joined_cut_and_turned) {
   check([](Vars v) { return reshape(v[0], {-1, 2}); }, {{0, 4}}, {0, 2}, {}, {{}});
   check([](Vars v) { return flatten(v[0]); }, {{0, 2, 3}}, {0, 6}, {}, {{}});
   check([](Vars v) { return transpose(v[0]); }, {{0, 4}}, {4, 0}, {}, {{}});
+  check([](Vars v) { return slice(v[0], 0, {.step = -2}); }, {{0, 4}}, {0, 4}, {}, {{}});
+  check([](Vars v) { return slice(v[0], 0, {.begin = 1, .end = 1, .step = 2}); }, {{2, 2}}, {0, 2}, {},
+        {Values(4, 0.0)});
+  check([](Vars v) { return flip(v[0]); }, {{2, 0}}, {2, 0}, {}, {{}});
+  check([](Vars v) { return tile(v[0], {0, 2}); }, {{2, 1}}, {0, 2}, {}, {{0, 0}});
+  check([](Vars v) { return repeat(v[0], 0, 1); }, {{2, 1}}, {2, 0}, {}, {{0, 0}});
+  check([](Vars v) { return pad(v[0], {{1, 1}}); }, {{2, 0}}, {2, 2}, Values(4, 0.0), {{}});
+  check([](Vars v) { return tril(v[0]); }, {{0, 3, 3}}, {0, 3, 3}, {}, {{}});
+}
+
+// Indices are zeros.
+BOOST_AUTO_TEST_CASE(nothing_can_be_taken_and_gathered) {
+  check([](Vars v) { return take(v[0], v[1]); }, {{3, 2}}, {0, 2}, {}, {Values(6, 0.0)}, {{0}});
+  check([](Vars v) { return take(v[0], v[1]); }, {{3, 0}}, {2, 0}, {}, {{}}, {{2}});
+  check([](Vars v) { return gather(v[0], v[1], 0); }, {{3, 2}}, {0, 2}, {}, {Values(6, 0.0)}, {{0, 2}});
+  check([](Vars v) { return scatter_add(v[0], v[2], v[1], 0); }, {{2, 1}, {0, 1}}, {2, 1}, {1, 1},
+        {{1, 1}, {}}, {{0, 1}});
 }
 
 BOOST_AUTO_TEST_CASE(what_works_on_elements_or_rows_works_on_none) {

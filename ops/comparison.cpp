@@ -1,0 +1,146 @@
+#include "keel/ops/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "keel/graph/tape.hpp"
+#include "keel/ops/arithmetic.hpp"
+#include "keel/ops/binary_op.hpp"
+#include "keel/ops/power.hpp"
+#include "keel/ops/term.hpp"
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+namespace {
+
+enum class Kind : std::uint8_t {
+  greater,
+  greater_equal,
+  less,
+  less_equal,
+  equal,
+  not_equal,
+  minimum,
+  share_of_minimum,  // of the gradient, for a: 1 where a < b, 1/2 where they are equal, else 0
+  pow,
+};
+
+Var binary(Kind kind, const Var& a, const Var& b, const SourceLocation& where);
+
+// A function that is constant but for jumps.
+template <class Function>
+constexpr BinaryFunction steps(std::string_view name, Function function) {
+  return binary_function(name, function, [](const VjpContext&, std::size_t) { return Var{}; });
+}
+
+template <class Comparison>
+constexpr BinaryFunction comparison(std::string_view name, Comparison) {
+  return steps(name, [](auto a, auto b) {
+    using T = decltype(a);
+    return Comparison{}(a, b) ? T{1} : T{0};
+  });
+}
+
+// With y = a^b, da = b a^(b-1) and db = y log a. Both are 0 where a and b are 0, since a number's power of 0 and
+// the powers of 0 above 0 are constant; there they are not computed, so that their own derivatives are 0 too.
+Var grad_of_power(const VjpContext& c, std::size_t i) {
+  const auto& where = c.where;
+  const Var a_is_zero = equal(c.inputs[0], 0.0, where);
+  const Term grad{c.output_grads[0], where};
+  const Term b{c.inputs[1], where};
+  if (i == 0) {
+    const Var both = multiply(a_is_zero, equal(b.var, 0.0, where), where);
+    const Term safe{keel::where(both, 1.0, b.var, where), where};
+    return (grad * (b * Term{pow(c.inputs[0], (safe + -1.0).var, where), where})).var;
+  }
+  const Var constant = multiply(a_is_zero, greater_equal(b.var, 0.0, where), where);
+  const Var safe = keel::where(constant, 1.0, c.inputs[0], where);
+  return (grad * Term{c.outputs[0], where} * Term{log(safe, where), where}).var;
+}
+
+// By Kind.
+constexpr std::array table{
+    comparison("greater", [](auto a, auto b) { return a > b; }),
+    comparison("greater_equal", [](auto a, auto b) { return a >= b; }),
+    comparison("less", [](auto a, auto b) { return a < b; }),
+    comparison("less_equal", [](auto a, auto b) { return a <= b; }),
+    comparison("equal", [](auto a, auto b) { return a == b; }),
+    comparison("not_equal", [](auto a, auto b) { return a != b; }),
+    binary_function(
+        "minimum", [](auto a, auto b) { return a < b || std::isnan(a) ? a : b; },
+        [](const VjpContext& c, std::size_t i) {
+          const Var share = binary(Kind::share_of_minimum, c.inputs[i], c.inputs[1 - i], c.where);
+          return multiply(c.output_grads[0], share, c.where);
+        }),
+    steps("share_of_minimum",
+          [](auto a, auto b) {
+            using T = decltype(a);
+            return a < b ? T{1} : a == b ? T{0.5} : a > b ? T{0} : a - b;  // NaN where either is
+          }),
+    binary_function(
+        "pow",
+        [](auto a, auto b) {
+          return static_cast<decltype(a)>(std::pow(static_cast<double>(a), static_cast<double>(b)));
+        },
+        grad_of_power),
+};
+
+Var binary(Kind kind, const Var& a, const Var& b, const SourceLocation& where) {
+  return record(std::make_shared<BinaryOp>(table.at(static_cast<std::size_t>(kind))), {a, b}, where);
+}
+
+Var binary_of(Kind kind, const Operand& a, const Operand& b, const SourceLocation& where) {
+  if (a.is_number() && b.is_number()) {
+    throw Error{fmt::format("{} at {}: both operands are numbers; one must be a Var",
+                            table.at(static_cast<std::size_t>(kind)).name, describe(where))};
+  }
+  return a.is_number() ? binary(kind, a.with(b.with({})), b.with({}), where)
+                       : binary(kind, a.with({}), b.with(a.with({})), where);
+}
+
+}  // namespace
+
+Var Operand::with(const Var& other) const {
+  if (!is_number()) return var_;
+  return other.tape().constant(*number_, other.dtype() == DType::f64 ? DType::f64 : DType::f32);
+}
+
+Var greater(const Operand& a, const Operand& b, const SourceLocation& where) {
+  return binary_of(Kind::greater, a, b, where);
+}
+
+Var greater_equal(const Operand& a, const Operand& b, const SourceLocation& where) {
+  return binary_of(Kind::greater_equal, a, b, where);
+}
+
+Var less(const Operand& a, const Operand& b, const SourceLocation& where) {
+  return binary_of(Kind::less, a, b, where);
+}
+
+Var less_equal(const Operand& a, const Operand& b, const SourceLocation& where) {
+  return binary_of(Kind::less_equal, a, b, where);
+}
+
+Var equal(const Operand& a, const Operand& b, const SourceLocation& where) {
+  return binary_of(Kind::equal, a, b, where);
+}
+
+Var not_equal(const Operand& a, const Operand& b, const SourceLocation& where) {
+  return binary_of(Kind::not_equal, a, b, where);
+}
+
+Var minimum(const Operand& a, const Operand& b, const SourceLocation& where) {
+  return binary_of(Kind::minimum, a, b, where);
+}
+
+Var pow(const Var& base, const Var& exponent, const SourceLocation& where) {
+  return binary(Kind::pow, base, exponent, where);
+}
+
+Var pow(double base, const Var& exponent, const SourceLocation& where) {
+  return binary_of(Kind::pow, base, exponent, where);
+}
+
+}  // namespace keel
