@@ -47,6 +47,8 @@
 #include "keel/ops/elementwise.hpp"
 #include "keel/ops/fusion_rules.hpp"
 #include "keel/ops/layer_norm.hpp"
+#include "keel/ops/loss.hpp"
+#include "keel/ops/losses.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/ops/max.hpp"
 #include "keel/ops/mse.hpp"
