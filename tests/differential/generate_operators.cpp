@@ -67,9 +67,10 @@ std::size_t add_matmul(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_linear(Draft& draft, std::string_view, std::size_t source) {
-  const auto src = draft.of_rank(source, 2);
+  const auto src = draft.chance(30) ? draft.with_axes(source) : draft.of_rank(source, 2);
   const auto features = draft.extent(draft.chance(90) ? 33 : 257);
-  std::vector<std::size_t> operands{src, draft.parameter({features, draft.builder.shape(src)[1]})};
+  const auto shape = Shape{draft.builder.shape(src)};
+  std::vector<std::size_t> operands{src, draft.parameter({features, shape[shape.rank() - 1]})};
   if (draft.chance(80)) operands.push_back(draft.parameter({features}));
   return draft.builder.add_step("linear", operands);
 }
@@ -189,34 +190,6 @@ std::size_t add_concatenation(Draft& draft, std::string_view, std::size_t source
   return draft.builder.add_step("concatenate", operands, {as_option(axis)});
 }
 
-double epsilon(Draft& draft) {
-  return draft.one_of<double>({1e-5, 1e-5, 1e-5, 1e-3, 1e-8, 0.1});
-}
-
-std::size_t add_batch_norm(Draft& draft, std::string_view name, std::size_t source) {
-  const auto rank = draft.builder.shape(source).rank();
-  const auto src = rank == 4 || draft.chance(30) ? draft.images(source) : draft.of_rank(source, 2);
-  const Shape features{draft.builder.shape(src)[1]};
-  std::vector<std::size_t> operands{src, draft.parameter(features), draft.parameter(features)};
-  std::vector<double> options{epsilon(draft)};
-  if (name == "batch_norm_inference") {
-    operands.push_back(draft.constant(features, ValueKind::normal));
-    operands.push_back(draft.constant(features, ValueKind::positive));
-  } else if (draft.chance(40)) {
-    options.push_back(draft.one_of<double>({0.1, 0.01, -1.0}));
-  }
-  return draft.builder.add_step(std::string{name}, operands, options);
-}
-
-std::size_t add_layer_norm(Draft& draft, std::string_view, std::size_t source) {
-  const bool fits = draft.builder.is_f32(source) && draft.builder.shape(source).rank() >= 2;
-  const auto src = fits ? source : draft.input(draft.shape(static_cast<std::size_t>(2 + draft.below(3))));
-  const auto& shape = draft.builder.shape(src);
-  const Shape features{shape[shape.rank() - 1]};
-  const auto gamma = draft.parameter(features);
-  return draft.builder.add_step("layer_norm", {src, gamma, draft.parameter(features)}, {epsilon(draft)});
-}
-
 std::size_t add_classification(Draft& draft, std::string_view name, std::size_t source) {
   const auto src = draft.of_rank(source, 2);
   const auto& shape = draft.builder.shape(src);
@@ -245,9 +218,6 @@ const OperatorTable& table() {
                          {"transpose", add_transpose},
                          {"slice", add_slice},
                          {"concatenate", add_concatenation},
-                         {"batch_norm", add_batch_norm},
-                         {"batch_norm_inference", add_batch_norm},
-                         {"layer_norm", add_layer_norm},
                          {"nll", add_classification},
                          {"cross_entropy", add_classification},
                          {"mse", add_mse}};
@@ -258,6 +228,7 @@ const OperatorTable& table() {
       result.emplace(name, add_binary);
     for (const auto* name : {"sum", "mean", "max"}) result.emplace(name, add_reduction);
     add_loss_operators(result);
+    add_normalization_operators(result);
     return result;
   }();
   return all;

@@ -138,6 +138,10 @@ void normalization(Canary& canary) {
       return std::vector{relu(batch_norm_inference(channels_last(v[0]), v[1], v[2], zeros, zeros))};
     });
     canary.check({images, last, last}, [](Vars v) { return std::vector{layer_norm(v[0], v[1], v[2])}; });
+    canary.check({images, last}, [](Vars v) { return std::vector{rms_norm(v[0], v[1])}; });
+    canary.check({images, features, features}, [](Vars v) {
+      return std::vector{instance_norm(channels_last(v[0]), v[1], v[2]) + group_norm(v[0], 1, v[1], v[2])};
+    });
   }
 }
 
