@@ -16,7 +16,7 @@ struct BatchNormOptions {
   double epsilon = 1e-5;
 };
 
-/// Batch normalization of (N, features) or images (N, features, H, W), followed by gamma and beta. On a
+/// Batch normalization of (N, features) or (N, features, ...), images for one, followed by gamma and beta. On a
 /// training tape it normalizes by the batch's statistics and records their running averages' update; on an
 /// inference tape, and where its statistics are frozen, it normalizes by the running averages and leaves them
 /// alone.

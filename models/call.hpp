@@ -70,18 +70,28 @@ auto call_model(Model& model, std::span<const Var> inputs, const SourceLocation&
   return call(model, inputs, std::make_index_sequence<inputs_of<Model>()>{}, where);
 }
 
+/// The options of a loss of keel's, which takes them between its target and the caller's line.
+template <class Options>
+Options options_of(Var (*loss)(const Var&, const Var&, const Options&, const SourceLocation&));
+
 /// The loss of predictions, given targets as many as there are. Throws Error where it can't take that many.
 template <class Loss, class Predictions, std::size_t Count = 0>
 Var call_loss(const Loss& loss, const Predictions& predictions, std::span<const Var> targets,
               const SourceLocation& where) {
-  if constexpr (takes<const Loss&, Predictions>(std::make_index_sequence<Count>{})) {
-    if (targets.size() == Count)
-      return call(loss, targets, std::make_index_sequence<Count>{}, where, predictions);
-  }
-  if constexpr (Count < most_vars) {
-    return call_loss<Loss, Predictions, Count + 1>(loss, predictions, targets, where);
+  if constexpr (requires { options_of(loss); }) {  // a bare name does not bring its default arguments along
+    const auto without_options = [&](const Var& prediction, const Var& target, const SourceLocation& line) {
+      return loss(prediction, target, decltype(options_of(loss)){}, line);
+    };
+    return call_loss(without_options, predictions, targets, where);
   } else {
-    refuse_targets(targets.size(), where);
+    if constexpr (takes<const Loss&, Predictions>(std::make_index_sequence<Count>{})) {
+      if (targets.size() == Count)
+        return call(loss, targets, std::make_index_sequence<Count>{}, where, predictions);
+    }
+    if constexpr (Count < most_vars)
+      return call_loss<Loss, Predictions, Count + 1>(loss, predictions, targets, where);
+    else
+      refuse_targets(targets.size(), where);
   }
 }
 

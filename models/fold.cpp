@@ -22,9 +22,11 @@ namespace keel {
 namespace {
 
 // Whether a node is a layer whose inputs are src, weights and, if any, bias, the weights' first axis being
-// that of the features that come out.
-bool has_weights(const Rewriter& rewriter, std::size_t node) {
-  return rewriter.as<LinearOp>(node) != nullptr || rewriter.as<Conv2dOp>(node) != nullptr;
+// that of the features that come out, which batch norm has along axis 1.
+bool has_weights(Rewriter& rewriter, std::size_t node) {
+  if (rewriter.as<Conv2dOp>(node) != nullptr) return true;
+  const auto dst = rewriter.node(node).outputs[0];
+  return rewriter.as<LinearOp>(node) != nullptr && rewriter.value(dst).type.shape.rank() == 2;
 }
 
 double element(const Tensor& tensor, std::size_t i) {
@@ -103,7 +105,7 @@ bool copy_stored(Rewriter& rewriter, std::size_t index) {
 void refuse_what_is_left(const Plan& plan) {
   for (const auto& step : plan.steps()) {
     const auto* op = dynamic_cast<const BatchNormOp*>(step.node.op.get());
-    if (op == nullptr) continue;
+    if (op == nullptr || op->settings().of_groups) continue;
     if (!op->settings().given_statistics) {
       throw Error{
           fmt::format("the batch norm at {} can't be folded: "

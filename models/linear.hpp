@@ -15,7 +15,7 @@ struct LinearOptions {
   InitializerRule bias_values = initializers::fan_in();  ///< and the bias
 };
 
-/// dst = src * weights^T + bias: src (N, inputs) to dst (N, outputs).
+/// dst = src * weights^T + bias: src (..., inputs) to dst (..., outputs).
 class Linear {
  public:
   Linear(std::int64_t inputs, std::int64_t outputs, const LinearOptions& options = {});

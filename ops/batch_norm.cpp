@@ -34,7 +34,7 @@ struct Sizes {
 };
 
 Sizes sizes_of(const Shape& shape) {
-  return {shape[0], shape[1], shape.rank() == 4 ? shape[2] * shape[3] : 1};
+  return {shape[0], shape[1], elements_between(shape, 2, shape.rank())};
 }
 
 // Calls `each` with the place of every value of feature `c`.
@@ -48,9 +48,9 @@ void for_each_value(const Sizes& sizes, std::int64_t c, const Each& each) {
 
 void require_samples(const ValueType& src) {
   const auto rank = src.shape.rank();
-  if (rank == 2 || rank == 4) return;
-  throw ShapeError{fmt::format("src must have 2 axes (N, C) or 4 (N, C, H, W), not {} as in {}", rank,
-                               to_string(src.shape))};
+  if (rank >= 2) return;
+  throw ShapeError{fmt::format("src must have 2 axes (N, C) or more, (N, C, H, W) for one, not {} as in {}",
+                               rank, to_string(src.shape))};
 }
 
 // Two passes: E[x^2] - E[x]^2 would cancel where the mean is large.
@@ -120,6 +120,12 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
       "reference"};
 }
 
+Axes all_but_features(std::size_t rank) {
+  Axes axes{0};
+  for (std::size_t axis = 2; axis < rank; ++axis) axes.push_back(static_cast<std::int64_t>(axis));
+  return axes;
+}
+
 // src normalized, in other operators: by inputs 3 and 4 where `given`, else by its own statistics. Backward gets
 // what forward left, and its derivative by these goes on through forward's.
 struct Normalized {
@@ -133,7 +139,7 @@ struct Normalized {
   Term xhat;
 
   Normalized(std::span<const Var> inputs, double epsilon, bool given, const SourceLocation& line)
-      : axes(inputs[0].shape().rank() == 4 ? Axes{0, 2, 3} : Axes{0}),
+      : axes(all_but_features(inputs[0].shape().rank())),
         feature_shape(with_ones(inputs[0].shape(), axes)),
         where(line),
         mean(given ? by_feature(inputs[3]) : Term{inputs[0], where}.mean(axes)),
@@ -142,7 +148,7 @@ struct Normalized {
         inverse(1.0 / sqrt(variance + epsilon)),
         xhat(deviation * inverse) {}
 
-  // (C) beside (N, C) or (N, C, H, W)
+  // (C) beside (N, C, ...)
   [[nodiscard]] Term by_feature(const Var& values) const {
     return Term{values, where}.reshaped(feature_shape);
   }

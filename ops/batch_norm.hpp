@@ -14,9 +14,9 @@ struct BatchNormResult {
 };
 
 /// dst = gamma * (src - mean) / sqrt(variance + epsilon) + beta with the statistics of the batch itself
-/// (Ioffe and Szegedy 2015). src (N, C) or images (N, C, H, W), whose statistics are over N, H and W; gamma
-/// and beta (C). f32 and f64. Throws ShapeError otherwise, or when a feature has only one value: of one there
-/// is no variance.
+/// (Ioffe and Szegedy 2015). src (N, C), or (N, C, ...), images (N, C, H, W) for one, whose statistics
+/// are over all axes but that of the features; gamma and beta (C). f32 and f64. Throws ShapeError otherwise, or
+/// when a feature has only one value: of one there is no variance.
 BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var& beta, double epsilon = 1e-5,
                                     const SourceLocation& where = SourceLocation::current());
 

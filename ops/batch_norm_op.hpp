@@ -15,6 +15,7 @@ struct BatchNormSettings {
   double epsilon = 1e-5;
   bool given_statistics = false;  ///< mean and variance are inputs; else the batch's, and outputs
   bool fused_relu = false;        ///< f32 only; where a fusion rule puts one
+  bool of_groups = false;         ///< the features are groups of a sample's own: see group_norm.cpp
   bool operator==(const BatchNormSettings&) const = default;
 };
 
@@ -24,6 +25,7 @@ class BatchNormOp final : public Operator {
  public:
   explicit BatchNormOp(BatchNormSettings settings) : settings_(settings) {}
   [[nodiscard]] std::string_view name() const override {
+    if (settings_.of_groups) return "group_norm";
     return settings_.fused_relu ? "batch_norm+relu" : "batch_norm";
   }
   [[nodiscard]] bool is_same(const Operator& other) const override {
@@ -48,6 +50,7 @@ class BatchNormBackwardOp final : public Operator {
  public:
   explicit BatchNormBackwardOp(BatchNormSettings settings) : settings_(settings) {}
   [[nodiscard]] std::string_view name() const override {
+    if (settings_.of_groups) return "group_norm_backward";
     return settings_.fused_relu ? "batch_norm_backward+relu_backward" : "batch_norm_backward";
   }
   [[nodiscard]] bool is_same(const Operator& other) const override {

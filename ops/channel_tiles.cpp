@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <numeric>
 
+#include "keel/ops/axes.hpp"
+
 namespace keel {
 namespace {
 
@@ -27,7 +29,7 @@ std::int64_t pixels_a_row(std::int64_t channels) {
 ChannelTiles::ChannelTiles(const Shape& shape, MemoryFormat format)
     : samples_(shape[0]),
       channels_(shape[1]),
-      pixels_(shape.rank() == 4 ? shape[2] * shape[3] : 1),
+      pixels_(elements_between(shape, 2, shape.rank())),
       planes_(pixels_ > 1 && format == MemoryFormat::row_major),
       width_(planes_ ? whole_vectors : pixels_a_row(channels_) * channels_) {
   if (planes_) {

@@ -22,7 +22,7 @@ struct ChannelTile {
   loops::Rows rows;
 };
 
-/// An array (N, C) or (N, C, H, W) cut into tiles, so that one set of loops serves every memory format.
+/// An array (N, C) or (N, C, ...) cut into tiles, so that one set of loops serves every memory format.
 ///
 /// Where a pixel's channels lie side by side, a row has as many pixels as fill whole vectors: 32 of three
 /// channels. Where a channel's pixels lie side by side, each image's plane is cut into

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,12 @@
 
 namespace keel {
 
-/// The operator behind `nll`.
+/// Throws ShapeError unless there are scores (N, C) of one class or more and labels (N).
+void require_classification(const ValueType& scores, const ValueType& labels);
+/// Throws Error, naming the row, unless the label is from 0 to classes - 1.
+void require_label(std::int32_t label, std::int64_t row, std::int64_t classes);
+
+/// The operator behind `nll` without options.
 class NllOp final : public Operator {
  public:
   [[nodiscard]] std::string_view name() const override { return "nll"; }

@@ -55,7 +55,7 @@ void require_matrices(const ValueType& type, std::string_view role) {
                                to_string(type.shape))};
 }
 
-// The matrices of a batch under one another.
+// The matrices of a batch under one another, or a vector as the one row of a matrix.
 Var rows_together(const Var& batch, const SourceLocation& where) {
   const Shape shape = batch.shape();
   if (shape.rank() == 2) return batch;
@@ -149,45 +149,46 @@ Kernel MatmulIntoVelocityOp::bind(const Binding& binding) const {
 
 std::vector<ValueType> LinearOp::infer(std::span<const ValueType> inputs) const {
   require_same_float(inputs);
-  if (const auto rank = inputs[0].shape.rank(); rank != 2) {
-    throw ShapeError{fmt::format("src must have 2 axes (N, in), not {} as in {}: reshape or flatten it first",
-                                 rank, to_string(inputs[0].shape))};
-  }
-  require_rank(inputs[1], 2, "weights");
   const auto& [src, weights] = std::pair{inputs[0].shape, inputs[1].shape};
-  if (src[1] != weights[1]) {
-    throw ShapeError{
-        fmt::format("src has {}, weights (out, in) expect {}", counted(src[1], "feature"), weights[1])};
+  if (src.rank() == 0) throw ShapeError{"src must have features along its last axis, and has no axes"};
+  require_rank(inputs[1], 2, "weights");
+  if (columns_of(src) != weights[1]) {
+    throw ShapeError{fmt::format("src has {}, weights (out, in) expect {}",
+                                 counted(columns_of(src), "feature"), weights[1])};
   }
   if (inputs.size() == 3 && inputs[2].shape != Shape{weights[0]}) {
     throw ShapeError{fmt::format("bias must be ({}), one for each output, not {}", weights[0],
                                  to_string(inputs[2].shape))};
   }
-  return {{{src[0], weights[0]}, inputs[0].dtype}};
+  std::vector extents(src.extents().begin(), src.extents().end());
+  extents.back() = weights[0];
+  return {{Shape{extents}, inputs[0].dtype}};
 }
 
 Cost LinearOp::cost(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
-  return with_product(Operator::cost(inputs, outputs), outputs[0].shape, inputs[0].shape[1]);
+  return with_product(Operator::cost(inputs, outputs), outputs[0].shape, inputs[1].shape[1]);
 }
 
 Kernel LinearOp::bind(const Binding& binding) const {
   const auto& src = binding.input_type(0).shape;
-  return bind_product({.rows = src[0],
-                       .inner = src[1],
-                       .columns = binding.output_type(0).shape[1],
+  return bind_product({.rows = elements_between(src, 0, src.rank() - 1),
+                       .inner = columns_of(src),
+                       .columns = binding.input_type(1).shape[0],
                        .transposes = {.src = false, .weights = true},
                        .bias = binding.inputs() == 3},
                       binding);
 }
 
-// y = x W^T + b: dx = G W, dW = G^T x, db = the sum of G over the batch.
+// y = x W^T + b: dx = G W, dW = G^T x, db = the sum of G over the batch, whatever axes the rows lie along.
 std::vector<Var> LinearOp::vjp(const VjpContext& context) const {
-  const auto& grad = context.output_grads[0];
+  const auto& src = context.inputs[0];
+  const auto& where = context.where;
+  const Var grad = rows_together(context.output_grads[0], where);
   std::vector<Var> grads(context.inputs.size());
-  if (context.needed[0]) grads[0] = matmul(grad, context.inputs[1], {}, context.where);
-  if (context.needed[1]) grads[1] = matmul(grad, context.inputs[0], {.src = true}, context.where);
-  if (grads.size() == 3 && context.needed[2])
-    grads[2] = sum_to(grad, context.inputs[2].shape(), context.where);
+  if (context.needed[0])
+    grads[0] = reshape_to(matmul(grad, context.inputs[1], {}, where), src.shape(), where);
+  if (context.needed[1]) grads[1] = matmul(grad, rows_together(src, where), {.src = true}, where);
+  if (grads.size() == 3 && context.needed[2]) grads[2] = sum_to(grad, context.inputs[2].shape(), where);
   return grads;
 }
 

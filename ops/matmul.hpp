@@ -19,8 +19,8 @@ struct Transposes {
 Var matmul(const Var& src, const Var& weights, Transposes transposes = {},
            const SourceLocation& where = SourceLocation::current());
 
-/// dst = src * weights^T + bias: src (N, in), weights (out, in) as PyTorch stores them, bias (out) or
-/// undefined for none.
+/// dst = src * weights^T + bias: src (..., in) to dst (..., out), weights (out, in) as PyTorch stores them, bias
+/// (out) or undefined for none. All that is in front of the last axis are rows of one product.
 Var linear(const Var& src, const Var& weights, const Var& bias = {},
            const SourceLocation& where = SourceLocation::current());
 

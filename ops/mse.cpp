@@ -1,20 +1,13 @@
 #include "keel/ops/mse.hpp"
 
-#include <fmt/format.h>
-
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/elementwise.hpp"
-#include "keel/ops/reduce.hpp"
-#include "keel/runtime/error.hpp"
 
 namespace keel {
 
-Var mse(const Var& prediction, const Var& target, const SourceLocation& where) {
-  if (prediction.shape() != target.shape()) {
-    throw ShapeError{fmt::format("mse at {}: the prediction is {} but the target is {}; give both one shape",
-                                 describe(where), to_string(prediction.type()), to_string(target.type()))};
-  }
-  return mean(square(subtract(prediction, target, where), where), {}, false, where);
+Var mse(const Var& prediction, const Var& target, const LossOptions& options, const SourceLocation& where) {
+  require_one_shape("mse", prediction, target, where);
+  return reduced(square(subtract(prediction, target, where), where), options.reduction, where);
 }
 
 }  // namespace keel

@@ -1,14 +1,11 @@
 // One step by the name of its operator: which operands it gets, and which options.
 
 #include <algorithm>
-#include <map>
 
 #include "generator.hpp"
 
 namespace keel::differential {
 namespace {
-
-using AddOperator = std::size_t (*)(Draft&, std::string_view, std::size_t source);
 
 double as_option(std::int64_t value) {
   return static_cast<double>(value);
@@ -70,9 +67,10 @@ std::size_t add_matmul(Draft& draft, std::string_view, std::size_t source) {
 }
 
 std::size_t add_linear(Draft& draft, std::string_view, std::size_t source) {
-  const auto src = draft.of_rank(source, 2);
+  const auto src = draft.chance(30) ? draft.with_axes(source) : draft.of_rank(source, 2);
   const auto features = draft.extent(draft.chance(90) ? 33 : 257);
-  std::vector<std::size_t> operands{src, draft.parameter({features, draft.builder.shape(src)[1]})};
+  const auto shape = Shape{draft.builder.shape(src)};
+  std::vector<std::size_t> operands{src, draft.parameter({features, shape[shape.rank() - 1]})};
   if (draft.chance(80)) operands.push_back(draft.parameter({features}));
   return draft.builder.add_step("linear", operands);
 }
@@ -192,34 +190,6 @@ std::size_t add_concatenation(Draft& draft, std::string_view, std::size_t source
   return draft.builder.add_step("concatenate", operands, {as_option(axis)});
 }
 
-double epsilon(Draft& draft) {
-  return draft.one_of<double>({1e-5, 1e-5, 1e-5, 1e-3, 1e-8, 0.1});
-}
-
-std::size_t add_batch_norm(Draft& draft, std::string_view name, std::size_t source) {
-  const auto rank = draft.builder.shape(source).rank();
-  const auto src = rank == 4 || draft.chance(30) ? draft.images(source) : draft.of_rank(source, 2);
-  const Shape features{draft.builder.shape(src)[1]};
-  std::vector<std::size_t> operands{src, draft.parameter(features), draft.parameter(features)};
-  std::vector<double> options{epsilon(draft)};
-  if (name == "batch_norm_inference") {
-    operands.push_back(draft.constant(features, ValueKind::normal));
-    operands.push_back(draft.constant(features, ValueKind::positive));
-  } else if (draft.chance(40)) {
-    options.push_back(draft.one_of<double>({0.1, 0.01, -1.0}));
-  }
-  return draft.builder.add_step(std::string{name}, operands, options);
-}
-
-std::size_t add_layer_norm(Draft& draft, std::string_view, std::size_t source) {
-  const bool fits = draft.builder.is_f32(source) && draft.builder.shape(source).rank() >= 2;
-  const auto src = fits ? source : draft.input(draft.shape(static_cast<std::size_t>(2 + draft.below(3))));
-  const auto& shape = draft.builder.shape(src);
-  const Shape features{shape[shape.rank() - 1]};
-  const auto gamma = draft.parameter(features);
-  return draft.builder.add_step("layer_norm", {src, gamma, draft.parameter(features)}, {epsilon(draft)});
-}
-
 std::size_t add_classification(Draft& draft, std::string_view name, std::size_t source) {
   const auto src = draft.of_rank(source, 2);
   const auto& shape = draft.builder.shape(src);
@@ -231,35 +201,34 @@ std::size_t add_mse(Draft& draft, std::string_view, std::size_t source) {
   return draft.builder.add_step("mse", {source, draft.input(Shape{draft.builder.shape(source)})});
 }
 
-const std::map<std::string, AddOperator, std::less<>>& table() {
+const OperatorTable& table() {
   static const auto all = [] {
-    std::map<std::string, AddOperator, std::less<>> result{{"matmul", add_matmul},
-                                                           {"linear", add_linear},
-                                                           {"conv2d", add_conv2d},
-                                                           {"max_pool2d", add_pooling},
-                                                           {"average_pool2d", add_pooling},
-                                                           {"argmax", add_argmax},
-                                                           {"softmax", add_along_axis},
-                                                           {"log_softmax", add_along_axis},
-                                                           {"broadcast_to", add_broadcast},
-                                                           {"sum_to", add_sum_to},
-                                                           {"reshape", add_reshape},
-                                                           {"flatten", add_flatten},
-                                                           {"transpose", add_transpose},
-                                                           {"slice", add_slice},
-                                                           {"concatenate", add_concatenation},
-                                                           {"batch_norm", add_batch_norm},
-                                                           {"batch_norm_inference", add_batch_norm},
-                                                           {"layer_norm", add_layer_norm},
-                                                           {"nll", add_classification},
-                                                           {"cross_entropy", add_classification},
-                                                           {"mse", add_mse}};
+    OperatorTable result{{"matmul", add_matmul},
+                         {"linear", add_linear},
+                         {"conv2d", add_conv2d},
+                         {"max_pool2d", add_pooling},
+                         {"average_pool2d", add_pooling},
+                         {"argmax", add_argmax},
+                         {"softmax", add_along_axis},
+                         {"log_softmax", add_along_axis},
+                         {"broadcast_to", add_broadcast},
+                         {"sum_to", add_sum_to},
+                         {"reshape", add_reshape},
+                         {"flatten", add_flatten},
+                         {"transpose", add_transpose},
+                         {"slice", add_slice},
+                         {"concatenate", add_concatenation},
+                         {"nll", add_classification},
+                         {"cross_entropy", add_classification},
+                         {"mse", add_mse}};
     for (const auto* name : {"relu", "negate", "exp", "log", "sqrt", "square", "leaky_relu", "sigmoid",
                              "tanh", "gelu", "dropout"})
       result.emplace(name, add_unary);
     for (const auto* name : {"add", "subtract", "multiply", "divide", "maximum"})
       result.emplace(name, add_binary);
     for (const auto* name : {"sum", "mean", "max"}) result.emplace(name, add_reduction);
+    add_loss_operators(result);
+    add_normalization_operators(result);
     return result;
   }();
   return all;

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
 #include "builder.hpp"
 #include "keel/runtime/rng.hpp"
 
@@ -41,6 +46,13 @@ struct Draft {
   std::size_t with_axes(std::size_t source);
   std::size_t images(std::size_t source);
 };
+
+/// Adds one step by its name to the draft, reading `source` if it fits, else new inputs; its result.
+using AddOperator = std::size_t (*)(Draft&, std::string_view name, std::size_t source);
+using OperatorTable = std::map<std::string, AddOperator, std::less<>>;
+// Those that have a file of their own.
+void add_loss_operators(OperatorTable& table);
+void add_normalization_operators(OperatorTable& table);
 
 /// Adds one step by `name` to the draft, reading `source` if it fits, else new inputs; its result.
 std::size_t add_operator(Draft& draft, std::string_view name, std::size_t source);

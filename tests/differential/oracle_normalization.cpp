@@ -22,7 +22,8 @@ struct Group {
 
 std::vector<Group> groups_of_features(const Shape& shape) {
   const auto features = static_cast<std::size_t>(shape[1]);
-  const auto pixels = static_cast<std::size_t>(shape.rank() == 4 ? shape[2] * shape[3] : 1);
+  std::size_t pixels = 1;
+  for (std::size_t axis = 2; axis < shape.rank(); ++axis) pixels *= static_cast<std::size_t>(shape[axis]);
   std::vector<Group> groups(features);
   for (std::size_t i = 0; i < static_cast<std::size_t>(shape.elements()); ++i) {
     const auto feature = i / pixels % features;
@@ -260,8 +261,8 @@ Prediction layer_norm_backward(const NodeRun& run) {
 }  // namespace
 
 void add_normalization_oracles(Oracles& all) {
-  for (const auto* name : {"batch_norm", "batch_norm+relu"}) all[name] = batch_norm;
-  for (const auto* name : {"batch_norm_backward", "batch_norm_backward+relu_backward"})
+  for (const auto* name : {"batch_norm", "batch_norm+relu", "group_norm"}) all[name] = batch_norm;
+  for (const auto* name : {"batch_norm_backward", "batch_norm_backward+relu_backward", "group_norm_backward"})
     all[name] = batch_norm_backward;
   all["layer_norm"] = layer_norm;
   all["layer_norm_backward"] = layer_norm_backward;

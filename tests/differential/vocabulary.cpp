@@ -7,6 +7,7 @@
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/dropout.hpp"
 #include "keel/ops/elementwise.hpp"
+#include "keel/ops/group_norm.hpp"
 #include "keel/ops/layer_norm.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/ops/max.hpp"
@@ -15,6 +16,7 @@
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/relu.hpp"
 #include "keel/ops/reshape.hpp"
+#include "keel/ops/rms_norm.hpp"
 #include "keel/ops/running_statistics.hpp"
 #include "keel/ops/slice.hpp"
 #include "keel/ops/softmax.hpp"
@@ -23,7 +25,6 @@
 namespace keel::differential {
 namespace {
 
-using Words = std::map<std::string, RecordStep, std::less<>>;
 using Context = const StepContext&;
 
 void add_elementwise(Words& words) {
@@ -119,6 +120,17 @@ void add_statistics(Words& words) {
   words["layer_norm"] = [](Context c) {
     return layer_norm(c.operands[0], c.operands[1], c.operands[2], c.option(0, 1e-5));
   };
+  words["group_norm"] = [](Context c) {
+    const auto parameter = [&](std::size_t i) { return c.operands.size() > i ? c.operands[i] : Var{}; };
+    return group_norm(c.operands[0], c.whole(1, 1), parameter(1), parameter(2), c.option(0, 1e-5));
+  };
+  words["instance_norm"] = [](Context c) {
+    const auto parameter = [&](std::size_t i) { return c.operands.size() > i ? c.operands[i] : Var{}; };
+    return instance_norm(c.operands[0], parameter(1), parameter(2), c.option(0, 1e-5));
+  };
+  words["rms_norm"] = [](Context c) {
+    return rms_norm(c.operands[0], c.operands.size() > 1 ? c.operands[1] : Var{}, c.option(0, 1e-5));
+  };
   words["softmax"] = [](Context c) { return softmax(c.operands[0], static_cast<int>(c.whole(0, -1))); };
   words["log_softmax"] = [](Context c) {
     return log_softmax(c.operands[0], static_cast<int>(c.whole(0, -1)));
@@ -136,7 +148,7 @@ std::vector<std::int64_t> StepContext::wholes(std::size_t first) const {
   return result;
 }
 
-const std::map<std::string, RecordStep, std::less<>>& vocabulary() {
+const Words& vocabulary() {
   static const Words words = [] {
     Words all;
     add_elementwise(all);
@@ -144,6 +156,7 @@ const std::map<std::string, RecordStep, std::less<>>& vocabulary() {
     add_reductions(all);
     add_movements(all);
     add_statistics(all);
+    add_losses(all);
     return all;
   }();
   return words;

@@ -28,8 +28,11 @@ struct StepContext {
 };
 
 using RecordStep = std::function<Var(const StepContext&)>;
+using Words = std::map<std::string, RecordStep, std::less<>>;
+// Those that have a file of their own.
+void add_losses(Words& words);
 
 /// How a case calls each of keel's operators, by name.
-const std::map<std::string, RecordStep, std::less<>>& vocabulary();
+const Words& vocabulary();
 
 }  // namespace keel::differential

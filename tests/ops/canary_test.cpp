@@ -138,6 +138,10 @@ void normalization(Canary& canary) {
       return std::vector{relu(batch_norm_inference(channels_last(v[0]), v[1], v[2], zeros, zeros))};
     });
     canary.check({images, last, last}, [](Vars v) { return std::vector{layer_norm(v[0], v[1], v[2])}; });
+    canary.check({images, last}, [](Vars v) { return std::vector{rms_norm(v[0], v[1])}; });
+    canary.check({images, features, features}, [](Vars v) {
+      return std::vector{instance_norm(channels_last(v[0]), v[1], v[2]) + group_norm(v[0], 1, v[1], v[2])};
+    });
   }
 }
 
@@ -206,6 +210,26 @@ void products(Canary& canary) {
   }
 }
 
+void losses(Canary& canary) {
+  for (int i = 0; i < 20; ++i) {
+    const auto rows = canary.channels();
+    const auto classes = canary.channels();
+    const Shape shape{rows, classes};
+    canary.check({shape, shape}, [](Vars v) {
+      return std::vector{l1(v[0], v[1]) + huber(v[0], v[1]) + binary_cross_entropy_with_logits(v[0], v[1])};
+    });
+    const std::vector weights(static_cast<std::size_t>(classes), 0.5);
+    canary.check({shape, shape}, [&](Vars v) {
+      return std::vector{binary_cross_entropy_with_logits(v[0], v[1], {.positive_weights = weights})};
+    });
+    canary.check({shape}, [&](Vars v) {
+      const Var labels = v[0].tape().stored(test::random_labels(rows, classes));
+      return std::vector{cross_entropy(v[0], labels, {.ignore_index = 0}) +
+                         cross_entropy(v[0], labels, {.class_weights = weights, .label_smoothing = 0.1})};
+    });
+  }
+}
+
 // A step of training, with everything that mutates.
 template <class Optimizer>
 void training(Canary& canary, Optimizer optimizer) {
@@ -246,6 +270,7 @@ BOOST_AUTO_TEST_CASE(no_kernel_writes_beside_its_memory_or_leaves_a_part_of_it_u
   reductions(canary);
   shapes(canary);
   products(canary);
+  losses(canary);
   for (int i = 0; i < 30; ++i) {
     training(canary, Sgd{{.learning_rate = 0.1, .momentum = 0.9}});
     training(canary, Sgd{{.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.1, .nesterov = true}});

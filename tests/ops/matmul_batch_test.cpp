@@ -10,6 +10,7 @@
 namespace {
 
 using namespace keel;
+using test::random_tensor;
 using test::random_tensors;
 using test::throws_with;
 
@@ -149,15 +150,52 @@ BOOST_AUTO_TEST_CASE(batches_that_do_not_fit_are_named_with_the_caller_s_line) {
                                      {"weights must have 2 axes or more, not 1 as in (4)"}));
 }
 
-BOOST_AUTO_TEST_CASE(linear_says_what_to_do_with_other_than_two_axes) {
+// Whatever lies in front of the features, rows are rows: the product and its gradients are those of one matrix.
+BOOST_AUTO_TEST_CASE(linear_takes_any_leading_axes) {
+  const auto by_shape = [](const Shape& shape, DType dtype) {
+    return test::evaluate(
+        [&](Vars v) { return std::vector{linear(v[0], v[1], v[2])}; },
+        {.dtype = dtype,
+         .fused = true,
+         .inputs = {random_tensor(shape, 1), random_tensor({5, 4}, 2), random_tensor({5}, 3)}});
+  };
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    const auto rows = by_shape({6, 4}, dtype);
+    for (const auto& shape : {Shape{2, 3, 4}, Shape{1, 6, 1, 4}}) {
+      const auto others = by_shape(shape, dtype);
+      BOOST_TEST(others.outputs[0] == rows.outputs[0], boost::test_tools::per_element());
+      for (std::size_t i = 0; i < 3; ++i)
+        BOOST_TEST(others.gradients[i] == rows.gradients[i], boost::test_tools::per_element());
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(linear_of_leading_axes_agrees_with_differences) {
+  for (const auto& shape : {Shape{4}, Shape{2, 3, 4}}) {
+    for (const int order : {1, 2}) {
+      const auto report = gradcheck([](Vars v) { return linear(v[0], v[1], v[2]); }, {shape, {5, 4}, {5}},
+                                    {.order = order, .f32 = GradcheckF32::required});
+      BOOST_TEST(report.ok, report.text);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(linear_of_no_rows_has_no_gradient) {
+  const auto result =
+      test::evaluate([](Vars v) { return std::vector{linear(v[0], v[1], v[2])}; },
+                     {.inputs = {Tensor{{2, 0, 4}}, random_tensor({5, 4}, 2), random_tensor({5}, 3)}});
+  BOOST_TEST(result.outputs[0].empty());
+  BOOST_TEST(result.gradients[1] == std::vector<double>(20, 0.0), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(linear_says_what_it_cannot_take) {
   Tape tape;
   const Var weights = tape.input(Shape{5, 4});
-  BOOST_TEST(throws_with<ShapeError>(
-      [&] {
-        linear(tape.input(Shape{2, 3, 4}), weights);
-      },
-      {"src must have 2 axes (N, in), not 3 as in (2, 3, 4): reshape or flatten it first"}));
-  BOOST_TEST(throws_with<ShapeError>([&] { linear(tape.input(Shape{4}), weights); }, {"not 1 as in (4)"}));
+  const std::string line = "matmul_batch_test.cpp:" + std::to_string(__LINE__ + 1);
+  const auto call = [&] { linear(tape.input(Shape{2, 3, 6}), weights); };
+  BOOST_TEST(throws_with<ShapeError>(call, {"linear(f32 (2, 3, 6), f32 (5, 4)) at " + line,
+                                            "src has 6 features, weights (out, in) expect 4"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { linear(tape.input(Shape{}), weights); }, {"has no axes"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
