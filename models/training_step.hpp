@@ -22,7 +22,9 @@ namespace keel {
 ///
 /// `model` maps one or more inputs to predictions, of whatever type, `loss` maps these and any number of
 /// targets to a scalar, `optimizer` records the update of all trained parameters that are not frozen and that
-/// the loss depends on; the others have no part in the step, neither by momentum or decay nor in counts. Model
+/// the loss depends on; the others have no part in the step, neither by momentum or decay nor in counts. Other
+/// models that the loss applies stay as they are, but that dropouts in them draw: neither parameters nor running
+/// statistics of theirs change, although they are in training mode (see models/mode.hpp for others). Model
 /// and optimizer are used by reference: they must outlive the step and stay where they are. What is done to
 /// them there the step follows from its next call on: new values, freezing, `initialize`, another model or
 /// optimizer assigned to the same variable. A call after one of them, or a part of the model, was moved away
@@ -89,6 +91,7 @@ class TrainingStep {
       any_frozen = any_frozen || named.parameter->frozen();
       if (!named.parameter->frozen()) trained.push_back(tape.stored(detail::values_of(named), named.path));
     }
+    detail::leave_others_alone(tape, parts);
     constexpr auto taken = detail::inputs_of<Model>();
     const auto predictions =
         detail::recorded(model, [&] { return detail::call_model(model, inputs, where); });
