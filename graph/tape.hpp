@@ -52,6 +52,11 @@ class Tape {
   Var record_one(std::shared_ptr<const Operator> op, std::span<const Var> inputs,
                  const SourceLocation& where);
 
+  /// A value to be handed out by name: see keel::report. The last of a name counts.
+  void report(std::string name, const Var& value) { reports_.insert_or_assign(std::move(name), value.id()); }
+  /// The values that were reported, by number.
+  [[nodiscard]] const std::map<std::string, std::size_t, std::less<>>& reports() const { return reports_; }
+
   /// Its values and nodes stay where they are for as long as the tape lives.
   [[nodiscard]] const Program& program() const { return program_; }
   /// The handle of value `id`.
@@ -69,6 +74,7 @@ class Tape {
   // Without elements, tensors of many types may lie at one address: the type is then part of the key.
   std::map<std::pair<const std::byte*, ValueType>, std::size_t> stored_;
   std::map<std::pair<std::uint64_t, DType>, std::size_t> constants_;  // by the bits of their values
+  std::map<std::string, std::size_t, std::less<>> reports_;
   std::shared_ptr<const void> life_ = std::make_shared<int>();
 };
 
