@@ -55,6 +55,7 @@ class Backward {
     for (const auto& var : wrt) depends_[var.id()] = 1;
     for (std::size_t i = first_node_; i < node_count_; ++i) {
       const auto& node = tape.program().nodes[i];
+      if (node.op->stops_gradients()) continue;
       if (!std::ranges::any_of(node.inputs, [&](auto id) { return depends_[id] != 0; })) continue;
       for (const auto id : node.outputs) depends_[id] = 1;
     }
@@ -70,7 +71,7 @@ class Backward {
       const bool reached =
           std::ranges::any_of(node.outputs, [&](auto id) { return !contributions_[id].empty(); });
       const bool wanted = std::ranges::any_of(node.inputs, [&](auto id) { return depends_[id] != 0; });
-      if (reached && wanted) differentiate(node, i);
+      if (reached && wanted && !node.op->stops_gradients()) differentiate(node, i);
     }
   }
 

@@ -138,6 +138,9 @@ class Operator {
                                         std::span<const MemoryFormat> present,
                                         std::span<const ValueType> outputs) const;
 
+  /// Whether no gradient flows back through it by intention: the walk ends here, and no derivative is asked for.
+  [[nodiscard]] virtual bool stops_gradients() const { return false; }
+
   /// Whether output 0 has input 0's elements, in the same order, under another shape. A plan then lets both
   /// share their memory where it can, and binds the kernel, which copies, where it can't.
   [[nodiscard]] virtual bool is_view() const { return false; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -23,7 +24,15 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
+  /// That of layers which are applied now: the tape's, or that of a ModeScope.
   [[nodiscard]] Mode mode() const { return mode_; }
+  /// Whether a layer in training mode that keeps something of what it sees, as batch norm keeps running
+  /// statistics, is to record the change of this `state`.
+  [[nodiscard]] bool may_change(const Tensor& state) const { return !may_change_ || may_change_(state); }
+  /// From now on layers leave state alone for which `may_change` is false.
+  void restrict_changes(std::function<bool(const Tensor& state)> may_change) {
+    may_change_ = std::move(may_change);
+  }
 
   /// A value that is given anew for each run.
   Var input(ValueType type, std::string name = "");
@@ -43,6 +52,11 @@ class Tape {
   Var record_one(std::shared_ptr<const Operator> op, std::span<const Var> inputs,
                  const SourceLocation& where);
 
+  /// A value to be handed out by name: see keel::report. The last of a name counts.
+  void report(std::string name, const Var& value) { reports_.insert_or_assign(std::move(name), value.id()); }
+  /// The values that were reported, by number.
+  [[nodiscard]] const std::map<std::string, std::size_t, std::less<>>& reports() const { return reports_; }
+
   /// Its values and nodes stay where they are for as long as the tape lives.
   [[nodiscard]] const Program& program() const { return program_; }
   /// The handle of value `id`.
@@ -51,14 +65,38 @@ class Tape {
   [[nodiscard]] std::weak_ptr<const void> life() const { return life_; }
 
  private:
+  friend class ModeScope;
   Var append(Value value);
 
   Mode mode_;
+  std::function<bool(const Tensor&)> may_change_;  // none: always
   Program program_;
   // Without elements, tensors of many types may lie at one address: the type is then part of the key.
   std::map<std::pair<const std::byte*, ValueType>, std::size_t> stored_;
   std::map<std::pair<std::uint64_t, DType>, std::size_t> constants_;  // by the bits of their values
+  std::map<std::string, std::size_t, std::less<>> reports_;
   std::shared_ptr<const void> life_ = std::make_shared<int>();
+};
+
+/// Gives a tape another mode until the end of the scope. In training mode that was asked for so, layers change
+/// all the state that they keep, whatever the tape was restricted to.
+class ModeScope {
+ public:
+  ModeScope(Tape& tape, Mode mode)
+      : tape_(tape),
+        mode_(std::exchange(tape.mode_, mode)),
+        may_change_(std::exchange(tape.may_change_, nullptr)) {}
+  ~ModeScope() {
+    tape_.mode_ = mode_;
+    tape_.may_change_ = std::move(may_change_);
+  }
+  ModeScope(const ModeScope&) = delete;
+  ModeScope& operator=(const ModeScope&) = delete;
+
+ private:
+  Tape& tape_;
+  Mode mode_;
+  std::function<bool(const Tensor&)> may_change_;
 };
 
 /// Records `op` on the tape of its first input: what the functions of ops/ call.

@@ -23,6 +23,7 @@ Var BatchNorm::operator()(const Var& src, const SourceLocation& where) const {
     return batch_norm_inference(src, gamma, beta, running_mean, running_variance, options_.epsilon, where);
   }
   const auto [dst, mean, variance] = batch_norm_training(src, gamma, beta, options_.epsilon, where);
+  if (!tape.may_change(running_mean_.value())) return dst;
   const auto count = src.shape().elements() / gamma.shape()[0];  // a feature
   update_running_statistics(running_mean, running_variance, updates_.on(tape, "updates", where), mean,
                             variance, options_.momentum, count, where);

@@ -19,7 +19,7 @@ struct BatchNormOptions {
 /// Batch normalization of (N, features) or (N, features, ...), images for one, followed by gamma and beta. On a
 /// training tape it normalizes by the batch's statistics and records their running averages' update; on an
 /// inference tape, and where its statistics are frozen, it normalizes by the running averages and leaves them
-/// alone.
+/// alone. In the step of a model that it is not a part of it normalizes by the batch and leaves them alone, too.
 class BatchNorm {
  public:
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});

@@ -1,6 +1,7 @@
 #include "keel/models/compiled_function.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -56,6 +57,22 @@ void CompiledFunction::require_inputs(std::span<const Tensor> inputs) {
   }
 }
 
+const CompiledFunction::Compiled& CompiledFunction::latest() const {
+  const auto found = compiled_.find(key_);
+  if (found != compiled_.end()) return found->second;
+  throw Error{
+      "what a step, an inference or a compiled function reported was asked for before its first call"};
+}
+
+Tensor CompiledFunction::reported(std::string_view name) const {
+  const auto& [plan, inputs, parameters, results, names, used] = latest();
+  const auto found = std::ranges::find(names, name);
+  if (found != names.end()) return plan.output(results + static_cast<std::size_t>(found - names.begin()));
+  throw Error{fmt::format("nothing was reported as '{}'; there is {}", name,
+                          names.empty() ? "nothing at all: call report(name, value) where it is computed"
+                                        : fmt::format("'{}'", fmt::join(names, "', '")))};
+}
+
 std::size_t CompiledFunction::bytes() const {
   std::size_t sum = 0;
   for (const auto& [key, compiled] : compiled_) sum += compiled.plan.arena_bytes();
@@ -98,13 +115,20 @@ CompiledFunction::Compiled CompiledFunction::compile(std::span<const ValueType> 
     inputs.push_back(tape.input(type, fmt::format("input {}", inputs.size())));
     ids.push_back(inputs.back().id());
   }
-  const auto outputs = recording_(tape, inputs);
+  auto outputs = recording_(tape, inputs);
+  const auto results = outputs.size();
+  std::vector<std::string> reported;
+  for (const auto& [name, id] : tape.reports()) {
+    reported.push_back(name);
+    outputs.push_back(tape.var(id));
+  }
   std::vector<Watched> parameters;
   for (std::size_t id = 0; id < tape.program().values.size(); ++id) {
     if (const auto* parameter = parameter_of(tape.program().values[id].storage))
       parameters.push_back({id, parameter->watch()});
   }
-  return {Plan{tape, outputs, {.rules = fusion_rules()}}, std::move(ids), std::move(parameters)};
+  return {Plan{tape, outputs, {.rules = fusion_rules()}}, std::move(ids), std::move(parameters), results,
+          std::move(reported)};
 }
 
 }  // namespace keel

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "keel/graph/plan.hpp"
@@ -46,6 +48,12 @@ class CompiledFunction {
   /// The plan for such inputs, bound to these, not run. It stays until the next call.
   Plan& plan(std::span<const Tensor> inputs);
 
+  /// How many results the recording returned for the plan that was used last.
+  [[nodiscard]] std::size_t results() const { return latest().results; }
+  /// What was `report`ed by that name, as the plan that was used last left it, until the next call. Throws Error,
+  /// with the names that there are, for another.
+  [[nodiscard]] Tensor reported(std::string_view name) const;
+
   /// Drops all plans, and with them what they returned.
   void forget() { compiled_.clear(); }
 
@@ -70,10 +78,13 @@ class CompiledFunction {
     Plan plan;
     std::vector<std::size_t> inputs;
     std::vector<Watched> parameters;
-    std::uint64_t used = 0;  // when, by the clock
+    std::size_t results;                // outputs of the plan that are the recording's
+    std::vector<std::string> reported;  // the names of those behind them
+    std::uint64_t used = 0;             // when, by the clock
   };
 
   [[nodiscard]] Compiled compile(std::span<const ValueType> types) const;
+  [[nodiscard]] const Compiled& latest() const;
   static void require_inputs(std::span<const Tensor> inputs);
   static bool changed(Compiled& compiled);
   void drop_least_used();

@@ -18,7 +18,7 @@ void ModelWatch::start() {
     if (parts[i].parameter != nullptr) visited_.push_back(parts[i].parameter);
     if (!parts[i].watch) continue;
     seen_.push_back({detail::path_of(parts, i), *parts[i].watch});
-    can_be_followed_ = can_be_followed_ || model_.contains(parts[i].begin);
+    can_be_followed_ = can_be_followed_ || i == 0 || model_.contains(parts[i].begin);
   }
 }
 

@@ -140,9 +140,15 @@ void collect_parts(Module& module, std::string name, std::size_t parent, std::ve
   parts.push_back({std::move(name), parent, reinterpret_cast<const std::byte*>(std::addressof(module)),
                    sizeof(Module), nullptr, std::nullopt});
   if constexpr (requires {
-                  { module.watch() } -> std::same_as<Presence::Watch>;
+                  { module.watch() } -> std::convertible_to<std::optional<Presence::Watch>>;
                 })
     parts.back().watch = module.watch();
+  if constexpr (requires {
+                  { module.extent() } -> std::same_as<std::span<const std::byte>>;
+                }) {
+    parts.back().begin = module.extent().data();
+    parts.back().size = module.extent().size();
+  }
   if constexpr (std::same_as<Module, Parameter>) {
     parts.back().parameter = &module;
   } else if constexpr (std::ranges::range<Module>) {

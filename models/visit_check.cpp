@@ -116,12 +116,22 @@ void require_one_type(const Error& error, const Tape& tape, std::span<const Mode
   }
 }
 
+void leave_others_alone(Tape& tape, std::span<const ModelPart> parts) {
+  std::set<const Parameter*> own;
+  for (const auto& part : parts) own.insert(part.parameter);
+  tape.restrict_changes([own](const Tensor& state) {
+    const auto* parameter = parameter_of(state);
+    return parameter == nullptr || own.contains(parameter);
+  });
+}
+
 void keep_what_matters(const Var& loss, std::vector<Var>& trained) {
   const auto& program = loss.tape().program();
   std::vector<char> matters(program.values.size(), 0);
   matters[loss.id()] = 1;
   for (auto i = program.nodes.size(); i-- > 0;) {
     const auto& node = program.nodes[i];
+    if (node.op->stops_gradients()) continue;
     if (std::ranges::none_of(node.outputs, [&](auto id) { return matters[id] != 0; })) continue;
     for (const auto id : node.inputs) matters[id] = 1;
   }

@@ -23,7 +23,11 @@ void require_visited(const Tape& tape, std::span<const ModelPart> parts);
 /// they name, saying that `error` came of it. For recordings in which only the named ones were converted.
 void require_one_type(const Error& error, const Tape& tape, std::span<const ModelPart> parts);
 
-/// Leaves those of `trained` that `loss` depends on.
+/// From now on layers on `tape` change no statistics but those that are among `parts`: a step leaves other
+/// models as they are.
+void leave_others_alone(Tape& tape, std::span<const ModelPart> parts);
+
+/// Leaves those of `trained` that `loss` depends on, but for what flows through a `stop_gradient`.
 void keep_what_matters(const Var& loss, std::vector<Var>& trained);
 
 /// What `record` returns; where a parameter had no values, the error is explained.
