@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -38,9 +39,7 @@ class File {
 
   // Whether all was written; errno tells why not.
   [[nodiscard]] bool write(Parts parts) const {
-    for (const auto part : parts)
-      if (!write(part)) return false;
-    return true;
+    return std::ranges::all_of(parts, [&](const auto part) { return this->write(part); });
   }
 
  private:
