@@ -1,15 +1,18 @@
 #pragma once
 
+#include <concepts>
 #include <filesystem>
 #include <span>
 
 #include "keel/models/parameter.hpp"
 #include "keel/models/settings.hpp"
+#include "keel/models/training_state.hpp"
 
 namespace keel {
 
 // Checkpoints are files of the format "safetensors", described in models/safetensors.hpp, which other
-// programs read as well: the values of each parameter by its path, and the settings of layers as texts.
+// programs read as well: the values of each parameter by its path, and the settings of layers as texts. A
+// checksum tells a file that was damaged. For what training goes on from, see models/training_state.hpp.
 
 /// `save_checkpoint` and `load_checkpoint` of a model given by its parameters and settings.
 void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
@@ -22,7 +25,8 @@ void load_checkpoint(std::span<const NamedParameter> parameters, std::span<const
 /// another name beside it, flushed to disk and renamed. Throws Error when the model has no values yet, when two
 /// of its parameters or settings have one path, or when the file can't be written.
 template <class Model>
-void save_checkpoint(Model& model, const std::filesystem::path& path) {
+requires(!std::same_as<Model, TrainingState>) void save_checkpoint(Model& model,
+                                                                   const std::filesystem::path& path) {
   save_checkpoint(parameters(model), settings(model), path);
 }
 
@@ -33,7 +37,8 @@ void save_checkpoint(Model& model, const std::filesystem::path& path) {
 /// another value for a setting (settings that the file doesn't mention are not compared). The model is then
 /// as it was.
 template <class Model>
-void load_checkpoint(Model& model, const std::filesystem::path& path) {
+requires(!std::same_as<Model, TrainingState>) void load_checkpoint(Model& model,
+                                                                   const std::filesystem::path& path) {
   load_checkpoint(parameters(model), settings(model), path);
 }
 

@@ -39,6 +39,7 @@
 #include "keel/models/sequential.hpp"
 #include "keel/models/sgd.hpp"
 #include "keel/models/statistics_guard.hpp"
+#include "keel/models/training_state.hpp"
 #include "keel/models/training_step.hpp"
 #include "keel/models/value_and_grad.hpp"
 #include "keel/ops/adam.hpp"

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "keel/runtime/buffer.hpp"
 #include "keel/runtime/tensor.hpp"
 
 #pragma GCC visibility push(hidden)
@@ -16,58 +18,60 @@
 namespace keel {
 
 // Files of the format "safetensors" (github.com/huggingface/safetensors): the length of a header in 8 bytes,
-// little-endian; the header, a JSON object that gives for each name its "dtype" (F32, F64, I32 or U8),
-// "shape" and "data_offsets", begin and end within what follows, and under "__metadata__" an object of texts;
-// then the values, little-endian and row-major, side by side.
+// little-endian; the header, a JSON object that gives for each name its "dtype", "shape" and "data_offsets",
+// begin and end within what follows, and under "__metadata__" an object of texts; then the values,
+// little-endian and row-major, side by side. Of element types, F32, F64, I32 and U8 are read as they are, I64
+// as s32, f32 or f64, F16 and BF16 as f32. Files of keel's have a checksum of all their bytes among the texts.
 
 /// An array to be written.
 struct NamedTensor {
   std::string name;
   Tensor tensor;
+  bool as_i64 = false;  ///< floating-point numbers that count something, to be written as I64
 };
 
-/// Writes a file, whole or not at all: under another name beside it, flushed to disk and renamed. Throws
-/// Error with the file and the reason when that can't be done, or when it could not be read back: a name that
-/// two arrays have, that the format has another use for, or that is not UTF-8.
+/// Writes a file, whole or not at all: see `write_file`. Throws Error with the file and the reason when that
+/// can't be done, or when it could not be read back: a name that two arrays have, that the format has another
+/// use for, or that is not UTF-8.
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata);
 
-/// A file that was read. Every length in it has been checked against the file's size.
+/// An array of a file, by its header.
+struct SafetensorsEntry {
+  std::string dtype;  // as the format calls it
+  Shape shape;
+  std::uint64_t begin = 0;  // of its values, in bytes
+  std::uint64_t end = 0;
+
+  /// The type of the elements without a conversion, or with the natural one; none where keel has none.
+  [[nodiscard]] std::optional<DType> natural_dtype() const;
+  [[nodiscard]] bool can_be_read_as(DType wanted) const;
+};
+
+/// A file that was read. Every length in it has been checked against the file's size, and its bytes by the
+/// checksum, if it has one.
 class Safetensors {
  public:
-  struct Entry {
-    ValueType type;
-    std::uint64_t begin = 0;  ///< of its values, in bytes
-    std::uint64_t end = 0;
-  };
+  /// Throws Error, naming the file and what is wrong with it.
+  explicit Safetensors(std::filesystem::path path);
 
-  /// Reads and checks the header. Throws Error, naming the file and what is wrong with it.
-  explicit Safetensors(const std::filesystem::path& path);
-  ~Safetensors();
-  Safetensors(const Safetensors&) = delete;
-  Safetensors& operator=(const Safetensors&) = delete;
-
-  [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
+  [[nodiscard]] const std::map<std::string, SafetensorsEntry>& entries() const { return entries_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  /// The values of all arrays. To be called once.
-  [[nodiscard]] std::vector<std::byte> read_values() const;
+  /// The values of an array that can be read as `dtype`. Only its bytes are to be looked at, since it need not be
+  /// aligned. Throws Error for an I64 that does not fit into s32.
+  [[nodiscard]] Tensor tensor(const std::string& name, DType dtype) const;
 
   /// Throws the Error that the file can't be loaded, and why.
   [[noreturn]] void fail(std::string_view why) const;
 
  private:
-  class Header;
-
-  void read(std::span<std::byte> bytes) const;
-  std::string read_header(std::uint64_t file_size);
-  void require_side_by_side() const;
+  void require_side_by_side(std::uint64_t value_bytes) const;
 
   std::filesystem::path path_;
-  int descriptor_;
-  std::uint64_t value_bytes_ = 0;
-  std::map<std::string, Entry> entries_;
+  std::map<std::string, SafetensorsEntry> entries_;
   std::map<std::string, std::string> metadata_;
+  std::shared_ptr<Buffer> values_;
 };
 
 }  // namespace keel

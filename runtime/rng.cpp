@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "keel/runtime/error.hpp"
+
 namespace keel {
 namespace {
 
@@ -26,6 +28,14 @@ Rng Rng::stream(std::string_view purpose, std::uint64_t index) const {
   std::uint64_t key = mix(key_ ^ 0x6B65656CU);
   for (const char c : purpose) key = mix(key ^ static_cast<unsigned char>(c));
   return Rng{mix(key ^ mix(index))};
+}
+
+void Rng::set_state(const State& state) {
+  const std::array words{state[1], state[2], state[3], state[4]};
+  if (words == std::array<std::uint64_t, 4>{})
+    throw Error{"a random stream can't be given a state of zeros, from which only zeros would follow"};
+  key_ = state[0];
+  state_ = words;
 }
 
 std::uint64_t Rng::bits() {

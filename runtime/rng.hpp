@@ -40,6 +40,13 @@ class Rng {
     for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(i)]);
   }
 
+  /// All that the stream is, to be saved: the number that further streams are derived from, then the
+  /// generator's four words. A stream that is given another's state goes on as that one would.
+  using State = std::array<std::uint64_t, 5>;
+  [[nodiscard]] State state() const { return {key_, state_[0], state_[1], state_[2], state_[3]}; }
+  /// Throws Error for words that are all 0, which no stream has.
+  void set_state(const State& state);
+
  private:
   std::uint64_t key_;  // what derived streams are derived from
   std::array<std::uint64_t, 4> state_{};

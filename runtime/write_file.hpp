@@ -8,8 +8,11 @@
 
 namespace keel {
 
-/// Writes a file, the parts one after the other, whole or not at all: into a temporary file beside it, then
-/// renamed. Throws Error when that fails.
+/// Writes a file, the parts one after the other, whole or not at all: into a temporary file beside it, flushed
+/// to disk, then renamed, and the folder flushed as well. A file that is replaced hands its permissions on. A
+/// symbolic link is followed: what it leads to is written, and the link stays. What is not a regular file, such
+/// as a device or a pipe, is written to where it is, and never replaced. Throws Error, with the path as it was
+/// given, when that fails.
 void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
 
 }  // namespace keel

@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "keel/runtime/error.hpp"
+
 namespace {
 
 using keel::Rng;
@@ -215,6 +217,18 @@ BOOST_AUTO_TEST_CASE(every_order_is_equally_likely) {
   std::erase(counts, 0);
   BOOST_TEST(counts.size() == 24U);
   for (const int count : counts) BOOST_TEST(std::abs(count - 1000) < 160);
+}
+
+BOOST_AUTO_TEST_CASE(a_saved_stream_goes_on_where_it_was) {
+  Rng rng{1};
+  rng.normal();
+  const auto state = rng.state();
+  Rng other{2};
+  other.set_state(state);
+  BOOST_TEST(bits_of<3>(other) == bits_of<3>(rng), boost::test_tools::per_element());
+  BOOST_TEST(bits_of<3>(other.stream("a")) == bits_of<3>(rng.stream("a")), boost::test_tools::per_element());
+  BOOST_CHECK_THROW(other.set_state({5, 0, 0, 0, 0}), keel::Error);
+  BOOST_TEST(bits_of<3>(other) == bits_of<3>(rng), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

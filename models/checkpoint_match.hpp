@@ -1,0 +1,69 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keel/models/parameter.hpp"
+#include "keel/models/safetensors.hpp"
+#include "keel/models/settings.hpp"
+#include "keel/runtime/tensor.hpp"
+
+#pragma GCC visibility push(hidden)
+
+namespace keel::detail {
+
+// How a checkpoint is loaded: first all is found in the file and compared, then all is copied, so that a file
+// that does not fit changes nothing.
+
+/// What the names of arrays begin with that are no parameter's, but an optimizer's.
+inline constexpr std::string_view optimizer_prefix = "optimizer/";
+
+/// A parameter, and the array of the file that becomes its values.
+struct Match {
+  NamedParameter parameter;
+  std::string array;
+  DType dtype;
+};
+
+/// An array of each of the parameters, and no array left over. Throws Error, naming the file and the parameter,
+/// where that can't be had.
+std::vector<Match> match_parameters(const Safetensors& file, std::span<const NamedParameter> parameters);
+
+/// Throws Error when the file has another value for one of the settings.
+void require_same_settings(const Safetensors& file, std::span<const NamedSetting> settings);
+
+/// Memory for those parameters that have none yet, taken away again at the end unless it is kept.
+class MatchedMemory {
+ public:
+  explicit MatchedMemory(std::span<const Match> matches);
+  ~MatchedMemory();
+  MatchedMemory(const MatchedMemory&) = delete;
+  MatchedMemory& operator=(const MatchedMemory&) = delete;
+
+  void keep() { without_values_.clear(); }
+
+ private:
+  std::vector<Parameter*> without_values_;
+};
+
+/// An array of the file and where its values go.
+struct Copy {
+  Tensor from;
+  Tensor into;
+};
+
+/// Of parameters that have memory. Throws Error where a value can't be converted.
+std::vector<Copy> copies_of(const Safetensors& file, std::span<const Match> matches);
+void copy(std::span<const Copy> copies);
+
+/// Throws NoValuesError when one of the parameters has no values to be written to `path`.
+std::vector<NamedTensor> tensors_of(std::span<const NamedParameter> parameters,
+                                    const std::filesystem::path& path);
+/// The texts of a file of keel's.
+std::map<std::string, std::string> texts_of(std::span<const NamedSetting> settings);
+
+}  // namespace keel::detail
+
+#pragma GCC visibility pop
