@@ -1,14 +1,11 @@
 // One step by the name of its operator: which operands it gets, and which options.
 
 #include <algorithm>
-#include <map>
 
 #include "generator.hpp"
 
 namespace keel::differential {
 namespace {
-
-using AddOperator = std::size_t (*)(Draft&, std::string_view, std::size_t source);
 
 double as_option(std::int64_t value) {
   return static_cast<double>(value);
@@ -112,10 +109,10 @@ std::size_t add_reduction(Draft& draft, std::string_view name, std::size_t sourc
   return draft.builder.add_step(std::string{name}, {source}, options);
 }
 
-std::size_t add_argmax(Draft& draft, std::string_view, std::size_t source) {
+std::size_t add_argmax(Draft& draft, std::string_view name, std::size_t source) {
   source = draft.with_axes(source);
   const auto rank = static_cast<std::int64_t>(draft.builder.shape(source).rank());
-  return draft.builder.add_step("argmax", {source}, {as_option(draft.below(rank))});
+  return draft.builder.add_step(std::string{name}, {source}, {as_option(draft.below(rank))});
 }
 
 std::size_t add_along_axis(Draft& draft, std::string_view name, std::size_t source) {
@@ -231,35 +228,36 @@ std::size_t add_mse(Draft& draft, std::string_view, std::size_t source) {
   return draft.builder.add_step("mse", {source, draft.input(Shape{draft.builder.shape(source)})});
 }
 
-const std::map<std::string, AddOperator, std::less<>>& table() {
+const OperatorTable& table() {
   static const auto all = [] {
-    std::map<std::string, AddOperator, std::less<>> result{{"matmul", add_matmul},
-                                                           {"linear", add_linear},
-                                                           {"conv2d", add_conv2d},
-                                                           {"max_pool2d", add_pooling},
-                                                           {"average_pool2d", add_pooling},
-                                                           {"argmax", add_argmax},
-                                                           {"softmax", add_along_axis},
-                                                           {"log_softmax", add_along_axis},
-                                                           {"broadcast_to", add_broadcast},
-                                                           {"sum_to", add_sum_to},
-                                                           {"reshape", add_reshape},
-                                                           {"flatten", add_flatten},
-                                                           {"transpose", add_transpose},
-                                                           {"slice", add_slice},
-                                                           {"concatenate", add_concatenation},
-                                                           {"batch_norm", add_batch_norm},
-                                                           {"batch_norm_inference", add_batch_norm},
-                                                           {"layer_norm", add_layer_norm},
-                                                           {"nll", add_classification},
-                                                           {"cross_entropy", add_classification},
-                                                           {"mse", add_mse}};
+    OperatorTable result{{"matmul", add_matmul},
+                         {"linear", add_linear},
+                         {"conv2d", add_conv2d},
+                         {"max_pool2d", add_pooling},
+                         {"average_pool2d", add_pooling},
+                         {"argmax", add_argmax},
+                         {"softmax", add_along_axis},
+                         {"log_softmax", add_along_axis},
+                         {"broadcast_to", add_broadcast},
+                         {"sum_to", add_sum_to},
+                         {"reshape", add_reshape},
+                         {"flatten", add_flatten},
+                         {"transpose", add_transpose},
+                         {"slice", add_slice},
+                         {"concatenate", add_concatenation},
+                         {"batch_norm", add_batch_norm},
+                         {"batch_norm_inference", add_batch_norm},
+                         {"layer_norm", add_layer_norm},
+                         {"nll", add_classification},
+                         {"cross_entropy", add_classification},
+                         {"mse", add_mse}};
     for (const auto* name : {"relu", "negate", "exp", "log", "sqrt", "square", "leaky_relu", "sigmoid",
                              "tanh", "gelu", "dropout"})
       result.emplace(name, add_unary);
     for (const auto* name : {"add", "subtract", "multiply", "divide", "maximum"})
       result.emplace(name, add_binary);
     for (const auto* name : {"sum", "mean", "max"}) result.emplace(name, add_reduction);
+    add_more(result);
     return result;
   }();
   return all;

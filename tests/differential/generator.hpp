@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+
 #include "builder.hpp"
 #include "keel/runtime/rng.hpp"
 
@@ -41,6 +43,13 @@ struct Draft {
   std::size_t with_axes(std::size_t source);
   std::size_t images(std::size_t source);
 };
+
+/// Adds the step `name` to the draft, on `source` or new inputs; its result.
+using AddOperator = std::size_t (*)(Draft& draft, std::string_view name, std::size_t source);
+using OperatorTable = std::map<std::string, AddOperator, std::less<>>;
+
+/// Adds the operators of generate_more.cpp to those of generate_operators.cpp.
+void add_more(OperatorTable& table);
 
 /// Adds one step by `name` to the draft, reading `source` if it fits, else new inputs; its result.
 std::size_t add_operator(Draft& draft, std::string_view name, std::size_t source);

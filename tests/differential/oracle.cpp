@@ -13,6 +13,7 @@ const Oracles& oracles() {
     add_normalization_oracles(all);
     add_softmax_oracles(all);
     add_update_oracles(all);
+    add_more_oracles(all);
     return all;
   }();
   return table;

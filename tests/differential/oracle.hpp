@@ -26,5 +26,6 @@ void add_pooling_oracles(Oracles& all);
 void add_normalization_oracles(Oracles& all);
 void add_softmax_oracles(Oracles& all);
 void add_update_oracles(Oracles& all);
+void add_more_oracles(Oracles& all);
 
 }  // namespace keel::differential

@@ -23,7 +23,6 @@
 namespace keel::differential {
 namespace {
 
-using Words = std::map<std::string, RecordStep, std::less<>>;
 using Context = const StepContext&;
 
 void add_elementwise(Words& words) {
@@ -136,7 +135,7 @@ std::vector<std::int64_t> StepContext::wholes(std::size_t first) const {
   return result;
 }
 
-const std::map<std::string, RecordStep, std::less<>>& vocabulary() {
+const Words& vocabulary() {
   static const Words words = [] {
     Words all;
     add_elementwise(all);
@@ -144,6 +143,7 @@ const std::map<std::string, RecordStep, std::less<>>& vocabulary() {
     add_reductions(all);
     add_movements(all);
     add_statistics(all);
+    add_more(all);
     return all;
   }();
   return words;

@@ -29,7 +29,11 @@ struct StepContext {
 
 using RecordStep = std::function<Var(const StepContext&)>;
 
+using Words = std::map<std::string, RecordStep, std::less<>>;
+
 /// How a case calls each of keel's operators, by name.
-const std::map<std::string, RecordStep, std::less<>>& vocabulary();
+const Words& vocabulary();
+/// Adds those of vocabulary_more.cpp.
+void add_more(Words& words);
 
 }  // namespace keel::differential
