@@ -16,6 +16,7 @@
 #include "keel/models/checkpoint.hpp"
 #include "keel/models/conv2d.hpp"
 #include "keel/models/dropout.hpp"
+#include "keel/models/embedding.hpp"
 #include "keel/models/fold.hpp"
 #include "keel/models/freeze.hpp"
 #include "keel/models/gradcheck_model.hpp"

@@ -110,10 +110,10 @@ std::size_t add_reduction(Draft& draft, std::string_view name, std::size_t sourc
   return draft.builder.add_step(std::string{name}, {source}, options);
 }
 
-std::size_t add_argmax(Draft& draft, std::string_view, std::size_t source) {
+std::size_t add_argmax(Draft& draft, std::string_view name, std::size_t source) {
   source = draft.with_axes(source);
   const auto rank = static_cast<std::int64_t>(draft.builder.shape(source).rank());
-  return draft.builder.add_step("argmax", {source}, {as_option(draft.below(rank))});
+  return draft.builder.add_step(std::string{name}, {source}, {as_option(draft.below(rank))});
 }
 
 std::size_t add_along_axis(Draft& draft, std::string_view name, std::size_t source) {
@@ -229,6 +229,7 @@ const OperatorTable& table() {
     for (const auto* name : {"sum", "mean", "max"}) result.emplace(name, add_reduction);
     add_loss_operators(result);
     add_normalization_operators(result);
+    add_more(result);
     return result;
   }();
   return all;

@@ -51,6 +51,7 @@ struct Draft {
 using AddOperator = std::size_t (*)(Draft&, std::string_view name, std::size_t source);
 using OperatorTable = std::map<std::string, AddOperator, std::less<>>;
 // Those that have a file of their own.
+void add_more(OperatorTable& table);
 void add_loss_operators(OperatorTable& table);
 void add_normalization_operators(OperatorTable& table);
 

@@ -14,6 +14,7 @@ const Oracles& oracles() {
     add_softmax_oracles(all);
     add_update_oracles(all);
     add_loss_oracles(all);
+    add_more_oracles(all);
     return all;
   }();
   return table;

@@ -27,5 +27,6 @@ void add_normalization_oracles(Oracles& all);
 void add_softmax_oracles(Oracles& all);
 void add_update_oracles(Oracles& all);
 void add_loss_oracles(Oracles& all);
+void add_more_oracles(Oracles& all);
 
 }  // namespace keel::differential

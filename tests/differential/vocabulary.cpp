@@ -157,6 +157,7 @@ const Words& vocabulary() {
     add_movements(all);
     add_statistics(all);
     add_losses(all);
+    add_more(all);
     return all;
   }();
   return words;

@@ -32,7 +32,11 @@ using Words = std::map<std::string, RecordStep, std::less<>>;
 // Those that have a file of their own.
 void add_losses(Words& words);
 
+using Words = std::map<std::string, RecordStep, std::less<>>;
+
 /// How a case calls each of keel's operators, by name.
 const Words& vocabulary();
+/// Adds those of vocabulary_more.cpp.
+void add_more(Words& words);
 
 }  // namespace keel::differential

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "keel/graph/tape.hpp"
+#include "keel/models/parameter.hpp"
+#include "keel/runtime/source_location.hpp"
+
+namespace keel {
+
+/// A table of `count` vectors of `features` numbers, looked up by their numbers: indices of s32 and any shape, such
+/// as (N, L), to vectors (N, L, features). The vectors start standard normal, as in PyTorch. An index that is not
+/// from 0 to count - 1 throws Error when the model runs: see `take`.
+class Embedding {
+ public:
+  Embedding(std::int64_t count, std::int64_t features);
+
+  Var operator()(const Var& indices, const SourceLocation& where = SourceLocation::current()) const;
+
+  void visit(auto&& each) { each("weights", weights_); }
+
+ private:
+  Parameter weights_;
+};
+
+}  // namespace keel
