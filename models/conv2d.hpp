@@ -13,7 +13,9 @@ namespace keel {
 struct Conv2dLayerOptions {
   Size2d stride = 1;
   Size2d padding = 0;
-  bool bias = true;  ///< false where batch norm comes next: its mean takes any bias away again
+  Size2d dilation = 1;
+  std::int64_t groups = 1;  ///< as many as in_channels for depthwise
+  bool bias = true;         ///< false where batch norm comes next: its mean takes any bias away again
   InitializerRule weights = initializers::fan_in();      ///< by what rule the weights start
   InitializerRule bias_values = initializers::fan_in();  ///< and the bias
 };
@@ -22,6 +24,7 @@ struct Conv2dLayerOptions {
 /// (N, out_channels, OH, OW); see `conv2d`.
 class Conv2d {
  public:
+  /// Throws Error when `groups` is not positive or does not divide the channels.
   Conv2d(std::int64_t in_channels, std::int64_t out_channels, Size2d kernel,
          const Conv2dLayerOptions& options = {});
 

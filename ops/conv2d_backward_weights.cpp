@@ -58,7 +58,7 @@ Kernel whole_gradient(const Convolution& of, const Arrays& arrays, const Binding
   call.argument(DNNL_ARG_SRC, onednn::image(of.src, channels_last), arrays.src);
   call.argument(DNNL_ARG_DIFF_DST, onednn::image(of.dst, channels_last), arrays.grad_dst);
   if (of.bias) call.argument(DNNL_ARG_DIFF_BIAS, onednn::dense({of.weights[0]}), *arrays.grad_bias);
-  const auto row_major_weights = onednn::dense(of.weights);
+  const auto row_major_weights = of.row_major_weights();
   if (left == row_major_weights) {
     call.argument(DNNL_ARG_DIFF_WEIGHTS, left, arrays.grad_weights);
     return finish(std::move(call), binding);
@@ -73,7 +73,7 @@ Kernel whole_gradient(const Convolution& of, const Arrays& arrays, const Binding
 // Kernels of one pixel without padding.
 
 bool is_pointwise(const Convolution& of) {
-  return of.window.kernel == Size2d{1} && of.window.padding == Size2d{0};
+  return of.window.kernel == Size2d{1} && of.window.padding == Size2d{0} && of.groups == 1;
 }
 
 // dst = the pixels of src, both with their channels last, that the kernel stands on.

@@ -1,6 +1,7 @@
 #include "keel/ops/conv2d_parts.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace keel {
@@ -25,9 +26,9 @@ Conv2dPart images_of(const Convolution& of, std::int64_t begin, std::int64_t end
 
 // The rows from `begin` to `end` of dst's image `n`, and those of src from which they come.
 Conv2dPart rows_of(const Convolution& of, std::int64_t n, std::int64_t begin, std::int64_t end) {
-  const auto& [kernel, stride, padding] = of.window;
+  const auto [stride, padding, span] = std::tuple{of.window.stride, of.window.padding, of.window.span()};
   const auto first = begin * stride.height - padding.height;
-  const auto last = (end - 1) * stride.height - padding.height + kernel.height;
+  const auto last = (end - 1) * stride.height - padding.height + span.height;
   const auto [from, to] = std::pair{std::max<std::int64_t>(first, 0), std::min(last, of.src[2])};
   Conv2dPart part = images_of(of, n, n + 1);
   part.src_offset += from * of.src[3] * of.src[1];
@@ -47,7 +48,7 @@ std::vector<Conv2dPart> conv2d_parts(const Convolution& of) {
   const auto wanted = parts_wanted(images * rows * of.dst[3]);
   std::vector<Conv2dPart> parts;
   // Where all rows of a window may lie in the padding there would be a part without any pixel.
-  if (wanted <= images || of.window.padding.height >= of.window.kernel.height) {
+  if (wanted <= images || of.window.padding.height >= of.window.span().height) {
     const auto length = std::max<std::int64_t>(1, images / wanted);
     for (std::int64_t n = 0; n < images; n += length)
       parts.push_back(images_of(of, n, std::min(images, n + length)));

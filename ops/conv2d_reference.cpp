@@ -17,13 +17,15 @@ void for_each_product(const onednn::Convolution& of, const Each& each) {
   const auto pixels = src_size.height * src_size.width;
   const auto windows = dst_size.height * dst_size.width;
   const auto taps = of.window.kernel.height * of.window.kernel.width;
-  const auto inputs = of.src[1];
+  const auto channels = of.src[1];
+  const auto inputs = of.weights[1];  // of each group
   const auto outputs = of.dst[1];
   for (std::int64_t n = 0; n < of.src[0]; ++n) {
     for (std::int64_t o = 0; o < outputs; ++o) {
       for (std::int64_t i = 0; i < inputs; ++i) {
         for_each_tap(src_size, dst_size, of.window, [&](const Tap& tap) {
-          each((n * inputs + i) * pixels + tap.pixel, (o * inputs + i) * taps + tap.kernel,
+          const auto channel = o / (outputs / of.groups) * inputs + i;
+          each((n * channels + channel) * pixels + tap.pixel, (o * inputs + i) * taps + tap.kernel,
                (n * outputs + o) * windows + tap.window);
         });
       }

@@ -230,7 +230,7 @@ namespace {
 
 // The most windows that cover one pixel.
 std::int64_t most_covering(const Pooling& of) {
-  const auto& [kernel, stride, padding] = of.window;
+  const auto& [kernel, stride, padding, dilation] = of.window;
   return ((kernel.height + stride.height - 1) / stride.height) *
          ((kernel.width + stride.width - 1) / stride.width);
 }
@@ -261,7 +261,7 @@ Kernel scatter_to_maxima(const Pooling& of, const Binding& binding) {
 }  // namespace
 
 Kernel max_backward_by_loops(const Pooling& of, const Binding& binding) {
-  if (most_covering(of) > 16) return scatter_to_maxima(of, binding);
+  if (most_covering(of) > 16 || of.window.dilation != Size2d{1}) return scatter_to_maxima(of, binding);
   std::vector<Range> across;
   for (std::int64_t j = 0; j < of.src[3]; ++j) across.push_back(covering_columns(of, j));
   return {[of, across, grad_dst = binding.input<const float>(0),

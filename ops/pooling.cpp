@@ -16,7 +16,18 @@ namespace {
 constexpr auto channels_last = MemoryFormat::channels_last;
 
 Window window_of(const Pool2dOptions& options) {
-  return {options.kernel, options.stride, options.padding};
+  return {options.kernel, options.stride, options.padding, options.dilation};
+}
+
+// A window that begins in the padding may step over an image of few pixels.
+bool covers_pixels(std::int64_t pixels, std::int64_t windows, std::int64_t kernel, std::int64_t stride,
+                   std::int64_t padding, std::int64_t dilation) {
+  for (std::int64_t window = 0; window < windows; ++window) {
+    const auto begin = window * stride - padding;
+    const auto skipped = begin < 0 ? (dilation - 1 - begin) / dilation : 0;  // places before the image
+    if (skipped >= kernel || begin + skipped * dilation >= pixels) return false;
+  }
+  return true;
 }
 
 // The type of dst; checks src and the options.
@@ -28,6 +39,14 @@ ValueType pooled(const ValueType& src, const Pool2dOptions& options) {
   if (2 * padding.height > kernel.height || 2 * padding.width > kernel.width) {
     throw ShapeError{
         fmt::format("padding {} must be at most half the kernel {}", to_string(padding), to_string(kernel))};
+  }
+  const auto [stride, dilation] = std::pair{options.stride, options.dilation};
+  if (!covers_pixels(src.shape[2], size.height, kernel.height, stride.height, padding.height,
+                     dilation.height) ||
+      !covers_pixels(src.shape[3], size.width, kernel.width, stride.width, padding.width, dilation.width)) {
+    throw ShapeError{fmt::format(
+        "a window of kernel {}, dilation {} and padding {} has no pixel of the image {}", to_string(kernel),
+        to_string(dilation), to_string(padding), to_string(image_size(src.shape)))};
   }
   return {{src.shape[0], src.shape[1], size.height, size.width}, src.dtype};
 }
@@ -153,6 +172,9 @@ class Pool2dOp final : public Operator {
     return kind_ == Kind::max ? "max_pool2d" : "average_pool2d";
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    if (kind_ == Kind::average && options_.dilation != Size2d{1})
+      throw ShapeError{
+          fmt::format("windows of means have no dilation, but {}", to_string(options_.dilation))};
     std::vector outputs{pooled(inputs[0], options_)};
     if (kind_ == Kind::max) outputs.push_back({outputs[0].shape, DType::s32});
     return outputs;
@@ -161,7 +183,9 @@ class Pool2dOp final : public Operator {
   [[nodiscard]] Kernel bind(const Binding& binding) const override {
     const auto of = pooling(binding.input_type(0), binding.output_type(0), options_);
     const bool wide = binding.output_type(0).dtype == DType::f64;
-    if (kind_ == Kind::max) return wide ? reference_max(of, binding) : max_by_loops(of, binding);
+    if (kind_ == Kind::max && wide) return reference_max(of, binding);
+    if (options_.dilation != Size2d{1}) return dilated_max_by_loops(of, binding);
+    if (kind_ == Kind::max) return max_by_loops(of, binding);
     return wide ? reference_average(of, binding) : average(of, binding);
   }
 

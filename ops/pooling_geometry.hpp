@@ -39,22 +39,22 @@ inline Range covering(std::int64_t pixel, std::int64_t kernel, std::int64_t stri
 }
 
 inline Range covered_rows(const onednn::Pooling& of, std::int64_t row) {
-  const auto& [kernel, stride, padding] = of.window;
+  const auto& [kernel, stride, padding, dilation] = of.window;
   return covered(row, kernel.height, stride.height, padding.height, of.src[2]);
 }
 
 inline Range covered_columns(const onednn::Pooling& of, std::int64_t column) {
-  const auto& [kernel, stride, padding] = of.window;
+  const auto& [kernel, stride, padding, dilation] = of.window;
   return covered(column, kernel.width, stride.width, padding.width, of.src[3]);
 }
 
 inline Range covering_rows(const onednn::Pooling& of, std::int64_t row) {
-  const auto& [kernel, stride, padding] = of.window;
+  const auto& [kernel, stride, padding, dilation] = of.window;
   return covering(row, kernel.height, stride.height, padding.height, of.dst[2]);
 }
 
 inline Range covering_columns(const onednn::Pooling& of, std::int64_t column) {
-  const auto& [kernel, stride, padding] = of.window;
+  const auto& [kernel, stride, padding, dilation] = of.window;
   return covering(column, kernel.width, stride.width, padding.width, of.dst[3]);
 }
 

@@ -18,6 +18,7 @@ Kernel reference_average_backward(const onednn::Pooling& of, const Binding& bind
 
 /// Loops: to oneDNN's comparisons NaN is less than any number.
 Kernel max_by_loops(const onednn::Pooling& of, const Binding& binding);
+Kernel dilated_max_by_loops(const onednn::Pooling& of, const Binding& binding);
 Kernel max_backward_by_loops(const onednn::Pooling& of, const Binding& binding);
 /// By oneDNN, or, where windows are so large that its sums in f32 would go astray, by loops.
 Kernel average(const onednn::Pooling& of, const Binding& binding);

@@ -15,9 +15,12 @@ namespace keel {
 /// Height and width of images (N, C, H, W).
 Size2d image_size(const Shape& shape);
 
-/// How many windows there are, down and across: floor((image + 2 padding - kernel) / stride) + 1. Throws
-/// ShapeError when the kernel is larger than the padded image, a kernel or stride below 1, a padding negative
-/// or any of them beyond 2^30.
+/// Throws ShapeError when a kernel, stride or dilation is below 1, a padding negative or any of them beyond 2^30.
+void require_window(const Window& window);
+
+/// How many windows there are, down and across: floor((image + 2 padding - span) / stride) + 1 with a span of
+/// (kernel - 1) dilation + 1. Throws ShapeError as `require_window` does, and when the span is larger than the
+/// padded image.
 Size2d windows_in(const Size2d& image, const Window& window);
 
 /// "(3, 5)".
@@ -34,14 +37,14 @@ struct Tap {
 /// Calls `each` for every pixel that every window covers; padding is left out.
 template <class Each>
 void for_each_tap(const Size2d& image, const Size2d& windows, const Window& window, const Each& each) {
-  const auto [kernel, stride, padding] = window;
+  const auto [kernel, stride, padding, dilation] = window;
   for (std::int64_t row = 0; row < windows.height; ++row) {
     for (std::int64_t column = 0; column < windows.width; ++column) {
       for (std::int64_t i = 0; i < kernel.height; ++i) {
-        const auto h = row * stride.height - padding.height + i;
+        const auto h = row * stride.height - padding.height + i * dilation.height;
         if (h < 0 || h >= image.height) continue;
         for (std::int64_t j = 0; j < kernel.width; ++j) {
-          const auto w = column * stride.width - padding.width + j;
+          const auto w = column * stride.width - padding.width + j * dilation.width;
           if (w < 0 || w >= image.width) continue;
           each(Tap{row * windows.width + column, i * kernel.width + j, h * image.width + w});
         }

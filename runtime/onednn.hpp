@@ -70,7 +70,8 @@ Call matmul(const Desc& src, const Desc& weights, const std::optional<Desc>& bia
 Call inner_product(const Desc& src, const Desc& weights, const std::optional<Desc>& bias, const Desc& dst);
 
 /// What a convolution is of: src (N, I, H, W) and dst (N, O, OH, OW), both of them channels last, weights
-/// (O, I, KH, KW), and perhaps a bias (O). The window's kernel is that of the weights.
+/// (O, I / groups, KH, KW), and perhaps a bias (O). The window's kernel is that of the weights. Channels of src
+/// and dst form as many groups, each of dst's reading its own one of src's.
 struct Convolution {
   Shape src;
   Shape weights;
@@ -78,6 +79,10 @@ struct Convolution {
   Window window;
   bool bias = false;
   std::optional<Size2d> padding_behind = {};  ///< below and to the right, where it is not the window's
+  std::int64_t groups = 1;
+
+  /// The weights as they lie row by row; with groups (groups, O / groups, I / groups, KH, KW).
+  [[nodiscard]] Desc row_major_weights() const;
 };
 
 /// A convolution's call, and how it wants its weights described, or leaves their gradient: in a format of the

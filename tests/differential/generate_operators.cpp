@@ -75,32 +75,6 @@ std::size_t add_linear(Draft& draft, std::string_view, std::size_t source) {
   return draft.builder.add_step("linear", operands);
 }
 
-std::size_t add_conv2d(Draft& draft, std::string_view, std::size_t source) {
-  const auto src = draft.images(source);
-  const auto shape = draft.builder.shape(src);
-  const auto kernel = draft.chance(40) ? 1 : 1 + draft.below(3);
-  const auto width = draft.chance(80) ? kernel : 1 + draft.below(3);
-  const auto stride = 1 + draft.below(3);
-  const auto padding = draft.chance(50) ? 0 : draft.below(3);
-  const auto channels = draft.extent(draft.chance(85) ? 20 : 33);
-  std::vector<std::size_t> operands{src, draft.parameter({channels, shape[1], kernel, width})};
-  if (draft.chance(60)) operands.push_back(draft.parameter({channels}));
-  const auto across = draft.chance(80) ? stride : 1 + draft.below(3);
-  const auto beside = draft.chance(80) ? padding : draft.below(3);
-  return draft.builder.add_step(
-      "conv2d", operands, {as_option(stride), as_option(across), as_option(padding), as_option(beside)});
-}
-
-std::size_t add_pooling(Draft& draft, std::string_view name, std::size_t source) {
-  const auto src = draft.images(source);
-  std::vector<double> options;
-  for (int i = 0; i < 2; ++i) options.push_back(as_option(1 + draft.below(3)));
-  for (int i = 0; i < 2; ++i) options.push_back(as_option(1 + draft.below(3)));
-  for (std::size_t i = 0; i < 2; ++i)
-    options.push_back(as_option(draft.below(static_cast<std::int64_t>(options[i]) / 2 + 1)));
-  return draft.builder.add_step(std::string{name}, {src}, options);
-}
-
 std::size_t add_reduction(Draft& draft, std::string_view name, std::size_t source) {
   source = draft.of_any_rank(source);
   std::vector<double> options{as_option(draft.below(2))};
@@ -205,9 +179,6 @@ const OperatorTable& table() {
   static const auto all = [] {
     OperatorTable result{{"matmul", add_matmul},
                          {"linear", add_linear},
-                         {"conv2d", add_conv2d},
-                         {"max_pool2d", add_pooling},
-                         {"average_pool2d", add_pooling},
                          {"argmax", add_argmax},
                          {"softmax", add_along_axis},
                          {"log_softmax", add_along_axis},
@@ -230,6 +201,7 @@ const OperatorTable& table() {
     add_loss_operators(result);
     add_normalization_operators(result);
     add_more(result);
+    add_image_operators(result);
     return result;
   }();
   return all;

@@ -54,6 +54,7 @@ using OperatorTable = std::map<std::string, AddOperator, std::less<>>;
 void add_more(OperatorTable& table);
 void add_loss_operators(OperatorTable& table);
 void add_normalization_operators(OperatorTable& table);
+void add_image_operators(OperatorTable& table);
 
 /// Adds one step by `name` to the draft, reading `source` if it fits, else new inputs; its result.
 std::size_t add_operator(Draft& draft, std::string_view name, std::size_t source);

@@ -66,7 +66,8 @@ Prediction conv2d(const NodeRun& run) {
 
 Prediction conv2d_backward_data(const NodeRun& run) {
   const auto& weights = run.inputs[1].type.shape;
-  const auto terms = weights[0] * weights[2] * weights[3];
+  const auto groups = run.outputs[0].type.shape[1] / weights[1];
+  const auto terms = weights[0] / groups * weights[2] * weights[3];
   auto expected = linear_in_each(run.shared_op, run, terms);
   allow_padding(run, expected);
   return {expected, {}};

@@ -80,6 +80,11 @@ Prediction average_pool2d_backward(const NodeRun& run) {
   return {{summed(run.shared_op, run.inputs, window_error(run.outputs[0].type.shape))}, {}};
 }
 
+// Sums in double.
+Prediction adaptive_average_pool2d(const NodeRun& run) {
+  return {{summed(run.shared_op, run.inputs, sum_error)}, {}};
+}
+
 // Where the maxima are is found in f64 from what the forward node read.
 Prediction max_pool2d_backward(const NodeRun& run) {
   for (const auto& node : run.compiled->nodes) {
@@ -103,6 +108,8 @@ void add_pooling_oracles(Oracles& all) {
   all["max_pool2d"] = max_pool2d;
   all["max_pool2d_backward"] = max_pool2d_backward;
   all["average_pool2d"] = average_pool2d;
+  for (const auto* name : {"adaptive_average_pool2d", "adaptive_average_pool2d_backward"})
+    all[name] = adaptive_average_pool2d;
   all["average_pool2d_backward"] = average_pool2d_backward;
 }
 

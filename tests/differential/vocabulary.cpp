@@ -1,9 +1,11 @@
 #include "vocabulary.hpp"
 
+#include "keel/ops/adaptive_pooling.hpp"
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/concatenate.hpp"
 #include "keel/ops/conv2d.hpp"
+#include "keel/ops/conv_transpose2d.hpp"
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/dropout.hpp"
 #include "keel/ops/elementwise.hpp"
@@ -51,6 +53,13 @@ void add_elementwise(Words& words) {
   };
 }
 
+Conv2dOptions conv_options(Context c) {
+  return {.stride = {c.whole(0, 1), c.whole(1, 1)},
+          .padding = {c.whole(2, 0), c.whole(3, 0)},
+          .dilation = {c.whole(4, 1), c.whole(5, 1)},
+          .groups = c.whole(6, 1)};
+}
+
 void add_products(Words& words) {
   words["matmul"] = [](Context c) {
     return matmul(c.operands[0], c.operands[1], {c.whole(0, 0) != 0, c.whole(1, 0) != 0});
@@ -59,15 +68,22 @@ void add_products(Words& words) {
     return linear(c.operands[0], c.operands[1], c.operands.size() > 2 ? c.operands[2] : Var{});
   };
   words["conv2d"] = [](Context c) {
-    const Conv2dOptions options{{c.whole(0, 1), c.whole(1, 1)}, {c.whole(2, 0), c.whole(3, 0)}};
-    return conv2d(c.operands[0], c.operands[1], c.operands.size() > 2 ? c.operands[2] : Var{}, options);
+    return conv2d(c.operands[0], c.operands[1], c.operands.size() > 2 ? c.operands[2] : Var{},
+                  conv_options(c));
+  };
+  // Behind the convolution's options: the output padding.
+  words["conv_transpose2d"] = [](Context c) {
+    const auto [stride, padding, dilation, groups] = conv_options(c);
+    return conv_transpose2d(c.operands[0], c.operands[1], c.operands.size() > 2 ? c.operands[2] : Var{},
+                            {stride, padding, {c.whole(7, 0), c.whole(8, 0)}, dilation, groups});
   };
 }
 
 Pool2dOptions pool_options(Context c) {
   return {.kernel = {c.whole(0, 2), c.whole(1, 2)},
           .stride = {c.whole(2, 2), c.whole(3, 2)},
-          .padding = {c.whole(4, 0), c.whole(5, 0)}};
+          .padding = {c.whole(4, 0), c.whole(5, 0)},
+          .dilation = {c.whole(6, 1), c.whole(7, 1)}};
 }
 
 void add_reductions(Words& words) {
@@ -77,6 +93,9 @@ void add_reductions(Words& words) {
   words["argmax"] = [](Context c) { return argmax(c.operands[0], c.whole(0, -1)); };
   words["sum_to"] = [](Context c) { return sum_to(c.operands[0], Shape{c.wholes()}); };
   words["max_pool2d"] = [](Context c) { return max_pool2d(c.operands[0], pool_options(c)); };
+  words["adaptive_average_pool2d"] = [](Context c) {
+    return adaptive_average_pool2d(c.operands[0], {c.whole(0, 1), c.whole(1, 1)});
+  };
   words["average_pool2d"] = [](Context c) { return average_pool2d(c.operands[0], pool_options(c)); };
 }
 

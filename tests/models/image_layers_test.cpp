@@ -7,10 +7,13 @@
 #include "../support/ops_support.hpp"
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/conv2d.hpp"
+#include "keel/models/conv_transpose2d.hpp"
 #include "keel/models/initialize.hpp"
 #include "keel/models/layer_norm.hpp"
 #include "keel/ops/conv2d.hpp"
+#include "keel/ops/conv_transpose2d.hpp"
 #include "keel/ops/layer_norm.hpp"
+#include "keel/runtime/error.hpp"
 
 namespace {
 
@@ -67,6 +70,43 @@ BOOST_AUTO_TEST_CASE(conv2d_starts_within_one_over_the_root_of_a_kernel_s_size) 
     BOOST_TEST(largest <= bound);
     BOOST_TEST(largest > bound / 2, named.path);
   }
+}
+
+BOOST_AUTO_TEST_CASE(conv2d_passes_dilation_and_groups_on) {
+  Conv2d layer{4, 6, 3, {.dilation = 2, .groups = 2}};
+  const auto named = initialized(layer);
+  BOOST_TEST((named[0].parameter->shape() == Shape{6, 2, 3, 3}));
+  const double bound = 1 / std::sqrt(18.0);  // of the inputs of one output
+  for (const double weight : test::values(named[0].parameter->value())) BOOST_TEST(std::abs(weight) <= bound);
+  const Tensor src = random_tensor({2, 4, 9, 8}, 5);
+  Tape tape;
+  const std::array expected{conv2d(tape.stored(src), tape.stored(named[0].parameter->value()),
+                                   tape.stored(named[1].parameter->value()), {.dilation = 2, .groups = 2})};
+  Plan plan{tape, expected};
+  plan.run();
+  BOOST_TEST(applied(layer, src) == test::values(plan.output(0)), boost::test_tools::per_element());
+  const auto indivisible = [] { Conv2d{4, 6, 3, {.groups = 4}}; };
+  BOOST_TEST(test::throws_with<Error>(indivisible, {"channels of a Conv2d, 6,", "4 equal groups"}));
+}
+
+BOOST_AUTO_TEST_CASE(conv_transpose2d_applies_its_weights_bias_and_options) {
+  ConvTranspose2d layer{4, 6, {3, 2}, {.stride = 2, .padding = 1, .output_padding = 1, .groups = 2}};
+  const auto named = initialized(layer);
+  BOOST_TEST((named[0].parameter->shape() == Shape{4, 3, 3, 2}));
+  BOOST_TEST((named[1].parameter->shape() == Shape{6}));
+  const double bound = 1 / std::sqrt(18.0);  // as in PyTorch, which counts the outputs of a group
+  for (const double weight : test::values(named[0].parameter->value())) BOOST_TEST(std::abs(weight) <= bound);
+  const Tensor src = random_tensor({2, 4, 5, 4}, 5);
+  Tape tape;
+  const std::array expected{conv_transpose2d(tape.stored(src), tape.stored(named[0].parameter->value()),
+                                             tape.stored(named[1].parameter->value()),
+                                             {.stride = 2, .padding = 1, .output_padding = 1, .groups = 2})};
+  Plan plan{tape, expected};
+  plan.run();
+  BOOST_TEST((plan.output(0).shape() == Shape{2, 6, 10, 7}));
+  BOOST_TEST(applied(layer, src) == test::values(plan.output(0)), boost::test_tools::per_element());
+  const auto indivisible = [] { ConvTranspose2d{4, 6, 3, {.groups = 4}}; };
+  BOOST_TEST(test::throws_with<Error>(indivisible, {"channels of a ConvTranspose2d, 6,", "4 equal groups"}));
 }
 
 BOOST_AUTO_TEST_CASE(conv2d_without_bias_has_weights_alone) {

@@ -2,123 +2,16 @@
 // this suite under each of oneDNN's instruction sets as well.
 
 #include <boost/test/unit_test.hpp>
-#include <set>
 
-#include "../support/guarded_run.hpp"
-#include "../support/ops_support.hpp"
-#include "keel/graph/gradients.hpp"
-#include "keel/keel.hpp"
-#include "keel/runtime/rng.hpp"
+#include "canary.hpp"
 
 namespace {
 
 using namespace keel;
+using test::Canary;
+using test::channels_last;
 using test::random_tensor;
-
-using Vars = std::span<const Var>;
-
-// What all the cases have in common: made up from one stream of random numbers, checked, and counted.
-class Canary {
- public:
-  // A number from `lowest` to `highest`.
-  std::int64_t between(std::int64_t lowest, std::int64_t highest) {
-    return lowest + static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(highest - lowest + 1)));
-  }
-  // About the widths of vectors and blocks.
-  std::int64_t channels() {
-    const auto choice = between(1, 23);
-    return choice <= 20 ? choice : choice + 10;
-  }
-  Shape images() { return {between(1, 5), channels(), between(3, 9), between(3, 9)}; }
-
-  // Checks all kernels of `function` and its derivative for random inputs of `shapes`, every second time with
-  // fusion rules, and likewise on one thread or two.
-  void check(const std::vector<Shape>& shapes, const test::Function& function) {
-    Tape tape;
-    std::vector<Var> vars;
-    for (const auto& shape : shapes) vars.push_back(tape.stored(random_tensor(shape, vars.size() + 1)));
-    auto results = function(vars);
-    const Var upstream = tape.stored(random_tensor(results[0].shape(), 77));
-    const auto grads = gradients(std::span{results}.first(1), std::span{&upstream, 1}, vars);
-    for (const auto& grad : grads)
-      if (grad.defined()) results.push_back(grad);
-    check(tape, results);
-  }
-
-  void check(const Tape& tape, std::span<const Var> results) {
-    const bool fused = between(0, 1) == 1;
-    const auto rules = fused ? fusion_rules() : std::span<const FusionRule>{};
-    const Plan plan{tape, results, {.rules = rules}};
-    for (const auto& node : plan.program().nodes) operators_.emplace(node.op->name());
-    for (const auto& fault : test::faults_of_kernels(plan.program(), static_cast<int>(between(1, 2))))
-      BOOST_ERROR(fault);
-  }
-
-  [[nodiscard]] const std::set<std::string>& operators() const { return operators_; }
-
- private:
-  Rng rng_{1};
-  std::set<std::string> operators_;
-};
-
-// The same images with their channels last, where a kernel takes them so.
-Var channels_last(const Var& images) {
-  return max_pool2d(images, {1});
-}
-
-void convolutions(Canary& canary) {
-  for (std::int64_t channels = 1; channels <= 33; ++channels) {
-    if (channels > 20 && channels < 31) continue;
-    for (std::int64_t kernel = 1; kernel <= 3; ++kernel) {
-      for (std::int64_t stride = 1; stride <= 3; ++stride) {
-        const Conv2dOptions options{.stride = stride, .padding = canary.between(0, 2)};
-        const auto outputs = canary.channels();
-        canary.check({{canary.between(1, 5), channels, canary.between(3, 9), canary.between(3, 9)},
-                      {outputs, channels, kernel, kernel},
-                      {outputs}},
-                     [&](Vars v) { return std::vector{relu(conv2d(v[0], v[1], v[2], options))}; });
-      }
-    }
-  }
-}
-
-// Of kernels of one pixel that skip some: oneDNN gathers what they see in scratch memory.
-void strided_points(Canary& canary) {
-  for (std::int64_t channels = 1; channels <= 33; ++channels) {
-    if (channels > 20 && channels < 31) continue;
-    for (int i = 0; i < 4; ++i) {
-      const Conv2dOptions options{.stride = {canary.between(1, 3), canary.between(2, 3)}};
-      const auto outputs = canary.channels();
-      canary.check({{canary.between(1, 5), channels, canary.between(8, 33), canary.between(8, 33)},
-                    {outputs, channels, 1, 1},
-                    {outputs}},
-                   [&](Vars v) { return std::vector{relu(conv2d(v[0], v[1], v[2], options))}; });
-    }
-  }
-}
-
-void larger_convolutions(Canary& canary) {
-  for (int i = 0; i < 100; ++i) {
-    const Conv2dOptions options{.stride = {canary.between(1, 3), canary.between(1, 3)},
-                                .padding = {canary.between(0, 2), canary.between(0, 2)}};
-    const auto channels = canary.channels();
-    canary.check({{canary.between(1, 5), channels, canary.between(10, 33), canary.between(10, 33)},
-                  {canary.channels(), channels, canary.between(1, 3), canary.between(1, 3)}},
-                 [&](Vars v) { return std::vector{conv2d(v[0], v[1], {}, options)}; });
-  }
-}
-
-void pooling(Canary& canary) {
-  for (int i = 0; i < 60; ++i) {
-    const Size2d kernel{canary.between(1, 3), canary.between(1, 3)};
-    const Pool2dOptions options{
-        .kernel = kernel,
-        .stride = {canary.between(1, 3), canary.between(1, 3)},
-        .padding = {canary.between(0, kernel.height / 2), canary.between(0, kernel.width / 2)}};
-    canary.check({canary.images()}, [&](Vars v) { return std::vector{max_pool2d(v[0], options)}; });
-    canary.check({canary.images()}, [&](Vars v) { return std::vector{average_pool2d(v[0], options)}; });
-  }
-}
+using test::Vars;
 
 void normalization(Canary& canary) {
   for (int i = 0; i < 40; ++i) {
@@ -261,10 +154,6 @@ BOOST_AUTO_TEST_SUITE(canary_test)
 
 BOOST_AUTO_TEST_CASE(no_kernel_writes_beside_its_memory_or_leaves_a_part_of_it_unwritten) {
   Canary canary;
-  convolutions(canary);
-  strided_points(canary);
-  larger_convolutions(canary);
-  pooling(canary);
   normalization(canary);
   elementwise(canary);
   reductions(canary);

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "keel/graph/tape.hpp"
+#include "keel/models/parameter.hpp"
+#include "keel/runtime/source_location.hpp"
+#include "keel/runtime/window.hpp"
+
+namespace keel {
+
+struct ConvTranspose2dLayerOptions {
+  Size2d stride = 1;
+  Size2d padding = 0;
+  Size2d output_padding = 0;
+  Size2d dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;  ///< false where batch norm comes next: its mean takes any bias away again
+  InitializerRule weights = initializers::fan_in();      ///< by what rule the weights start
+  InitializerRule bias_values = initializers::fan_in();  ///< and the bias
+};
+
+/// A transposed convolution with weights and bias of its own: images (N, in_channels, H, W) to
+/// (N, out_channels, OH, OW); see `conv_transpose2d`. The fans of its weights are those that PyTorch takes them to
+/// have, which are the transposed convolution's.
+class ConvTranspose2d {
+ public:
+  /// Throws Error when `groups` is not positive or does not divide the channels.
+  ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels, Size2d kernel,
+                  const ConvTranspose2dLayerOptions& options = {});
+
+  Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
+
+  void visit(auto&& each) {
+    each("weights", weights_);
+    if (bias_) each("bias", *bias_);
+  }
+
+ private:
+  ConvTranspose2dLayerOptions options_;
+  Parameter weights_;
+  std::optional<Parameter> bias_;
+};
+
+}  // namespace keel
