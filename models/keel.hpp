@@ -13,6 +13,7 @@
 #include "keel/graph/tape.hpp"
 #include "keel/models/accumulated_step.hpp"
 #include "keel/models/adam.hpp"
+#include "keel/models/any_model.hpp"
 #include "keel/models/average.hpp"
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/checkpoint.hpp"
