@@ -7,6 +7,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/models/optimizer.hpp"
+#include "keel/models/parameter_groups.hpp"
 #include "keel/ops/adam.hpp"
 #include "keel/runtime/source_location.hpp"
 
@@ -17,13 +18,16 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 0.0;                  ///< decoupled from the gradients: AdamW
+  double weight_decay = 0.0;
+  bool decoupled = true;                      ///< the decay is AdamW's; false: added to the gradients
   WeightDecay decay = WeightDecay::matrices;  ///< what `weight_decay` touches
   std::optional<double> clip_norm = {};       ///< bound of the norm of all gradients together
+  std::vector<ParameterGroup> groups = {};    ///< with rates and decay of their own
 };
 
-/// Adam, and with weight decay AdamW, by PyTorch's definition (see `adam_update`), but for biases and batch
-/// norm's gamma and beta, which do not decay unless asked. Keeps two moments a parameter, and the number of
+/// Adam by PyTorch's definition (see `adam_update`), but for biases and batch norm's gamma and beta, which do not
+/// decay unless asked. Its weight decay is that of AdamW, which shrinks the parameters beside the step; that of
+/// PyTorch's Adam, which goes through the moments, is `decoupled = false`. Keeps two moments a parameter, and the number of
 /// steps that it took part in, which all plans share: every run of a recorded update counts as one for the
 /// parameters that it updates. What joins later, or is initialized anew, thus begins with step 1. A copy is an
 /// optimizer of its own: it begins with the same learning rate, moments and counts.
@@ -53,16 +57,24 @@ class Adam {
     return state(std::span<const NamedParameter>{parameters(model)});
   }
 
+  /// Throws Error when a group has none of the model's parameters.
+  void require_groups(std::span<const NamedParameter> parameters) const {
+    groups_.require_members(parameters);
+  }
   /// Tells when another optimizer was assigned to this one, or when it was moved or destroyed.
   [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
 
  private:
   AdamOptions options_;
+  ParameterGroups groups_;
   LearningRate learning_rate_;
   Moments means_{"mean", PageOffset::quarter};
   Moments variances_{"variance", PageOffset::three_quarters};
   Moments steps_{"step", PageOffset::none, ValueType{Shape{}, DType::f64}};
   Presence presence_;
 };
+
+/// Adam under the name that tells of its weight decay.
+using AdamW = Adam;
 
 }  // namespace keel

@@ -17,16 +17,24 @@ void ModelWatch::start() {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].parameter != nullptr) visited_.push_back(parts[i].parameter);
     if (!parts[i].watch) continue;
-    seen_.push_back({detail::path_of(parts, i), *parts[i].watch});
+    seen_.push_back({detail::path_of(parts, i), *parts[i].watch, 0});
+    for (auto behind = i + 1; behind < parts.size() && detail::is_within(parts, behind, i); ++behind)
+      if (parts[behind].watch) ++seen_.back().parts;
     can_be_followed_ = can_be_followed_ || i == 0 || model_.contains(parts[i].begin);
   }
 }
 
 bool ModelWatch::changed() {
   bool any = false;
-  for (auto& [path, watch] : seen_) {
+  bool replaced = false;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    auto& [path, watch, parts] = seen_[i];
     const auto fate = watch.look();
     any = any || fate == Presence::Fate::changed;
+    if (fate == Presence::Fate::changed && parts > 0 && can_be_followed_) {
+      replaced = true;
+      i += parts;  // which are gone, or another's now
+    }
     if (fate != Presence::Fate::moved_away && fate != Presence::Fate::destroyed) continue;
     throw Error{
         fmt::format("the model was {} after a step, or an inference, was made for it: "
@@ -36,6 +44,10 @@ bool ModelWatch::changed() {
   }
   // Only what is certain to be there still may be walked through.
   if (!can_be_followed_) return any;
+  if (replaced) {
+    start();
+    return true;
+  }
   visited_now_.clear();
   parameters_(visited_now_);
   if (visited_now_ == visited_) return any;

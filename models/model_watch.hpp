@@ -42,6 +42,7 @@ class ModelWatch {
   struct Seen {
     std::string path;
     Presence::Watch watch;
+    std::size_t parts;  // those of it that are seen: they come next
   };
 
   // The parameters as they are visited, repetitions included: no more than must be done at every step.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "keel/models/initialize.hpp"
@@ -135,6 +136,12 @@ void require_parameters(std::string_view optimizer, std::span<const Var> paramet
 void require_fraction(std::string_view option, double value) {
   if (value >= 0.0 && value < 1.0) return;
   throw Error{fmt::format("{} must be in [0, 1), not {}", option, value)};
+}
+
+void require_positive_epsilon(double epsilon) {
+  constexpr double least = std::numeric_limits<float>::min();
+  if (epsilon >= least && std::isfinite(epsilon)) return;
+  throw Error{fmt::format("epsilon must be a number of at least {:.3g}, not {}", least, epsilon)};
 }
 
 void require_weight_decay(double weight_decay) {

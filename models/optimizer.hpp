@@ -111,6 +111,9 @@ void require_parameters(std::string_view optimizer, std::span<const Var> paramet
                         const SourceLocation& where);
 /// Throws Error, naming `option`, unless `value` is in [0, 1).
 void require_fraction(std::string_view option, double value);
+/// Throws Error unless it is a number that f32 holds as more than 0: a parameter without a gradient would become
+/// 0 / 0.
+void require_positive_epsilon(double epsilon);
 /// Throws Error unless the decay is 0 or a positive number.
 void require_weight_decay(double weight_decay);
 /// Throws Error unless the bound is positive, where there is one.

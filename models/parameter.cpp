@@ -174,6 +174,11 @@ bool ModelPart::contains(const void* address) const {
   return not_behind(begin, byte) && !not_behind(begin + size, byte);
 }
 
+bool is_within(std::span<const ModelPart> parts, std::size_t part, std::size_t whole) {
+  while (part > whole) part = parts[part].parent;
+  return part == whole;
+}
+
 std::string path_of(std::span<const ModelPart> parts, std::size_t index) {
   if (index == 0) return {};
   const auto& [name, parent, begin, size, parameter, watch] = parts[index];

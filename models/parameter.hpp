@@ -168,6 +168,9 @@ std::vector<ModelPart> parts_of(Model& model) {
   return parts;
 }
 
+/// Whether `part` is a part of `whole`, or of a part of it.
+bool is_within(std::span<const ModelPart> parts, std::size_t part, std::size_t whole);
+
 /// "fc1.weights"; of the model itself, nothing.
 std::string path_of(std::span<const ModelPart> parts, std::size_t index);
 

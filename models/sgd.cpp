@@ -4,7 +4,8 @@
 
 namespace keel {
 
-Sgd::Sgd(const SgdOptions& options) : options_(options), learning_rate_(options.learning_rate) {
+Sgd::Sgd(const SgdOptions& options)
+    : options_(options), groups_(options.groups), learning_rate_(options.learning_rate) {
   require_fraction("momentum", options.momentum);
   require_weight_decay(options.weight_decay);
   require_clip_norm(options.clip_norm);
@@ -14,14 +15,16 @@ Sgd::Sgd(const SgdOptions& options) : options_(options), learning_rate_(options.
 
 void Sgd::update(std::span<const Var> parameters, std::span<const Var> grads, const SourceLocation& where) {
   require_parameters("Sgd", parameters, where);
-  Tape& tape = parameters[0].tape();
-  sgd_update(parameters, velocities_.record(parameters), clipped(grads, options_.clip_norm, where),
-             learning_rate_.record(tape),
-             {.momentum = options_.momentum,
-              .weight_decay = options_.weight_decay,
-              .nesterov = options_.nesterov,
-              .decay = options_.decay},
-             where);
+  const Var learning_rate = learning_rate_.record(parameters[0].tape());
+  const auto followed = clipped(grads, options_.clip_norm, where);
+  for (const auto& part : groups_.divide(parameters, followed, learning_rate, options_.weight_decay, where)) {
+    sgd_update(part.parameters, velocities_.record(part.parameters), part.grads, part.learning_rate,
+               {.momentum = options_.momentum,
+                .weight_decay = part.weight_decay,
+                .nesterov = options_.nesterov,
+                .decay = options_.decay},
+               where);
+  }
 }
 
 void Sgd::reset() {

@@ -6,6 +6,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/models/optimizer.hpp"
+#include "keel/models/parameter_groups.hpp"
 #include "keel/ops/sgd.hpp"
 #include "keel/runtime/source_location.hpp"
 
@@ -18,6 +19,7 @@ struct SgdOptions {
   bool nesterov = false;
   WeightDecay decay = WeightDecay::matrices;  ///< what `weight_decay` touches
   std::optional<double> clip_norm = {};       ///< bound of the norm of all gradients together
+  std::vector<ParameterGroup> groups = {};    ///< with rates and decay of their own
 };
 
 /// Stochastic gradient descent with momentum, Nesterov's too, and weight decay, by PyTorch's definition (see
@@ -48,11 +50,16 @@ class Sgd {
     return state(std::span<const NamedParameter>{parameters(model)});
   }
 
+  /// Throws Error when a group has none of the model's parameters.
+  void require_groups(std::span<const NamedParameter> parameters) const {
+    groups_.require_members(parameters);
+  }
   /// Tells when another optimizer was assigned to this one, or when it was moved or destroyed.
   [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
 
  private:
   SgdOptions options_;
+  ParameterGroups groups_;
   LearningRate learning_rate_;
   Moments velocities_{"velocity", PageOffset::quarter};
   Presence presence_;

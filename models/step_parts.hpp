@@ -58,12 +58,14 @@ void report_norm(std::span<const Var> grads, const SourceLocation& where);
 /// The only element of an f32 or f64 tensor.
 double number_of(const Tensor& scalar);
 
-/// Notices what becomes of a model and its optimizer.
+/// Notices what becomes of a model and its optimizer, whose groups must be those of the model.
 class StepWatch {
  public:
   template <class Model, class Optimizer>
   StepWatch(Model& model, const Optimizer& optimizer) : model_(model) {
     if constexpr (requires { optimizer.watch(); }) optimizer_ = optimizer.watch();
+    if constexpr (requires { optimizer.require_groups(parameters(model)); })
+      optimizer.require_groups(parameters(model));
   }
 
   /// Whether what was compiled before does the wrong work now. Throws Error when one of both is gone.

@@ -80,6 +80,37 @@ template <class T>
 }
 
 template <class T>
+[[gnu::always_inline]] inline bool rmsprop_sweep_body(T* __restrict parameter, T* __restrict square,
+                                                      const T* __restrict grad, std::int64_t count,
+                                                      RmspropStep<T> step) {
+  unsigned found = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T decayed = grad[i] + step.weight_decay * parameter[i];
+    square[i] = step.alpha * square[i] + step.square_weight * (decayed * decayed);
+    parameter[i] -= step.learning_rate * (decayed / (std::sqrt(square[i]) + step.epsilon));
+    found |= (is_finite(square[i]) ? 0U : 1U) | (is_finite(parameter[i]) ? 0U : 1U);
+  }
+  return found == 0;
+}
+
+// A direction that is not a number has no sign, so that the mean alone tells of it.
+template <class T>
+[[gnu::always_inline]] inline bool lion_sweep_body(T* __restrict parameter, T* __restrict mean,
+                                                   const T* __restrict grad, std::int64_t count,
+                                                   LionStep<T> step) {
+  unsigned found = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T direction = step.beta1 * mean[i] + step.direction_weight * grad[i];
+    const T up = direction > T{0} ? step.learning_rate : T{0};
+    const T down = direction < T{0} ? step.learning_rate : T{0};
+    parameter[i] = step.shrinkage * parameter[i] - (up - down);
+    mean[i] = step.beta2 * mean[i] + step.grad_weight * grad[i];
+    found |= (is_finite(mean[i]) ? 0U : 1U) | (is_finite(parameter[i]) ? 0U : 1U);
+  }
+  return found == 0;
+}
+
+template <class T>
 [[gnu::always_inline]] inline double sum_of_squares_body(const T* src, std::int64_t count) {
   return sum_body(count, [src](std::int64_t i) {
     const double value = src[i];
@@ -118,6 +149,26 @@ KEEL_EACH_WIDTH bool adam_sweep(float* parameter, float* mean, float* variance, 
 bool adam_sweep(double* parameter, double* mean, double* variance, const double* grad, std::int64_t count,
                 AdamStep<double> step) {
   return adam_sweep_body(parameter, mean, variance, grad, count, step);
+}
+
+KEEL_EACH_WIDTH bool rmsprop_sweep(float* parameter, float* square, const float* grad, std::int64_t count,
+                                   RmspropStep<float> step) {
+  return rmsprop_sweep_body(parameter, square, grad, count, step);
+}
+
+bool rmsprop_sweep(double* parameter, double* square, const double* grad, std::int64_t count,
+                   RmspropStep<double> step) {
+  return rmsprop_sweep_body(parameter, square, grad, count, step);
+}
+
+KEEL_EACH_WIDTH bool lion_sweep(float* parameter, float* mean, const float* grad, std::int64_t count,
+                                LionStep<float> step) {
+  return lion_sweep_body(parameter, mean, grad, count, step);
+}
+
+bool lion_sweep(double* parameter, double* mean, const double* grad, std::int64_t count,
+                LionStep<double> step) {
+  return lion_sweep_body(parameter, mean, grad, count, step);
 }
 
 KEEL_EACH_WIDTH double sum_of_squares(const float* src, std::int64_t count) {

@@ -53,6 +53,40 @@ bool adam_sweep(float* parameter, float* mean, float* variance, const float* gra
 bool adam_sweep(double* parameter, double* mean, double* variance, const double* grad, std::int64_t count,
                 AdamStep<double> step);
 
+/// What `rmsprop_sweep` multiplies by.
+template <class T>
+struct RmspropStep {
+  T learning_rate;
+  T alpha;          ///< of the square
+  T square_weight;  ///< 1 - alpha
+  T epsilon;
+  T weight_decay;
+};
+
+/// g = grad + weight_decay * parameter, square = alpha * square + square_weight * g^2, parameter -= learning_rate
+/// * g / (sqrt(square) + epsilon); whether every square and parameter is then finite.
+bool rmsprop_sweep(float* parameter, float* square, const float* grad, std::int64_t count,
+                   RmspropStep<float> step);
+bool rmsprop_sweep(double* parameter, double* square, const double* grad, std::int64_t count,
+                   RmspropStep<double> step);
+
+/// What `lion_sweep` multiplies by.
+template <class T>
+struct LionStep {
+  T shrinkage;  ///< of the parameter: 1 - learning_rate * weight_decay
+  T learning_rate;
+  T beta1;             ///< of the mean in the direction
+  T direction_weight;  ///< 1 - beta1
+  T beta2;             ///< of the mean
+  T grad_weight;       ///< 1 - beta2
+};
+
+/// parameter = shrinkage * parameter - learning_rate * sign(beta1 * mean + direction_weight * grad), mean = beta2
+/// * mean + grad_weight * grad; whether every mean and parameter is then finite.
+bool lion_sweep(float* parameter, float* mean, const float* grad, std::int64_t count, LionStep<float> step);
+bool lion_sweep(double* parameter, double* mean, const double* grad, std::int64_t count,
+                LionStep<double> step);
+
 /// The sum of the squares, in double: each sixteenth element into the same of sixteen sums.
 double sum_of_squares(const float* src, std::int64_t count);
 double sum_of_squares(const double* src, std::int64_t count);

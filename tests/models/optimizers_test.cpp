@@ -26,6 +26,9 @@ void for_each_optimizer(const auto& each) {
   const auto adam = [&](const AdamOptions& options) { each([options] { return Adam{options}; }); };
   adam({.learning_rate = 0.01});
   adam({.learning_rate = 0.01, .weight_decay = 0.1, .clip_norm = 1.0});
+  adam({.learning_rate = 0.01, .weight_decay = 0.1, .decoupled = false});
+  each([] { return Rmsprop{{.learning_rate = 0.005, .weight_decay = 1e-3}}; });
+  each([] { return Lion{{.learning_rate = 0.005, .weight_decay = 0.1, .clip_norm = 1.0}}; });
 }
 
 Mlp small_model(DType dtype = DType::f32) {
@@ -122,6 +125,7 @@ BOOST_AUTO_TEST_CASE(weight_decay_leaves_gamma_beta_and_biases_alone_unless_aske
     return Sgd{{.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.5, .decay = decay}};
   });
   check([](WeightDecay decay) { return Adam{{.learning_rate = 0.1, .weight_decay = 0.5, .decay = decay}}; });
+  check([](WeightDecay decay) { return Lion{{.learning_rate = 0.1, .weight_decay = 0.5, .decay = decay}}; });
 }
 
 BOOST_AUTO_TEST_CASE(gamma_stays_one_over_many_steps_of_decay_without_a_gradient) {

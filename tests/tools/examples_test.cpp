@@ -24,6 +24,13 @@ double final_accuracy(const Finished& finished) {
   return std::stod(finished.out.substr(place + key.size()));
 }
 
+// The number that an example printed behind `key`.
+double number_behind(const Finished& finished, const std::string& key) {
+  const auto place = finished.out.find(key);
+  BOOST_TEST_REQUIRE(place != std::string::npos, finished.out << finished.err);
+  return std::stod(finished.out.substr(place + key.size()));
+}
+
 const char* mnist_folder() {
   const char* folder = std::getenv("KEEL_MNIST_DIR");
   return folder == nullptr || *folder == '\0' ? nullptr : folder;
@@ -47,6 +54,42 @@ BOOST_AUTO_TEST_CASE(an_operator_of_one_s_own_is_checked_and_trained) {
   const auto place = finished.out.find(key);
   BOOST_TEST_REQUIRE(place != std::string::npos, finished.out);
   BOOST_TEST(std::stod(finished.out.substr(place + key.size())) < 0.02, finished.out);  // 1/9 at first
+}
+
+BOOST_AUTO_TEST_CASE(the_generator_draws_points_near_the_ring) {
+  const auto finished = run_example("gan");
+  BOOST_TEST(number_behind(finished, "mean radius ") > 0.85);
+  BOOST_TEST(number_behind(finished, "mean radius ") < 1.15);
+  BOOST_TEST(number_behind(finished, "distance from the ring ") < 0.3);
+}
+
+BOOST_AUTO_TEST_CASE(the_penalty_on_the_gradient_makes_it_smaller) {
+  const auto finished = run_example("gradient_penalty");
+  BOOST_TEST(finished.status == 0, finished.out << finished.err);
+  BOOST_TEST(number_behind(finished, "penalty 0.1: loss ") < 0.6);
+}
+
+BOOST_AUTO_TEST_CASE(points_that_are_moved_against_the_network_fool_it) {
+  const auto finished = run_example("fgsm");
+  const auto attacked = finished.out.find("epsilon 0.1");
+  BOOST_TEST_REQUIRE(attacked != std::string::npos, finished.out << finished.err);
+  const std::string key = "accuracy ";
+  const auto accuracy = [&](std::size_t from) {
+    return std::stod(finished.out.substr(finished.out.find(key, from) + key.size()));
+  };
+  BOOST_TEST(accuracy(0) > 95.0, finished.out);
+  BOOST_TEST(accuracy(attacked) < accuracy(0) - 5.0, finished.out);
+}
+
+BOOST_AUTO_TEST_CASE(the_average_of_the_weights_does_better_than_the_last_ones) {
+  const auto finished = run_example("averaged");
+  BOOST_TEST(number_behind(finished, "their average ") < number_behind(finished, "last weights "),
+             finished.out);
+}
+
+BOOST_AUTO_TEST_CASE(the_variational_autoencoder_learns_the_waves) {
+  const auto finished = run_example("vae");
+  BOOST_TEST(number_behind(finished, "step 2000: loss ") < 10, finished.out);  // 400 without a code
 }
 
 BOOST_AUTO_TEST_CASE(the_convolutional_network_learns_the_digits) {

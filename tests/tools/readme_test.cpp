@@ -87,8 +87,27 @@ BOOST_AUTO_TEST_CASE(every_other_command_is_a_script_that_can_be_run) {
 
 BOOST_AUTO_TEST_CASE(its_program_is_the_one_that_is_built) {
   const auto programs = blocks("cpp");
-  BOOST_REQUIRE(programs.size() == 1U);
+  BOOST_REQUIRE(!programs.empty());
   BOOST_TEST(programs[0] == read_file(source_root() / "tools/examples/classifier.cpp"));
+}
+
+// Line by line, under an indentation of its own.
+BOOST_AUTO_TEST_CASE(each_of_its_pieces_of_code_stands_in_an_example) {
+  std::string examples;
+  for (const auto& entry : std::filesystem::directory_iterator(source_root() / "tools/examples"))
+    examples += '\n' + read_file(entry.path());
+  const auto pieces = blocks("cpp");
+  BOOST_TEST(pieces.size() > 1U);
+  for (const auto& piece : pieces) {
+    const auto stands_under = [&](const std::string& indentation) {
+      std::istringstream lines{piece};
+      std::string text;
+      for (std::string line; std::getline(lines, line);)
+        text += line.empty() ? "\n" : indentation + line + '\n';
+      return examples.find('\n' + text) != std::string::npos;
+    };
+    BOOST_TEST((stands_under("") || stands_under("  ") || stands_under("    ")), piece);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(its_program_learns) {
