@@ -14,6 +14,7 @@
 #include "keel/models/adam.hpp"
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/checkpoint.hpp"
+#include "keel/models/compute.hpp"
 #include "keel/models/conv2d.hpp"
 #include "keel/models/dropout.hpp"
 #include "keel/models/fold.hpp"
