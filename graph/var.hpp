@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <iosfwd>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "keel/runtime/shape.hpp"
@@ -36,6 +38,13 @@ class Var {
   std::weak_ptr<const void> life_;  // expires with the tape
   std::size_t id_ = 0;
 };
+
+/// What is known of a value before it is computed: type, operator and line. Of one that is stored, name and
+/// elements.
+///
+///   f32 (64, 128), value 7: relu at model.cpp:12
+std::string to_string(const Var& var);
+std::ostream& operator<<(std::ostream& stream, const Var& var);
 
 /// A Var with the source line of the expression that it stands in: how operators written as `a + b`, which
 /// can take no further argument, learn where they were called.

@@ -1,6 +1,7 @@
 #include "keel/models/checkpoint.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <map>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "keel/models/checkpoint_match.hpp"
 #include "keel/models/safetensors.hpp"
 #include "keel/models/safetensors_header.hpp"
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -31,22 +33,43 @@ std::string setting_text(std::optional<double> value) {
   return value ? fmt::format("{}", *value) : "none";
 }
 
-void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
-                     const std::filesystem::path& path) {
-  detail::require_distinct_paths(parameters);
-  detail::require_distinct_paths(settings);
-  write_safetensors(path, detail::tensors_of(parameters, path), detail::texts_of(settings));
+bool LoadReport::complete() const {
+  return missing.empty() && left_over.empty() && of_other_type.empty() && other_settings.empty();
 }
 
-void load_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
-                     const std::filesystem::path& path) {
+std::string LoadReport::text() const {
+  auto result = fmt::format("{} loaded\n", counted(loaded.size(), "parameter"));
+  const auto list = [&](std::string_view what, const std::vector<std::string>& names) {
+    if (!names.empty()) result += fmt::format("{}: {}\n", what, fmt::join(names, ", "));
+  };
+  list("missing", missing);
+  list("left over", left_over);
+  for (const auto* differences : {&of_other_type, &other_settings}) {
+    for (const auto& [path, in_file, in_model] : *differences)
+      result += fmt::format("{} is {} in the file and {} in the model\n", path, in_file, in_model);
+  }
+  return result;
+}
+
+void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
+                     const std::filesystem::path& path, const SaveOptions& options) {
+  detail::require_distinct_paths(parameters);
+  detail::require_distinct_paths(settings);
+  write_safetensors(path, detail::tensors_of(parameters, path, options.names),
+                    detail::texts_of(settings, options.names));
+}
+
+LoadReport load_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
+                           const std::filesystem::path& path, const LoadOptions& options) {
   detail::require_distinct_paths(parameters);
   const Safetensors file{path};
-  const auto matches = detail::match_parameters(file, parameters);
-  detail::require_same_settings(file, settings);
+  LoadReport report;
+  const auto matches = detail::match_parameters(file, parameters, options, report);
+  detail::compare_settings(file, settings, options, report);
   detail::MatchedMemory memory{matches};
   detail::copy(detail::copies_of(file, matches));
   memory.keep();
+  return report;
 }
 
 }  // namespace keel

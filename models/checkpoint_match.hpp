@@ -1,10 +1,13 @@
 #pragma once
 
+#include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "keel/models/checkpoint.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/models/safetensors.hpp"
 #include "keel/models/settings.hpp"
@@ -20,6 +23,12 @@ namespace keel::detail {
 /// What the names of arrays begin with that are no parameter's, but an optimizer's.
 inline constexpr std::string_view optimizer_prefix = "optimizer/";
 
+/// What a parameter is called in a file: "fc1.weight" for "fc1.weights" among PyTorch's names.
+std::string name_in_file(const NamedParameter& parameter, Names names);
+
+/// Whether a file with such names has no array for it.
+bool is_left_out(const Parameter& parameter, Names names);
+
 /// A parameter, and the array of the file that becomes its values.
 struct Match {
   NamedParameter parameter;
@@ -27,12 +36,15 @@ struct Match {
   DType dtype;
 };
 
-/// An array of each of the parameters, and no array left over. Throws Error, naming the file and the parameter,
-/// where that can't be had.
-std::vector<Match> match_parameters(const Safetensors& file, std::span<const NamedParameter> parameters);
+/// The parameters that the file has an array for, and in `report` what it has not, what is left over and of another
+/// type. Throws Error, naming the file and the parameter, where the options are strict and that is not all, or
+/// where a parameter would be left without values.
+std::vector<Match> match_parameters(const Safetensors& file, std::span<const NamedParameter> parameters,
+                                    const LoadOptions& options, LoadReport& report);
 
-/// Throws Error when the file has another value for one of the settings.
-void require_same_settings(const Safetensors& file, std::span<const NamedSetting> settings);
+/// Notes settings for which the file has another value. Throws Error for one where the options are strict.
+void compare_settings(const Safetensors& file, std::span<const NamedSetting> settings,
+                      const LoadOptions& options, LoadReport& report);
 
 /// Memory for those parameters that have none yet, taken away again at the end unless it is kept.
 class MatchedMemory {
@@ -60,9 +72,10 @@ void copy(std::span<const Copy> copies);
 
 /// Throws NoValuesError when one of the parameters has no values to be written to `path`.
 std::vector<NamedTensor> tensors_of(std::span<const NamedParameter> parameters,
-                                    const std::filesystem::path& path);
+                                    const std::filesystem::path& path, Names names = Names::keel);
 /// The texts of a file of keel's.
-std::map<std::string, std::string> texts_of(std::span<const NamedSetting> settings);
+std::map<std::string, std::string> texts_of(std::span<const NamedSetting> settings,
+                                            Names names = Names::keel);
 
 }  // namespace keel::detail
 

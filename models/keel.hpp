@@ -17,6 +17,7 @@
 #include "keel/models/average.hpp"
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/checkpoint.hpp"
+#include "keel/models/compute.hpp"
 #include "keel/models/conv2d.hpp"
 #include "keel/models/conv_transpose2d.hpp"
 #include "keel/models/dropout.hpp"

@@ -157,8 +157,9 @@ void save_checkpoint(const TrainingState& state, const std::filesystem::path& pa
 
 void load_checkpoint(const TrainingState& state, const std::filesystem::path& path) {
   const Safetensors file{path};
-  const auto matches = detail::match_parameters(file, state.parameters());
-  detail::require_same_settings(file, state.settings());
+  LoadReport report;
+  const auto matches = detail::match_parameters(file, state.parameters(), {}, report);
+  detail::compare_settings(file, state.settings(), {}, report);
   for (const auto& [name, place] : state.values_)
     std::visit([&key = name, &file](const auto* value) { require_value(file, key, value); }, place);
   detail::MatchedMemory memory{matches};

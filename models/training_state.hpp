@@ -41,18 +41,24 @@ class TrainingState {
     values_.push_back({"step", &step});
   }
 
-  /// Also another network and its optimizer, such as a critic; a network without one, such as a teacher; another
-  /// stream or number. Names must not be empty, be taken or contain a dot or slash. Throws Error otherwise.
+  /// Also another network and its optimizer, such as a critic; a network without one, such as a teacher; whatever
+  /// else has a `state()`, as an average of the weights; another stream or number. Names must not be empty, be taken or contain a dot or slash. Throws Error otherwise.
   template <class Model, class Optimizer>
   TrainingState& add(std::string_view name, Model& model, Optimizer& optimizer) {
     require_name(name);
     networks_.push_back(network(std::string{name}, model, optimizer));
     return *this;
   }
-  template <class Model>
-  TrainingState& add(std::string_view name, Model& model) {
+  template <class Part>
+  TrainingState& add(std::string_view name, Part& part) {
     require_name(name);
-    networks_.push_back(network(std::string{name}, model));
+    if constexpr (requires { std::vector<OptimizerState>{part.state()}; }) {
+      networks_.push_back({std::string{name}, [] { return std::vector<NamedParameter>{}; },
+                           [] { return std::vector<NamedSetting>{}; },
+                           [&part](auto) { return std::vector<OptimizerState>{part.state()}; }});
+    } else {
+      networks_.push_back(network(std::string{name}, part));
+    }
     return *this;
   }
   TrainingState& add(std::string_view name, Rng& random) { return add_value(name, &random); }

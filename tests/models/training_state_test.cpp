@@ -92,6 +92,12 @@ struct Run {
   TrainingStep<Network, Optimizer, decltype(&cross_entropy)> step{model, optimizer, cross_entropy};
 };
 
+// What keeps arrays beside the model, as an average of its weights does.
+struct Keeper {
+  Tensor kept{Shape{2}};
+  [[nodiscard]] std::vector<OptimizerState> state() const { return {{"first.weights", "average", kept}}; }
+};
+
 void for_each_optimizer(const auto& each) {
   each(Sgd{{.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true}});
   each(Adam{{.learning_rate = 0.01, .weight_decay = 0.01, .clip_norm = 1.0}});
@@ -173,6 +179,20 @@ BOOST_AUTO_TEST_CASE(two_networks_with_an_optimizer_each_and_other_numbers_come_
   BOOST_TEST(other_noise.stream("a").bits() == noise.stream("a").bits());
   BOOST_TEST(other_best == best);
   BOOST_TEST(other_epoch == epoch);
+}
+
+BOOST_AUTO_TEST_CASE(what_else_has_a_state_comes_back) {
+  Run run{Sgd{{}}};
+  initialize(run.model, Rng{1});
+  Keeper keeper;
+  keeper.kept.data<float>()[1] = 5.0F;
+  auto state = run.state;
+  state.add("ema", keeper);
+  save_checkpoint(state, model());
+  BOOST_TEST(read(model()).find("\"optimizer/ema/average/first.weights\"") != std::string::npos);
+  keeper.kept.data<float>()[1] = 0.0F;
+  load_checkpoint(state, model());
+  BOOST_TEST(keeper.kept.data<float>()[1] == 5.0F);
 }
 
 BOOST_AUTO_TEST_CASE(the_model_alone_is_loaded_from_it_too) {
