@@ -81,6 +81,18 @@ BOOST_AUTO_TEST_CASE(points_that_are_moved_against_the_network_fool_it) {
   BOOST_TEST(accuracy(attacked) < accuracy(0) - 5.0, finished.out);
 }
 
+BOOST_AUTO_TEST_CASE(attention_finds_the_place_that_it_is_pointed_to) {
+  BOOST_TEST(number_behind(run_example("attention"), "step 500: loss ") < 0.05);  // 2.1 at first
+}
+
+BOOST_AUTO_TEST_CASE(a_network_that_knows_a_like_task_learns_faster) {
+  const auto finished = run_example("fine_tune");
+  BOOST_TEST(finished.out.find("4 parameters loaded, 2 of another shape") != std::string::npos, finished.out);
+  BOOST_TEST(
+      number_behind(finished, "fine-tuned: loss ") < 0.9 * number_behind(finished, "from scratch: loss "),
+      finished.out);
+}
+
 BOOST_AUTO_TEST_CASE(the_average_of_the_weights_does_better_than_the_last_ones) {
   const auto finished = run_example("averaged");
   BOOST_TEST(number_behind(finished, "their average ") < number_behind(finished, "last weights "),
