@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "keel/graph/tape.hpp"
 #include "keel/models/parameter.hpp"
@@ -8,18 +9,23 @@
 
 namespace keel {
 
+struct EmbeddingOptions {
+  std::optional<std::int64_t> padding_index = std::nullopt;  ///< whose vector is zero and is not trained
+};
+
 /// A table of `count` vectors of `features` numbers, looked up by their numbers: indices of s32 and any shape, such
 /// as (N, L), to vectors (N, L, features). The vectors start standard normal, as in PyTorch. An index that is not
 /// from 0 to count - 1 throws Error when the model runs: see `take`.
 class Embedding {
  public:
-  Embedding(std::int64_t count, std::int64_t features);
+  Embedding(std::int64_t count, std::int64_t features, const EmbeddingOptions& options = {});
 
   Var operator()(const Var& indices, const SourceLocation& where = SourceLocation::current()) const;
 
   void visit(auto&& each) { each("weights", weights_); }
 
  private:
+  EmbeddingOptions options_;
   Parameter weights_;
 };
 

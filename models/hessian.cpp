@@ -98,7 +98,10 @@ struct Tridiagonal {
   /// The `count` largest by magnitude, largest first.
   [[nodiscard]] Vector largest(std::size_t count) const {
     const double scale = radius();
-    if (scale == 0.0) return Vector(std::min(count, diagonal.size()), 0.0);
+    if (scale == 0.0) {
+      Vector zeros(std::min(count, diagonal.size()));
+      return zeros;
+    }
     Tridiagonal scaled = *this;
     for (auto& element : scaled.diagonal) element /= scale;
     for (auto& element : scaled.beside) element /= scale;

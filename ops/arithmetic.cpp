@@ -49,11 +49,16 @@ Kernel loop(const Binding& binding, BinaryRun<T> run, std::string implementation
 }  // namespace
 
 std::vector<ValueType> BinaryOp::infer(std::span<const ValueType> inputs) const {
-  require_same_float(inputs);
+  if (function_.s32 != nullptr && inputs[0].dtype == DType::s32) {
+    require_dtype(inputs[1], DType::s32, "what is compared with s32");
+  } else {
+    require_same_float(inputs);
+  }
   return {{broadcast(inputs[0].shape, inputs[1].shape), inputs[0].dtype}};
 }
 
 Kernel BinaryOp::bind(const Binding& binding) const {
+  if (binding.output_type(0).dtype == DType::s32) return loop<std::int32_t>(binding, function_.s32, "loop");
   return binding.output_type(0).dtype == DType::f64 ? loop<double>(binding, function_.f64, "reference")
                                                     : loop<float>(binding, function_.f32, "loop");
 }

@@ -26,6 +26,7 @@ struct BinaryFunction {
   BinaryRun<double> f64;
   /// The gradient of operand `i`, of dst's shape; undefined where it is zero.
   Var (*grad)(const VjpContext& context, std::size_t i);
+  BinaryRun<std::int32_t> s32 = nullptr;  ///< where it takes s32 as well
 };
 
 template <class T, class Function>

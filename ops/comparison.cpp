@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <type_traits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/arithmetic.hpp"
@@ -37,10 +38,13 @@ constexpr BinaryFunction steps(std::string_view name, Function function) {
 
 template <class Comparison>
 constexpr BinaryFunction comparison(std::string_view name, Comparison) {
-  return steps(name, [](auto a, auto b) {
+  constexpr auto function = [](auto a, auto b) {
     using T = decltype(a);
     return Comparison{}(a, b) ? T{1} : T{0};
-  });
+  };
+  auto result = steps(name, function);
+  result.s32 = run_of<std::int32_t, std::remove_const_t<decltype(function)>>;
+  return result;
 }
 
 // With y = a^b, da = b a^(b-1) and db = y log a. Both are 0 where a and b are 0, since a number's power of 0 and
@@ -96,15 +100,18 @@ Var binary_of(Kind kind, const Operand& a, const Operand& b, const SourceLocatio
     throw Error{fmt::format("{} at {}: both operands are numbers; one must be a Var",
                             table.at(static_cast<std::size_t>(kind)).name, describe(where))};
   }
-  return a.is_number() ? binary(kind, a.with(b.with({})), b.with({}), where)
-                       : binary(kind, a.with({}), b.with(a.with({})), where);
+  const Var model = a.is_number() ? b.var() : a.var();
+  return binary(kind, a.as(model.dtype(), model.tape()), b.as(model.dtype(), model.tape()), where);
 }
 
 }  // namespace
 
-Var Operand::with(const Var& other) const {
+Var Operand::as(DType dtype, Tape& tape) const {
   if (!is_number()) return var_;
-  return other.tape().constant(*number_, other.dtype() == DType::f64 ? DType::f64 : DType::f32);
+  if (dtype == DType::f32 || dtype == DType::f64) return tape.constant(*number_, dtype);
+  const auto whole = static_cast<std::int32_t>(*number_);
+  if (whole != *number_) throw Error{fmt::format("{} is no element of type {}", *number_, name_of(dtype))};
+  return tape.stored(Tensor::of<std::int32_t>({}, {whole}), fmt::format("{}", whole));
 }
 
 Var greater(const Operand& a, const Operand& b, const SourceLocation& where) {

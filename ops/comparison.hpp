@@ -5,9 +5,10 @@
 
 namespace keel {
 
-// Of two arrays, or an array and a number, element by element, with NumPy's broadcasting, f32 or f64. There is
-// no element type for truth: comparisons give 1 where they hold and 0 where they don't, in the operands' element
-// type, so that results can be summed, averaged and multiplied. They have no gradient. As IEEE 754 says, NaN is
+// Of two arrays, or an array and a number, element by element, with NumPy's broadcasting, f32 or f64, comparisons
+// also of s32. There is no element type for truth: comparisons give 1 where they hold and 0 where they don't, in
+// the operands' element type, so that results can be summed, averaged and multiplied, or choose by `where`: the
+// accuracy of a classifier is mean(where(equal(argmax(logits), labels), 1, 0)). They have no gradient. As IEEE 754 says, NaN is
 // unequal to everything, itself included, and neither greater nor less.
 
 /// 1 where a > b, else 0. Throws Error where both are numbers, as all these functions do.

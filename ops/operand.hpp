@@ -20,8 +20,9 @@ class Operand {
 
   /// Whether it is a number.
   [[nodiscard]] bool is_number() const { return number_.has_value(); }
-  /// The Var, or the number as one to compute with `other`.
-  [[nodiscard]] Var with(const Var& other) const;
+  [[nodiscard]] const Var& var() const { return var_; }
+  /// The Var as it is, or the number as a scalar of that type on `tape`. Throws Error when it is not one.
+  [[nodiscard]] Var as(DType dtype, Tape& tape) const;
 
  private:
   Var var_;

@@ -91,8 +91,12 @@ class WhereOp final : public Operator {
 
 // Of two numbers the type is the condition's, or f32.
 Var where(const Var& condition, const Operand& a, const Operand& b, const SourceLocation& where) {
-  const Var model = !a.is_number() ? a.with({}) : !b.is_number() ? b.with({}) : condition;
-  return record(std::make_shared<WhereOp>(), {condition, a.with(model), b.with(model)}, where);
+  Tape& tape = condition.tape();
+  const auto dtype = !a.is_number()                    ? a.var().dtype()
+                     : !b.is_number()                  ? b.var().dtype()
+                     : condition.dtype() == DType::f64 ? DType::f64
+                                                       : DType::f32;
+  return record(std::make_shared<WhereOp>(), {condition, a.as(dtype, tape), b.as(dtype, tape)}, where);
 }
 
 }  // namespace keel

@@ -14,7 +14,7 @@ std::size_t add_one(Draft& draft, std::string_view name, std::size_t source) {
   std::vector<double> options;
   if (name == "elu") options = {draft.one_of<double>({1.0, 0.25})};
   if (name == "clamp") options = {draft.one_of<double>({-1.0, 0.0}), draft.one_of<double>({0.5, 2.0})};
-  if (name == "power") options = {draft.one_of<double>({0.0, 2.0, 3.0, -1.0, 0.5, 1.75})};
+  if (name == "power") options = {draft.one_of<double>({0.0, 2.0, 3.0, -0.5, 0.5, 1.75})};
   return draft.builder.add_step(std::string{name}, {source}, options);
 }
 
@@ -119,7 +119,7 @@ std::size_t add_tile(Draft& draft, std::string_view, std::size_t source) {
 
 void add_more(OperatorTable& table) {
   for (const auto* name : {"abs", "sign", "floor", "ceil", "round", "log1p", "expm1", "softplus", "silu",
-                           "elu", "erf", "sin", "cos", "tan", "reciprocal", "clamp", "power"})
+                           "elu", "erf", "sin", "cos", "tan", "clamp", "power"})
     table.emplace(name, add_one);
   for (const auto* name :
        {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "minimum", "pow"})

@@ -68,6 +68,21 @@ BOOST_AUTO_TEST_CASE(learns_and_leaves_unseen_rows_alone) {
              per_element());
 }
 
+BOOST_AUTO_TEST_CASE(padding_is_zero_and_not_trained) {
+  Embedding words{3, 2, {.padding_index = 1}};
+  initialize(words, Rng{1});
+  Tape tape;
+  const Var found = words(tape.stored(Tensor::of<std::int32_t>({3}, {1, 2, 1})));
+  const Var weights = tape.stored(parameters(words)[0].parameter->value());
+  const Var grad = gradients(sum(found), std::span{&weights, 1})[0];
+  Plan plan{tape, std::array{found, grad}};
+  plan.run();
+  const auto rows = test::values(parameters(words)[0].parameter->value());
+  BOOST_TEST(test::values(plan.output(0)) == (std::vector<double>{0, 0, rows[4], rows[5], 0, 0}),
+             per_element());
+  BOOST_TEST(test::values(plan.output(1)) == (std::vector<double>{0, 0, 0, 0, 1, 1}), per_element());
+}
+
 BOOST_AUTO_TEST_CASE(every_weight_s_gradient) {
   Counter model;
   initialize(model, Rng{2});

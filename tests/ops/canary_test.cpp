@@ -52,6 +52,9 @@ void elementwise(Canary& canary) {
     with([](Vars v) { return std::vector{log(sqrt(square(v[0]))) + leaky_relu(v[0])}; });
     with([](Vars v) { return std::vector{sigmoid(tanh(gelu(v[0])))}; });
     with([](Vars v) { return std::vector{relu(v[0]) + v[0]}; });
+    with([](Vars v) { return std::vector{where(greater(v[0], v[1]), minimum(v[0], v[1]), pow(v[0], 3))}; });
+    with([](Vars v) { return std::vector{erf(expm1(v[0])) + softplus(silu(v[0])) * log1p(abs(v[0]))}; });
+    with([](Vars v) { return std::vector{sin(v[0]) * cos(1e9 * v[0]) + clamp(v[0], -1, 1) + round(v[0])}; });
   }
 }
 
@@ -62,6 +65,7 @@ void reductions(Canary& canary) {
       canary.check({images}, [&](Vars v) { return std::vector{sum(v[0], axes)}; });
       canary.check({images}, [&](Vars v) { return std::vector{mean(channels_last(v[0]), axes)}; });
       canary.check({images}, [&](Vars v) { return std::vector{max(v[0], axes), argmax(v[0], 1)}; });
+      canary.check({images}, [&](Vars v) { return std::vector{prod(v[0], axes), log_sum_exp(v[0], axes)}; });
     }
     for (const int axis : {1, 3}) {
       canary.check({images},
@@ -80,6 +84,20 @@ void shapes(Canary& canary) {
     canary.check({images}, [](Vars v) { return std::vector{flatten(slice(channels_last(v[0]), 2, 1, 3))}; });
     canary.check({images}, [](Vars v) { return std::vector{reshape(v[0], {-1, v[0].shape()[3]})}; });
     canary.check({{images[3]}}, [&](Vars v) { return std::vector{broadcast_to(v[0], images)}; });
+    for (const std::int64_t axis : {0, 1, 3}) {
+      const auto named = [axis](const Var& v, const Shape& shape) {
+        return v.tape().stored(
+            test::random_labels(shape.elements(), v.shape()[static_cast<std::size_t>(axis)]));
+      };
+      canary.check({images}, [&](Vars v) { return std::vector{cumsum(v[0], axis)}; });
+      canary.check({images}, [&](Vars v) { return std::vector{slice(v[0], axis, {.step = -2})}; });
+      canary.check({images}, [&](Vars v) { return std::vector{take(v[0], named(v[0], Shape{7}), axis)}; });
+      canary.check({images}, [&](Vars v) {
+        const Var places = reshape(named(v[0], images), {images[0], images[1], images[2], images[3]});
+        return std::vector{gather(v[0], places, axis) + scatter_add(v[0], places, v[0], axis)};
+      });
+    }
+    canary.check({images}, [](Vars v) { return std::vector{tril(pad(v[0], {{1, 2}, {0, 1}}))}; });
   }
 }
 

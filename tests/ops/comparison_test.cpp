@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "../support/ops_support.hpp"
+#include "../support/shape_support.hpp"
 #include "keel/graph/gradcheck.hpp"
 #include "keel/ops/arithmetic.hpp"
+#include "keel/ops/max.hpp"
+#include "keel/ops/reduce.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace {
@@ -48,6 +51,24 @@ BOOST_AUTO_TEST_CASE(every_comparison_worked_by_hand) {
       BOOST_TEST(result.gradients[0] == Values(8, 0.0), per_element());
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(labels_are_compared_in_their_own_type) {
+  const Tensor labels = Tensor::of<std::int32_t>({3}, {0, 2, 16777217});
+  const auto compared = [&](const std::function<Var(const Var&)>& function) {
+    return test::computed<std::int32_t>(labels, function);
+  };
+  using Labels = std::vector<std::int32_t>;
+  BOOST_TEST(compared([](const Var& v) { return equal(v, 16777216); }) == (Labels{0, 0, 0}), per_element());
+  BOOST_TEST(compared([](const Var& v) { return greater(v, 0); }) == (Labels{0, 1, 1}), per_element());
+  BOOST_TEST(compared([](const Var& v) { return not_equal(2, v); }) == (Labels{1, 0, 1}), per_element());
+  BOOST_TEST(compared([](const Var& v) { return less_equal(v, v); }) == (Labels{1, 1, 1}), per_element());
+  const Tensor logits = Tensor::of<float>({4, 2}, {1, 2, 3, 0, 0, 1, 5, 4});
+  const auto accuracy = test::computed<float>(logits, [](const Var& v) {
+    const Var targets = v.tape().stored(Tensor::of<std::int32_t>({4}, {1, 1, 1, 0}));
+    return mean(where(equal(argmax(v), targets), 1, 0));
+  });
+  BOOST_TEST(accuracy[0] == 0.75F);
 }
 
 BOOST_AUTO_TEST_CASE(numbers_and_broadcasting) {
@@ -153,6 +174,11 @@ BOOST_AUTO_TEST_CASE(misfits_are_named_with_the_caller_s_line) {
                                      {"the condition must be f32", "or s32, not f64"}));
   BOOST_TEST(throws_with<Error>([&] { less(1.0, 2.0); },
                                 {"less at comparison_test.cpp:", "both operands are numbers"}));
+  const Var labels = tape.input({2}, DType::s32);
+  BOOST_TEST(
+      throws_with<ShapeError>([&] { less(labels, a); }, {"less(s32 (2), f32 (2)) at ", "must be s32"}));
+  BOOST_TEST(throws_with<ShapeError>([&] { minimum(labels, labels); }, {"f32 or f64, not s32"}));
+  BOOST_TEST(throws_with<Error>([&] { less(labels, 1.5); }, {"1.5 is no element of type s32"}));
   BOOST_TEST(throws_with<Error>([&] { less(Var{}, a); }, {"an undefined Var was used"}));
 }
 
