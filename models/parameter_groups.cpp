@@ -60,7 +60,7 @@ std::vector<ParameterGroups::Part> ParameterGroups::divide(std::span<const Var> 
   }
   parts.back().learning_rate = learning_rate;
   parts.back().weight_decay = weight_decay;
-  std::ranges::rotate(parts, parts.end() - 1);
+  std::rotate(parts.begin(), parts.end() - 1, parts.end());
   std::erase_if(parts, [](const Part& part) { return part.parameters.empty(); });
   return parts;
 }

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_model_is_chosen_when_the_program_runs) {
 BOOST_AUTO_TEST_CASE(a_layer_that_is_pushed_is_trained_from_the_next_step_on) {
   Layers model;
   model.push(Linear{4, 8});
-  model.push(tanh);
+  model.push(keel::tanh);
   model.push(Linear{8, 3});
   initialize(model, Rng{1});
   Sgd sgd{{.learning_rate = 0.1}};
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_step_follows_another_model_that_is_assigned_to_the_whole_
   };
   AnyModel whole = Linear{4, 3};
   check(whole, whole, Mlp{{.inputs = 4, .hidden = {8}, .classes = 3}});
-  Layers layers{Linear{4, 8}, tanh, Linear{8, 3}};
+  Layers layers{Linear{4, 8}, keel::tanh, Linear{8, 3}};
   check(layers, layers[2], Mlp{{.inputs = 8, .hidden = {8}, .classes = 3}});
 }
 

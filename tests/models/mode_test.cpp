@@ -94,13 +94,14 @@ BOOST_AUTO_TEST_SUITE(mode_test)
 
 BOOST_AUTO_TEST_CASE(a_generator_s_step_follows_the_gradient_through_the_critic_and_leaves_that_as_it_is) {
   Gan gan;
-  auto& [generator, critic, generator_sgd, critic_sgd, noise, points] = gan;
+  auto& generator = gan.generator;
+  auto& critic = gan.critic;
   const auto loss = [&critic](const Var& fakes) { return mean(log(1.0 + exp(-critic(fakes)))); };
   // By hand: the same loss on a tape of its own, whose training layers' statistics are put back.
   Values expected = values_of(generator);
   {
     Tape tape;
-    const Var value = loss(generator(tape.stored(noise)));
+    const Var value = loss(generator(tape.stored(gan.noise)));
     std::vector<Var> wrt;
     std::vector<std::string> paths;
     for (const auto& [path, parameter] : parameters(generator)) {
@@ -120,8 +121,8 @@ BOOST_AUTO_TEST_CASE(a_generator_s_step_follows_the_gradient_through_the_critic_
     }
   }
   const auto before = values_of(critic);
-  TrainingStep step{generator, generator_sgd, loss};
-  step(noise);
+  TrainingStep step{generator, gan.generator_sgd, loss};
+  step(gan.noise);
   BOOST_TEST(changed(before, values_of(critic)).empty());
   for (const auto& [path, value] : values_of(generator)) {
     if (std::ranges::count(statistics, path) == 0)
@@ -133,14 +134,15 @@ BOOST_AUTO_TEST_CASE(a_generator_s_step_follows_the_gradient_through_the_critic_
 
 BOOST_AUTO_TEST_CASE(a_critic_s_step_leaves_the_generator_as_it_is) {
   Gan gan;
-  auto& [generator, critic, generator_sgd, critic_sgd, noise, points] = gan;
-  TrainingStep step{critic, critic_sgd, [&](const Var& real, const Var& seeds) {
+  auto& generator = gan.generator;
+  auto& critic = gan.critic;
+  TrainingStep step{critic, gan.critic_sgd, [&](const Var& real, const Var& seeds) {
                       const Var fake = critic(stop_gradient(generator(seeds)));
                       return mean(log(1.0 + exp(-real))) + mean(log(1.0 + exp(fake)));
                     }};
   const auto before = values_of(generator);
   const auto own = values_of(critic);
-  step(points, noise);
+  step(gan.points, gan.noise);
   BOOST_TEST(changed(before, values_of(generator)).empty());
   // Its own statistics move with each of the two batches that it sees.
   BOOST_TEST(values_of(critic).at("bn.updates")[0] == own.at("bn.updates")[0] + 2);
@@ -149,11 +151,12 @@ BOOST_AUTO_TEST_CASE(a_critic_s_step_leaves_the_generator_as_it_is) {
 
 BOOST_AUTO_TEST_CASE(in_training_moves_the_statistics_of_another_model_and_nothing_else) {
   Gan gan;
-  auto& [generator, critic, generator_sgd, critic_sgd, noise, points] = gan;
-  TrainingStep step{generator, generator_sgd,
+  auto& generator = gan.generator;
+  auto& critic = gan.critic;
+  TrainingStep step{generator, gan.generator_sgd,
                     [&](const Var& fakes) { return mean(in_training(critic)(fakes)); }};
   const auto before = values_of(critic);
-  step(noise);
+  step(gan.noise);
   BOOST_TEST(changed(before, values_of(critic)) == statistics, boost::test_tools::per_element());
 }
 
