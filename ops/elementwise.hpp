@@ -47,7 +47,8 @@ Var silu(const Var& src, const SourceLocation& where = SourceLocation::current()
 Var elu(const Var& src, double alpha = 1.0, const SourceLocation& where = SourceLocation::current());
 /// The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to src, to 1.32 units.
 Var erf(const Var& src, const SourceLocation& where = SourceLocation::current());
-/// Sine, cosine and tangent of src in radians, however large, to 1.59 units, the tangent to 4. NaN at infinities.
+/// Sine, cosine and tangent of src in radians, however large: to 1.59 units, and the tangent, their quotient, to 4 in
+/// a sample of a million numbers. NaN at infinities.
 Var sin(const Var& src, const SourceLocation& where = SourceLocation::current());
 Var cos(const Var& src, const SourceLocation& where = SourceLocation::current());
 Var tan(const Var& src, const SourceLocation& where = SourceLocation::current());
