@@ -195,6 +195,11 @@ Var of_probabilities(const Var& logits, const Var& targets, const CrossEntropyOp
                             describe(where), to_string(targets.type()))};
   }
   require_one_shape("cross_entropy", logits, targets, where);
+  if (logits.shape().rank() != 2 || logits.shape()[1] == 0) {
+    throw ShapeError{
+        fmt::format("cross_entropy at {}: the logits must be (N, C) with one class or more, not {}",
+                    describe(where), to_string(logits.type()))};
+  }
   Term t{targets, where};
   const double smoothing = options.label_smoothing;
   if (smoothing != 0.0) t = t * (1.0 - smoothing) + smoothing / static_cast<double>(logits.shape()[1]);

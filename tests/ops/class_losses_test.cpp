@@ -195,6 +195,9 @@ BOOST_AUTO_TEST_CASE(what_it_cannot_take_is_refused_with_the_caller_s_line) {
   const Var probabilities = tape.input(Shape{2, 4});
   BOOST_TEST(test::throws_with<ShapeError>([&] { cross_entropy(scores, probabilities); },
                                            {"cross_entropy at", "f32 (2, 3)", "f32 (2, 4)"}));
+  const Var images = tape.input(Shape{2, 3, 4});
+  BOOST_TEST(test::throws_with<ShapeError>([&] { cross_entropy(images, images); },
+                                           {"cross_entropy at", "must be (N, C)", "not f32 (2, 3, 4)"}));
   const Var fitting = tape.input(Shape{2, 3});
   BOOST_TEST(test::throws_with<Error>([&] { cross_entropy(scores, fitting, {.ignore_index = 1}); },
                                       {"ignore_index is for labels", "f32 (2, 3)"}));
