@@ -18,6 +18,7 @@
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/checkpoint.hpp"
 #include "keel/models/conv2d.hpp"
+#include "keel/models/copy_values.hpp"
 #include "keel/models/dropout.hpp"
 #include "keel/models/fold.hpp"
 #include "keel/models/freeze.hpp"
