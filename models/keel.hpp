@@ -20,6 +20,7 @@
 #include "keel/models/compute.hpp"
 #include "keel/models/conv2d.hpp"
 #include "keel/models/conv_transpose2d.hpp"
+#include "keel/models/copy_values.hpp"
 #include "keel/models/dropout.hpp"
 #include "keel/models/embedding.hpp"
 #include "keel/models/fold.hpp"
