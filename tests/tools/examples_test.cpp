@@ -104,6 +104,23 @@ BOOST_AUTO_TEST_CASE(the_variational_autoencoder_learns_the_waves) {
   BOOST_TEST(number_behind(finished, "step 2000: loss ") < 10, finished.out);  // 400 without a code
 }
 
+// Killed as soon as there is a checkpoint, again soon after, and then let go on.
+BOOST_AUTO_TEST_CASE(a_killed_training_ends_as_if_it_had_not_been) {
+  const TemporaryFolder folder;
+  const auto program = std::string{std::getenv("KEEL_EXAMPLES")} + "/resume";
+  const auto through = run_command(program + " through", folder.path());
+  BOOST_TEST(through.status == 0, through.err);
+  BOOST_TEST(through.out.find("step 2000: loss 0.") != std::string::npos, through.out);
+  run_command(program + " killed & while [ ! -e killed ] && kill -0 $!; do :; done; kill -KILL $!; wait",
+              folder.path());
+  for (const auto* seconds : {"0.05", "0.02"})
+    run_command("timeout --signal=KILL " + std::string{seconds} + " " + program + " killed", folder.path());
+  const auto resumed = run_command(program + " killed", folder.path());
+  BOOST_TEST(resumed.status == 0, resumed.err);
+  BOOST_TEST(through.out.ends_with(resumed.out), resumed.out);
+  BOOST_TEST((read_file(folder.path() / "killed") == read_file(folder.path() / "through")));
+}
+
 BOOST_AUTO_TEST_CASE(the_convolutional_network_learns_the_digits) {
   BOOST_TEST(final_accuracy(run_example("cnn digits 1")) > 97.0);
 }
