@@ -72,7 +72,7 @@ Var conv_transpose2d(const Var& src, const Var& weights, const Var& bias,
     if (bias.defined()) require_shape(bias.type(), Shape{channels}, "bias");
     const Conv2dOptions convolution{options.stride, options.padding, options.dilation, options.groups};
     const auto op = std::make_shared<Conv2dBackwardDataOp>(convolution, size);
-    const Var dst = record(op, {src, weights}, where);
+    Var dst = record(op, {src, weights}, where);
     if (!bias.defined()) return dst;
     return (Term{dst, where} + Term{bias, where}.reshaped({1, channels, 1, 1})).var;
   } catch (const ShapeError& error) {

@@ -72,7 +72,7 @@ Var normalized(const Call& call, std::int64_t groups, double epsilon) {
       own_scale ? for_each_sample(call.gamma, samples, where) : filled(1.0),
       own_scale ? for_each_sample(call.beta, samples, where) : filled(0.0)};
   const auto op = std::make_shared<BatchNormOp>(BatchNormSettings{.epsilon = epsilon, .of_groups = true});
-  const Var dst = reshape_to(call.src.tape().record(op, inputs, where)[0], shape, where);
+  Var dst = reshape_to(call.src.tape().record(op, inputs, where)[0], shape, where);
   if (own_scale || !call.gamma.defined()) return dst;
   std::vector<std::int64_t> beside(shape.rank() - 1, 1);
   beside[0] = channels;
