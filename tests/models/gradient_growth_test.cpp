@@ -42,7 +42,8 @@ std::vector<double> squared_gradients(bool batch_norm, std::uint64_t seed) {
   std::vector<double> result;
   for (std::size_t i = 0; i < depth; ++i) {
     double sum = 0.0;
-    for (const float value : plan.output(i).data<float>()) sum += static_cast<double>(value) * value;
+    const Tensor grad = plan.output(i);
+    for (const float value : grad.data<float>()) sum += static_cast<double>(value) * value;
     result.push_back(sum);
   }
   return result;
