@@ -147,10 +147,10 @@ Var binary_cross_entropy_with_logits(const Var& logits, const Var& targets,
                                      const BinaryCrossEntropyOptions& options, const SourceLocation& where) {
   require_one_shape("binary_cross_entropy_with_logits", logits, targets, where);
   const auto op = std::make_shared<BinaryCrossEntropyOp>();
-  const auto& weights = options.positive_weights;
-  const Var terms = weights.empty()
-                        ? record(op, {logits, targets}, where)
-                        : record(op, {logits, targets, weights_for(logits, weights, where)}, where);
+  std::vector<Var> inputs{logits, targets};
+  if (!options.positive_weights.empty())
+    inputs.push_back(weights_for(logits, options.positive_weights, where));
+  const Var terms = logits.tape().record_one(op, inputs, where);
   return reduced(terms, options.reduction, where);
 }
 
