@@ -6,8 +6,10 @@
 #include "keel/ops/arithmetic.hpp"
 
 namespace keel {
-
 namespace {
+
+// What is kept for each parameter, by number.
+enum Array : std::size_t { means, variances, steps_done };
 
 // The decay as a part of the gradients: what the loss would have of half the squares.
 void add_decay(ParameterGroups::Part& part, WeightDecay decay, const SourceLocation& where) {
@@ -22,24 +24,22 @@ void add_decay(ParameterGroups::Part& part, WeightDecay decay, const SourceLocat
 }  // namespace
 
 Adam::Adam(const AdamOptions& options)
-    : options_(options), groups_(options.groups), learning_rate_(options.learning_rate) {
+    : OptimizerBase("Adam", options,
+                    {Moments{"mean", PageOffset::quarter}, Moments{"variance", PageOffset::three_quarters},
+                     Moments{"step", PageOffset::none, ValueType{Shape{}, DType::f64}}}),
+      options_(options) {
   require_fraction("beta1", options.beta1);
   require_fraction("beta2", options.beta2);
-  require_weight_decay(options.weight_decay);
-  require_clip_norm(options.clip_norm);
   require_positive_epsilon(options.epsilon);
 }
 
 void Adam::update(std::span<const Var> parameters, std::span<const Var> grads, const SourceLocation& where) {
-  require_parameters("Adam", parameters, where);
-  const Var learning_rate = learning_rate_.record(parameters[0].tape());
-  const auto clipped_grads = clipped(grads, options_.clip_norm, where);
-  for (auto& part : groups_.divide(parameters, clipped_grads, learning_rate, options_.weight_decay, where)) {
-    const auto means = means_.record(part.parameters);
-    const auto variances = variances_.record(part.parameters);
+  for (auto& part : parts(parameters, grads, where)) {
+    const auto first = array(means).record(part.parameters);
+    const auto second = array(variances).record(part.parameters);
     if (!options_.decoupled) add_decay(part, options_.decay, where);
-    adam_update({.parameters = part.parameters, .means = means, .variances = variances, .grads = part.grads},
-                part.learning_rate, steps_.record(part.parameters),
+    adam_update({.parameters = part.parameters, .means = first, .variances = second, .grads = part.grads},
+                part.learning_rate, array(steps_done).record(part.parameters),
                 {.beta1 = options_.beta1,
                  .beta2 = options_.beta2,
                  .epsilon = options_.epsilon,
@@ -51,16 +51,8 @@ void Adam::update(std::span<const Var> parameters, std::span<const Var> grads, c
 
 std::int64_t Adam::steps() const {
   double most = 0.0;
-  for (const auto& count : steps_.all()) most = std::max(most, count.data<double>()[0]);
+  for (const auto& count : array(steps_done).all()) most = std::max(most, count.data<double>()[0]);
   return static_cast<std::int64_t>(most);
-}
-
-void Adam::reset() {
-  for (auto* arrays : {&means_, &variances_, &steps_}) arrays->reset();
-}
-
-std::vector<OptimizerState> Adam::state(std::span<const NamedParameter> parameters) {
-  return optimizer_state(learning_rate_, {&means_, &variances_, &steps_}, parameters);
 }
 
 }  // namespace keel

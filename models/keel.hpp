@@ -38,6 +38,7 @@
 #include "keel/models/mode.hpp"
 #include "keel/models/model_watch.hpp"
 #include "keel/models/optimizer.hpp"
+#include "keel/models/optimizer_base.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/models/parameter_groups.hpp"
 #include "keel/models/population_statistics.hpp"

@@ -96,8 +96,7 @@ void Moments::reset() {
   for (const auto& [key, tensor] : tensors_) std::fill_n(tensor.bytes(), tensor.type().bytes(), std::byte{});
 }
 
-std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate,
-                                            std::initializer_list<Moments*> arrays,
+std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate, std::span<Moments> arrays,
                                             std::span<const NamedParameter> parameters) {
   std::vector<Tensor> values;
   std::vector<std::string_view> paths;
@@ -107,11 +106,11 @@ std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate,
     paths.push_back(named.path);
   }
   std::vector<std::vector<Tensor>> kept;
-  for (auto* array : arrays) kept.push_back(array->of(values));
+  for (auto& array : arrays) kept.push_back(array.of(values));
   std::vector<OptimizerState> result{{"", "learning_rate", learning_rate.scalar()}};
   for (std::size_t i = 0; i < values.size(); ++i) {
     for (std::size_t k = 0; k < kept.size(); ++k)
-      result.push_back({std::string{paths[i]}, std::string{std::data(arrays)[k]->name()}, kept[k][i]});
+      result.push_back({std::string{paths[i]}, std::string{arrays[k].name()}, kept[k][i]});
   }
   return result;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -94,8 +93,7 @@ class Moments {
 
 /// The state of an optimizer that has this learning rate and these arrays of each parameter: what its `state`
 /// returns.
-std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate,
-                                            std::initializer_list<Moments*> arrays,
+std::vector<OptimizerState> optimizer_state(const LearningRate& learning_rate, std::span<Moments> arrays,
                                             std::span<const NamedParameter> parameters);
 
 namespace detail {

@@ -95,6 +95,8 @@ BOOST_AUTO_TEST_CASE(an_optimizer_that_moved_away_or_was_destroyed_is_an_error) 
   step(images(), labels());
   Adam other = std::move(*adam);
   BOOST_TEST(throws_with<Error>([&] { step(images(), labels()); }, {"the optimizer was moved away"}));
+  BOOST_TEST(throws_with<Error>([&] { (void)adam->steps(); }, {"Adam was used that was moved from"}));
+  BOOST_TEST(throws_with<Error>([&] { (void)adam->state(model); }, {"Adam was used that was moved from"}));
   adam.reset();
   BOOST_TEST(throws_with<Error>([&] { step(images(), labels()); }, {"the optimizer was destroyed"}));
   TrainingStep again{model, other, cross_entropy};
