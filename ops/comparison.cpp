@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "keel/graph/tape.hpp"
@@ -101,16 +103,21 @@ Var binary_of(Kind kind, const Operand& a, const Operand& b, const SourceLocatio
                             table.at(static_cast<std::size_t>(kind)).name, describe(where))};
   }
   const Var model = a.is_number() ? b.var() : a.var();
-  return binary(kind, a.as(model.dtype(), model.tape()), b.as(model.dtype(), model.tape()), where);
+  return binary(kind, a.as(model.dtype(), model.tape(), where), b.as(model.dtype(), model.tape(), where),
+                where);
 }
 
 }  // namespace
 
-Var Operand::as(DType dtype, Tape& tape) const {
+Var Operand::as(DType dtype, Tape& tape, const SourceLocation& where) const {
   if (!is_number()) return var_;
   if (dtype == DType::f32 || dtype == DType::f64) return tape.constant(*number_, dtype);
+  constexpr double most = std::numeric_limits<std::int32_t>::max();
+  if (!(std::abs(*number_) <= most) || std::trunc(*number_) != *number_) {
+    throw Error{fmt::format("{}, an operand at {}, is no element of type {}, which the others have", *number_,
+                            describe(where), name_of(dtype))};
+  }
   const auto whole = static_cast<std::int32_t>(*number_);
-  if (whole != *number_) throw Error{fmt::format("{} is no element of type {}", *number_, name_of(dtype))};
   return tape.stored(Tensor::of<std::int32_t>({}, {whole}), fmt::format("{}", whole));
 }
 

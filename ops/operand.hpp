@@ -22,7 +22,7 @@ class Operand {
   [[nodiscard]] bool is_number() const { return number_.has_value(); }
   [[nodiscard]] const Var& var() const { return var_; }
   /// The Var as it is, or the number as a scalar of that type on `tape`. Throws Error when it is not one.
-  [[nodiscard]] Var as(DType dtype, Tape& tape) const;
+  [[nodiscard]] Var as(DType dtype, Tape& tape, const SourceLocation& where) const;
 
  private:
   Var var_;

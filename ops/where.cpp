@@ -96,7 +96,8 @@ Var where(const Var& condition, const Operand& a, const Operand& b, const Source
                      : !b.is_number()                  ? b.var().dtype()
                      : condition.dtype() == DType::f64 ? DType::f64
                                                        : DType::f32;
-  return record(std::make_shared<WhereOp>(), {condition, a.as(dtype, tape), b.as(dtype, tape)}, where);
+  return record(std::make_shared<WhereOp>(), {condition, a.as(dtype, tape, where), b.as(dtype, tape, where)},
+                where);
 }
 
 }  // namespace keel

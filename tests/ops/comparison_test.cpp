@@ -178,7 +178,10 @@ BOOST_AUTO_TEST_CASE(misfits_are_named_with_the_caller_s_line) {
   BOOST_TEST(
       throws_with<ShapeError>([&] { less(labels, a); }, {"less(s32 (2), f32 (2)) at ", "must be s32"}));
   BOOST_TEST(throws_with<ShapeError>([&] { minimum(labels, labels); }, {"f32 or f64, not s32"}));
-  BOOST_TEST(throws_with<Error>([&] { less(labels, 1.5); }, {"1.5 is no element of type s32"}));
+  for (const double number : {1.5, 1e300, -3e9, std::nan("")}) {
+    BOOST_TEST(throws_with<Error>([&] { less(labels, number); },
+                                  {", an operand at comparison_test.cpp:", "is no element of type s32"}));
+  }
   BOOST_TEST(throws_with<Error>([&] { less(Var{}, a); }, {"an undefined Var was used"}));
 }
 
