@@ -10,7 +10,7 @@
 namespace keel {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double no_estimate = std::numeric_limits<double>::infinity();
 
 // Of one step to the next: the root of 10. A function that moves by stairs, as rounding makes it, has slopes
 // of k stairs a step, which at several steps could agree by chance if the ratio were a fraction.
@@ -54,8 +54,8 @@ Rung rung_at(const Line& line, double step) {
 
 struct Estimate {
   double value = NumericDerivative::unknown;
-  double error = infinity;  // never NaN
-  double rounding = 0.0;    // that is in the error
+  double error = no_estimate;  // never NaN
+  double rounding = 0.0;       // that is in the error
   double step = 0.0;
   std::size_t rung = 0;
 };
@@ -75,10 +75,10 @@ double kink_between(const Rung& rung, const Rung& smaller) {
   return std::abs(shrinking * smaller.gap() - rung.gap()) / (shrinking - 1.0);
 }
 
-// NaN becomes infinity.
+// NaN becomes no estimate: infinity.
 double error_of(double drift, double kink, double rounding) {
   const double error = std::max(drift, kink) + rounding;
-  return drift + kink + rounding < infinity ? error : infinity;
+  return drift + kink + rounding < no_estimate ? error : no_estimate;
 }
 
 // From two rungs: the central slope is off by O(h^2), so that both differ by more than the error of the one

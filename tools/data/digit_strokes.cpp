@@ -131,14 +131,14 @@ std::vector<Glyph> nines() {
 }
 
 // The curve from `p1` to `p2` at `t` of the way, with `p0` before it and `p3` after it.
-Point catmull_rom(Point p0, Point p1, Point p2, Point p3, double t) {
+StrokePoint catmull_rom(StrokePoint p0, StrokePoint p1, StrokePoint p2, StrokePoint p3, double t) {
   const auto along = [t](double a, double b, double c, double d) {
     return b + 0.5 * t * ((c - a) + t * ((2 * a - 5 * b + 4 * c - d) + t * (3 * (b - c) + d - a)));
   };
   return {along(p0.x, p1.x, p2.x, p3.x), along(p0.y, p1.y, p2.y, p3.y)};
 }
 
-Point mirrored(ControlPoint p, ControlPoint centre) {
+StrokePoint mirrored(ControlPoint p, ControlPoint centre) {
   return {2 * centre.x - p.x, 2 * centre.y - p.y};
 }
 
@@ -148,18 +148,18 @@ Alphabet digit_alphabet() {
   return {zeros(), ones(), twos(), threes(), fours(), fives(), sixes(), sevens(), eights(), nines()};
 }
 
-std::vector<Point> flatten(const Stroke& stroke) {
+std::vector<StrokePoint> flatten(const Stroke& stroke) {
   constexpr int pieces = 5;
-  const auto plain = [](ControlPoint p) { return Point{p.x, p.y}; };
-  std::vector<Point> line;
+  const auto plain = [](ControlPoint p) { return StrokePoint{p.x, p.y}; };
+  std::vector<StrokePoint> line;
   line.reserve(stroke.size() * pieces);
   if (!stroke.empty()) line.push_back(plain(stroke.front()));
   for (std::size_t i = 1; i < stroke.size(); ++i) {
     const ControlPoint from = stroke[i - 1];
     const ControlPoint to = stroke[i];
     // Where the curve ends, at a corner or at the stroke's end, it runs on as if it were mirrored there.
-    const Point before = i == 1 || from.corner ? mirrored(to, from) : plain(stroke[i - 2]);
-    const Point after = i + 1 == stroke.size() || to.corner ? mirrored(from, to) : plain(stroke[i + 1]);
+    const StrokePoint before = i == 1 || from.corner ? mirrored(to, from) : plain(stroke[i - 2]);
+    const StrokePoint after = i + 1 == stroke.size() || to.corner ? mirrored(from, to) : plain(stroke[i + 1]);
     for (int piece = 1; piece <= pieces; ++piece) {
       line.push_back(catmull_rom(before, plain(from), plain(to), after, static_cast<double>(piece) / pieces));
     }

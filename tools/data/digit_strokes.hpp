@@ -6,7 +6,7 @@
 namespace keel::tools {
 
 /// A place in a glyph's box or in an image: x to the right, y down.
-struct Point {
+struct StrokePoint {
   double x = 0;
   double y = 0;
 };
@@ -35,6 +35,6 @@ Alphabet digit_alphabet();
 
 /// The stroke as points close enough together to be joined by straight lines: through each run of control
 /// points between corners, the curve of Catmull and Rom (1974).
-std::vector<Point> flatten(const Stroke& stroke);
+std::vector<StrokePoint> flatten(const Stroke& stroke);
 
 }  // namespace keel::tools

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int side = 28;
 using Image = std::span<std::uint8_t, side * side>;
-using Lines = std::vector<std::vector<Point>>;
+using Lines = std::vector<std::vector<StrokePoint>>;
 
 // How far the handwriting strays, as standard deviations unless said otherwise. Tuned so that a net with one
 // hidden layer of 128 finds the digits about as hard as MNIST's.
@@ -75,7 +75,7 @@ void bend(Lines& lines, Rng& rng) {
   std::array<double, 10> c{};
   for (double& coefficient : c) coefficient = Hand::bend * bell(rng);
   for (auto& line : lines) {
-    for (Point& point : line) {
+    for (StrokePoint& point : line) {
       const double x = point.x / 50 - 1;
       const double y = point.y / 50 - 1;
       point.x = x + c[0] * x * y + c[1] * y * y + c[2] * x * x + c[3] * y * y * y + c[4] * x * y * y;
@@ -92,7 +92,7 @@ void skew(Lines& lines, Rng& rng) {
   const double cosine = (1 - t * t) / (1 + t * t);
   const double sine = 2 * t / (1 + t * t);
   for (auto& line : lines) {
-    for (Point& point : line) {
+    for (StrokePoint& point : line) {
       const double x = width * point.x - slant * point.y;
       const double y = point.y;
       point = {cosine * x - sine * y, sine * x + cosine * y};
@@ -100,7 +100,7 @@ void skew(Lines& lines, Rng& rng) {
   }
 }
 
-double distance(Point a, Point b) {
+double distance(StrokePoint a, StrokePoint b) {
   const double x = b.x - a.x;
   const double y = b.y - a.y;
   return std::sqrt(x * x + y * y);
@@ -108,14 +108,14 @@ double distance(Point a, Point b) {
 
 // Scales the longer side of the strokes' bounding box to `length` pixels and puts their centre of mass at
 // `centre`.
-void place(Lines& lines, double length, Point centre) {
-  Point low = lines[0][0];
-  Point high = low;
-  Point sum;
+void place(Lines& lines, double length, StrokePoint centre) {
+  StrokePoint low = lines[0][0];
+  StrokePoint high = low;
+  StrokePoint sum;
   double mass = 0;
   for (const auto& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) {
-      const Point p = line[i];
+      const StrokePoint p = line[i];
       low = {std::min(low.x, p.x), std::min(low.y, p.y)};
       high = {std::max(high.x, p.x), std::max(high.y, p.y)};
       if (i == 0) continue;
@@ -126,15 +126,16 @@ void place(Lines& lines, double length, Point centre) {
     }
   }
   const double scale = length / std::max(high.x - low.x, high.y - low.y);
-  const Point middle{sum.x / mass, sum.y / mass};
+  const StrokePoint middle{sum.x / mass, sum.y / mass};
   for (auto& line : lines) {
-    for (Point& p : line) p = {centre.x + scale * (p.x - middle.x), centre.y + scale * (p.y - middle.y)};
+    for (StrokePoint& p : line)
+      p = {centre.x + scale * (p.x - middle.x), centre.y + scale * (p.y - middle.y)};
   }
 }
 
 // The pen at one moment: where, how broad, and how black.
 struct Dab {
-  Point at;
+  StrokePoint at;
   double radius = 0;  // pixels
   double ink = 1;     // 0 to 1
 };
@@ -224,7 +225,7 @@ void draw_digit(const Glyph& glyph, Image image, Rng& rng) {
   skew(lines, rng);
   const double radius = std::max(0.65, 1.25 + 0.3 * bell(rng));
   const double size = 1 + Hand::size * bell(rng);
-  const Point centre{side / 2.0 + Hand::shift * bell(rng), side / 2.0 + Hand::shift * bell(rng)};
+  const StrokePoint centre{side / 2.0 + Hand::shift * bell(rng), side / 2.0 + Hand::shift * bell(rng)};
   place(lines, size * (20 - 2 * radius), centre);
   Canvas canvas{rng.uniform(0.9, 1.7)};
   draw(canvas, lines, radius, rng);

@@ -16,11 +16,11 @@
 namespace keel::tools {
 namespace {
 
-struct Arm {
+struct ComparedArm {
   const char* name;
   const char* label;
 };
-constexpr std::array arms{Arm{"plain", "plain"}, Arm{"bn", "batch norm"}};
+constexpr std::array compared_arms{ComparedArm{"plain", "plain"}, ComparedArm{"bn", "batch norm"}};
 
 // Means with their intervals over the runs of an arm that have a finite value at the epoch.
 template <class Value>
@@ -45,7 +45,7 @@ std::vector<Figure> curves(std::span<const RunResult> runs) {
   const auto accuracy = [](const EpochResult& epoch) { return 100.0 * epoch.validation.accuracy; };
   Figure loss{"Loss of training and validation", {"epoch"}, {"loss (nats)"}};
   Figure accuracies{"Accuracy of validation", {"epoch"}, {"validation accuracy (%)"}};
-  for (const auto& arm : arms) {
+  for (const auto& arm : compared_arms) {
     const std::string label = arm.label;
     loss.series.push_back({arm.name, label + ", training", by_epoch(runs, arm.name, train_loss)});
     loss.series.push_back(

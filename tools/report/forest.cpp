@@ -12,16 +12,16 @@
 namespace keel::tools {
 namespace {
 
-constexpr double width = 256.0;
-constexpr double margin = 14.0;
-constexpr double height = 34.0;
+constexpr double forest_width = 256.0;
+constexpr double forest_margin = 14.0;
+constexpr double forest_height = 34.0;
 
 double none_of(const Endpoint& endpoint) {
   return endpoint.scale == Endpoint::Scale::ratio ? 1.0 : 0.0;
 }
 
 double place(const Scale& scale, double value) {
-  return margin + std::clamp(scale.place(value), 0.0, 1.0) * (width - 2 * margin);
+  return forest_margin + std::clamp(scale.place(value), 0.0, 1.0) * (forest_width - 2 * forest_margin);
 }
 
 Axis axis_of(const Endpoint& endpoint) {
@@ -46,15 +46,15 @@ Scale scale_of_group(std::span<const Finding* const> findings) {
     const auto [low, high] = std::ranges::minmax(values);
     if (low >= 0.0) values.push_back(-0.04 * std::max(high, 1e-9));
   }
-  return scale_of(axis, values, {.length = width - 2.0 * margin});
+  return scale_of(axis, values, {.length = forest_width - 2.0 * forest_margin});
 }
 
 std::string vertical(double x) {
-  return path_step('M', {x, 0.0}) + "V" + pixels(height);
+  return path_step('M', {x, 0.0}) + "V" + pixels(forest_height);
 }
 
 std::string dot(double x, Verdict verdict) {
-  const Spot middle{x, height / 2.0};
+  const Spot middle{x, forest_height / 2.0};
   if (verdict == Verdict::not_shown) return svg_path("ring", marker_steps(Marker::circle, middle));
   const auto marker = verdict == Verdict::supported ? Marker::circle : Marker::diamond;
   return svg_path("dot", marker_steps(marker, middle));
@@ -94,15 +94,15 @@ std::string forest_row(const Finding& finding, const Scale& scale) {
   const auto& effect = finding.effect;
   std::string bar;
   if (effect.low && effect.high && drawable(axis, *effect.low) && drawable(axis, *effect.high)) {
-    const Spot low{place(scale, *effect.low), height / 2.0};
-    const Spot high{place(scale, *effect.high), height / 2.0};
+    const Spot low{place(scale, *effect.low), forest_height / 2.0};
+    const Spot high{place(scale, *effect.high), forest_height / 2.0};
     bar = path_step('M', low) + path_step('L', high);
     for (const auto& end : {low, high}) bar += path_step('M', {end.x, end.y - 4.0}) + "v8";
   }
   return fmt::format(
       "<svg class=\"chart forest {}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} "
       "{}\">{}{}{}{}{}</svg>",
-      style_class(finding.verdict), width, height, escaped(text.mean), escaped(text.interval),
+      style_class(finding.verdict), forest_width, forest_height, escaped(text.mean), escaped(text.interval),
       svg_path("grid", grid), svg_path("axis", vertical(place(scale, none))),
       svg_path("level", has_least ? vertical(place(scale, finding.endpoint.least)) : ""),
       svg_path("bar", bar),
@@ -112,9 +112,9 @@ std::string forest_row(const Finding& finding, const Scale& scale) {
 std::string forest_axis(const Finding& finding, const Scale& scale) {
   const auto& endpoint = finding.endpoint;
   const bool ratio = endpoint.scale == Endpoint::Scale::ratio;
-  std::string lines = path_step('M', {margin, 31.5}) + "H" + pixels(width - margin);
+  std::string lines = path_step('M', {forest_margin, 31.5}) + "H" + pixels(forest_width - forest_margin);
   const auto name = endpoint.unit.empty() ? std::string{ratio ? "times" : "difference"} : endpoint.unit;
-  auto labels = svg_text({width / 2, 10.0}, "middle", name);
+  auto labels = svg_text({forest_width / 2, 10.0}, "middle", name);
   for (const auto& tick : scale.ticks) {
     if (tick.label.empty()) continue;
     const double x = place(scale, tick.at);
@@ -122,7 +122,7 @@ std::string forest_axis(const Finding& finding, const Scale& scale) {
     labels += svg_text({x, 24.0}, "middle", tick.label);
   }
   return fmt::format(R"(<svg class="chart forest scale" viewBox="0 0 {} 32" aria-hidden="true">{}{}</svg>)",
-                     width, svg_path("axis", lines), labels);
+                     forest_width, svg_path("axis", lines), labels);
 }
 
 }  // namespace keel::tools

@@ -23,7 +23,7 @@ std::string seeds_text(const std::set<std::uint64_t>& seeds) {
   return fmt::format("{}", fmt::join(seeds, ", "));
 }
 
-std::set<std::uint64_t> seeds_of(std::span<const RunResult> runs) {
+std::set<std::uint64_t> distinct_seeds(std::span<const RunResult> runs) {
   std::set<std::uint64_t> seeds;
   for (const auto& run : runs) seeds.insert(run.settings.seed);
   return seeds;
@@ -59,7 +59,7 @@ std::string html_facts(const ReportData& data) {
   const auto add = [&](std::string_view name, const std::string& html) {
     list += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
   };
-  const auto seeds = seeds_of(data.runs);
+  const auto seeds = distinct_seeds(data.runs);
   add("data", fmt::format("{}: {} training, {} validation and {} test images of {} × {}, {} classes; SHA-256 "
                           "<abbr title=\"{}\">{}…</abbr>",
                           escaped(data.data_name), count_text(data.train), count_text(data.validation),
@@ -117,7 +117,7 @@ std::string html_protocol(const ReportData& data) {
     text +=
         fmt::format(", corrected by Holm's method for the {} of this command", plural(findings, "finding"));
   }
-  if (const auto seeds = seeds_of(data.runs).size(); seeds >= 2 && seeds < 6) {
+  if (const auto seeds = distinct_seeds(data.runs).size(); seeds >= 2 && seeds < 6) {
     text += fmt::format("; with {} seeds even the clearest effect has p = {} before any correction", seeds,
                         short_text(std::ldexp(2.0, -static_cast<int>(seeds))));
   }

@@ -10,9 +10,9 @@
 namespace keel::tools {
 namespace {
 
-constexpr double line_height = 15.0;
+constexpr double caption_line_height = 15.0;
 constexpr double plot_height = 195.0;
-constexpr double margin = 12.0;
+constexpr double plot_margin = 12.0;
 
 // What can be drawn of a point.
 std::optional<Point> drawable_point(const Figure& figure, const Point& point) {
@@ -97,7 +97,7 @@ double widest(std::span<const Tick> ticks) {
 double fit_categories(PlotLayout& layout) {
   const double slot = (layout.right - layout.left) / static_cast<double>(layout.x.ticks.size());
   layout.slanted = widest(layout.x.ticks) > slot - 6.0;
-  if (!layout.slanted) return line_height;
+  if (!layout.slanted) return caption_line_height;
   const double reach = widest(layout.x.ticks) / std::numbers::sqrt2;
   layout.left = std::clamp(reach - slot / 2 + 4.0, layout.left, plot_width / 2);
   return reach + 6.0;
@@ -121,17 +121,18 @@ PlotLayout lay_out(const Figure& figure) {
   for (std::size_t i = 0; i < figure.series.size(); ++i) layout.curves.push_back(pieces_of(figure, i));
   layout.x_name = wrapped(figure.x.name, plot_width);
   layout.y_name = wrapped(figure.y.name, plot_width);
-  layout.top = static_cast<double>(layout.y_name.size()) * line_height + 9.0;
+  layout.top = static_cast<double>(layout.y_name.size()) * caption_line_height + 9.0;
   layout.y = y_scale(figure, layout.curves);
   layout.left = std::min(plot_width / 2, widest(layout.y.ticks) + 11.0);
   double beside = 0.0;
   for (const auto& level : figure.levels) beside = std::max(beside, text_width(level.label));
-  layout.right = plot_width - std::min(plot_width / 3, std::max(margin, beside + 5.0));
+  layout.right = plot_width - std::min(plot_width / 3, std::max(plot_margin, beside + 5.0));
   const auto x_values = numbers_of(layout.curves, [](const Point& point) { return point.x; });
   layout.x = scale_of(figure.x, x_values, {.length = layout.right - layout.left, .at_values = true});
-  const double labels = figure.x.categories.empty() ? line_height : fit_categories(layout);
+  const double labels = figure.x.categories.empty() ? caption_line_height : fit_categories(layout);
   layout.bottom = layout.top + plot_height;
-  layout.height = layout.bottom + labels + static_cast<double>(layout.x_name.size()) * line_height + 8.0;
+  layout.height =
+      layout.bottom + labels + static_cast<double>(layout.x_name.size()) * caption_line_height + 8.0;
   for (auto& curve : layout.curves) to_pixels(curve, layout);
   return layout;
 }

@@ -13,20 +13,21 @@
 namespace keel::tools {
 namespace {
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
 
 constexpr std::array measures{
     Measure{"validation_accuracy", "validation accuracy", true,
             [](const RunResult& run) {
-              return run.epochs.empty() ? none : run.epochs.back().validation.accuracy;
+              return run.epochs.empty() ? not_measured : run.epochs.back().validation.accuracy;
             }},
-    Measure{
-        "validation_loss", "validation loss", false,
-        [](const RunResult& run) { return run.epochs.empty() ? none : run.epochs.back().validation.loss; }},
+    Measure{"validation_loss", "validation loss", false,
+            [](const RunResult& run) {
+              return run.epochs.empty() ? not_measured : run.epochs.back().validation.loss;
+            }},
     Measure{"test_accuracy", "test accuracy", true,
-            [](const RunResult& run) { return run.test ? run.test->accuracy : none; }},
+            [](const RunResult& run) { return run.test ? run.test->accuracy : not_measured; }},
     Measure{"test_loss", "test loss", false,
-            [](const RunResult& run) { return run.test ? run.test->loss : none; }},
+            [](const RunResult& run) { return run.test ? run.test->loss : not_measured; }},
 };
 
 }  // namespace

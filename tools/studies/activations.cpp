@@ -126,7 +126,7 @@ class Watch {
   std::vector<std::vector<Percentiles>> before_activation_;
 };
 
-std::optional<RunResult> run(const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_activations(const RunSettings& settings, const RunContext& context) {
   auto options = network_for(context.data, settings);
   options.activation = Activation::sigmoid;
   Network network{options};
@@ -183,7 +183,7 @@ class ActivationsStudy final : public Study {
         settings.batch_size = 60;
         settings.learning_rate = 0.1;
         settings.epochs = scale.quick ? 1 : 4;
-        auto job = job_for(scale, settings, run);
+        auto job = job_for(scale, settings, run_activations);
         if (settings.model == "noisy-bn") job.cost *= 2.0;
         jobs.push_back(std::move(job));
       }

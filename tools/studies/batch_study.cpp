@@ -35,8 +35,8 @@ double sd_of_last(std::span<const double> losses) {
 }
 
 // Trains `steps` steps. On its way the run is that of `prefix`, which has the same rate and fewer steps.
-std::optional<RunResult> run(std::int64_t steps, const std::optional<ViewRun>& prefix,
-                             const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_batch_study(std::int64_t steps, const std::optional<ViewRun>& prefix,
+                                         const RunSettings& settings, const RunContext& context) {
   Mlp model{mlp_for(context.data, settings)};
   TrainingLoop loop{model, settings, context};
   TargetWatch watch{loop, looks_an_epoch};
@@ -185,7 +185,7 @@ class BatchStudy final : public Study {
 
   static Job job(const StudyScale& scale, const ViewRun& whole, const std::optional<ViewRun>& prefix = {}) {
     auto result = job_for(scale, whole.settings, [=, steps = whole.steps](const auto& s, const auto& c) {
-      return run(steps, prefix, s, c);
+      return run_batch_study(steps, prefix, s, c);
     });
     if (prefix) result.prefixes = {prefix->settings};
     return result;

@@ -15,7 +15,7 @@
 namespace keel::tools {
 namespace {
 
-constexpr int looks_an_epoch = 8;
+constexpr int convergence_looks_an_epoch = 8;
 
 struct Contest {
   const char* name;
@@ -34,12 +34,13 @@ std::string steps_name(double target) {
   return "steps_to_" + target_name(target);
 }
 
-std::optional<RunResult> run(const Contest& contest, const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_convergence(const Contest& contest, const RunSettings& settings,
+                                         const RunContext& context) {
   auto options = network_for(context.data, settings);
   options.activation = contest.activation;
   Network network{options};
   TrainingLoop loop{network, settings, context};
-  TargetWatch watch{loop, looks_an_epoch};
+  TargetWatch watch{loop, convergence_looks_an_epoch};
   loop.train([&](std::int64_t step, double) { return !watch.after_step(step); });
   watch.record();
   loop.measures()["most_steps"] = {static_cast<double>(loop.steps_per_epoch() * settings.epochs)};
@@ -87,7 +88,7 @@ class ConvergenceStudy final : public Study {
           settings.learning_rate = contest.learning_rate;
           settings.epochs = scale.quick ? contest.epochs / 2 : contest.epochs;
           jobs.push_back(job_for(scale, settings, [&contest](const RunSettings& s, const RunContext& c) {
-            return run(contest, s, c);
+            return run_convergence(contest, s, c);
           }));
         }
       }

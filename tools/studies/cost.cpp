@@ -19,7 +19,7 @@
 namespace keel::tools {
 namespace {
 
-constexpr std::array arms{"plain", "bn"};
+constexpr std::array cost_arms{"plain", "bn"};
 constexpr int full_rounds = 41;
 constexpr int quick_rounds = 11;
 
@@ -69,7 +69,7 @@ class TimedStep {
   BatchGatherer batch_;
 };
 
-std::optional<RunResult> run(int rounds, const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_cost(int rounds, const RunSettings& settings, const RunContext& context) {
   RunResult result;
   result.settings = settings;
   TimedStep plain{settings, context.data, "plain"};
@@ -116,7 +116,7 @@ class CostStudy final : public Study {
             {.settings = settings,
              .cost = 0.02 * rounds,
              .alone = true,
-             .run = [rounds](const RunSettings& s, const RunContext& c) { return run(rounds, s, c); }});
+             .run = [rounds](const RunSettings& s, const RunContext& c) { return run_cost(rounds, s, c); }});
       }
     }
     return jobs;
@@ -148,7 +148,7 @@ class CostStudy final : public Study {
                   .y = {.name = "time per step (\u00b5s)", .low = 0.0}};
     const auto networks = levels_of(runs, "network");
     for (const auto& network : networks) figure.x.categories.push_back(network.word());
-    for (const char* arm : arms) {
+    for (const char* arm : cost_arms) {
       Series line{.arm = arm, .label = label_of(arm)};
       for (std::size_t i = 0; i < networks.size(); ++i) {
         line.points.push_back(
@@ -182,13 +182,13 @@ class CostStudy final : public Study {
       for (const auto& row : rows) {
         std::vector<std::string> cells{row.name};
         std::array<double, 2> means{};
-        for (std::size_t i = 0; i < arms.size(); ++i) {
-          means[i] =
-              point_at(0.0, by_seed(runs, with_factor("network", network),
-                                    [&](const RunResult& run) {
-                                      return row.scale * measure(run, fmt::format("{}_{}", arms[i], row.key));
-                                    }))
-                  .y;
+        for (std::size_t i = 0; i < cost_arms.size(); ++i) {
+          means[i] = point_at(0.0, by_seed(runs, with_factor("network", network),
+                                           [&](const RunResult& run) {
+                                             return row.scale *
+                                                    measure(run, fmt::format("{}_{}", cost_arms[i], row.key));
+                                           }))
+                         .y;
           cells.push_back(fmt::format("{:.{}f}", means[i], row.digits));
         }
         cells.push_back(means[0] > 0.0 ? fmt::format("{:+.1f} %", 100.0 * (means[1] / means[0] - 1.0))

@@ -29,7 +29,8 @@ std::string gradient_name(std::int64_t step) {
   return fmt::format("gradient_norms_after_{}", step);
 }
 
-std::optional<RunResult> run(Activation activation, const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_depth(Activation activation, const RunSettings& settings,
+                                   const RunContext& context) {
   auto options = network_for(context.data, settings);
   options.activation = activation;
   options.weights = weights_for(activation);
@@ -57,7 +58,7 @@ std::optional<RunResult> run(Activation activation, const RunSettings& settings,
 
 // By how many decades the gradients of the hidden layers' weights differ before the first step, the first
 // layer left out, which alone sees the image. A gradient of exactly 0 counts as the smallest float.
-double spread(const RunResult& run) {
+double gradient_spread(const RunResult& run) {
   const auto norms = series(run, gradient_name(0));
   if (norms.size() < 3) return std::nan("");
   const auto hidden = norms.subspan(1, norms.size() - 2);
@@ -104,7 +105,7 @@ class DepthStudy final : public Study {
             settings.hidden.assign(static_cast<std::size_t>(depth), width);
             settings.epochs = 1;
             jobs.push_back(job_for(scale, settings, [activation](const RunSettings& s, const RunContext& c) {
-              return run(activation, s, c);
+              return run_depth(activation, s, c);
             }));
           }
         }
@@ -135,7 +136,7 @@ class DepthStudy final : public Study {
            .claim = fmt::format("Gradients of deep networks with {} spread less over the layers.", name),
            .unit = "decades",
            .least = 1.0},
-          gains(runs, filter, spread, -1.0)));
+          gains(runs, filter, gradient_spread, -1.0)));
     }
     return findings;
   }

@@ -19,9 +19,9 @@ namespace keel::tools {
 namespace {
 
 constexpr std::array<std::int64_t, 3> batches{1, 16, 256};
-constexpr std::array arms{"plain", "bn", "folded"};
-constexpr int full_rounds = 41;
-constexpr int quick_rounds = 11;
+constexpr std::array inference_arms{"plain", "bn", "folded"};
+constexpr int full_inference_rounds = 41;
+constexpr int quick_inference_rounds = 11;
 
 std::string time_name(const std::string& arm) {
   return arm + "_seconds";
@@ -48,8 +48,8 @@ void time_batch(Network& plain, Network& bn, const Tensor& images, int rounds, M
   const std::array<std::function<void()>, 3> contenders{
       [&] { plain_inference(images); }, [&] { bn_inference(images); }, [&] { folded(images); }};
   const auto times = time_in_turns(contenders, rounds);
-  for (std::size_t i = 0; i < arms.size(); ++i)
-    measures[time_name(arms[i])].push_back(1e-6 * median(times[i]));
+  for (std::size_t i = 0; i < inference_arms.size(); ++i)
+    measures[time_name(inference_arms[i])].push_back(1e-6 * median(times[i]));
   measures[ratio_name("bn", "plain")].push_back(median_ratio(times[1], times[0]));
   measures[ratio_name("folded", "plain")].push_back(median_ratio(times[2], times[0]));
   measures[ratio_name("bn", "folded")].push_back(median_ratio(times[1], times[2]));
@@ -83,7 +83,7 @@ void compare_predictions(Network& bn, const ImageSet& test, Measures& measures) 
   measures["folded_changed_predictions"] = {changed};
 }
 
-std::optional<RunResult> run(int rounds, const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_inference(int rounds, const RunSettings& settings, const RunContext& context) {
   auto plain_settings = settings;
   plain_settings.model = "plain";
   Network plain{network_for(context.data, plain_settings)};
@@ -127,10 +127,11 @@ class InferenceStudy final : public Study {
       auto settings = settings_for(*this, scale, "bn", seed);
       settings.limit = scale.limit > 0 ? std::min<std::int64_t>(scale.limit, 12000) : 12000;
       settings.epochs = 1;
-      const int rounds = scale.quick ? quick_rounds : full_rounds;
+      const int rounds = scale.quick ? quick_inference_rounds : full_inference_rounds;
       settings.factors.set("rounds", rounds);
-      auto job = job_for(scale, settings,
-                         [rounds](const RunSettings& s, const RunContext& c) { return run(rounds, s, c); });
+      auto job = job_for(scale, settings, [rounds](const RunSettings& s, const RunContext& c) {
+        return run_inference(rounds, s, c);
+      });
       job.cost = 2.0 * job.cost + 0.03 * rounds;
       job.alone = true;
       jobs.push_back(std::move(job));
@@ -163,7 +164,7 @@ class InferenceStudy final : public Study {
     Figure figure{.title = "Time per call by batch size",
                   .x = {.name = "batch size", .logarithmic = true},
                   .y = {.name = "time per call (\u00b5s)", .logarithmic = true}};
-    for (const char* arm : arms) {
+    for (const char* arm : inference_arms) {
       Series line{.arm = arm, .label = label_of(arm)};
       for (std::size_t i = 0; i < batches.size(); ++i) {
         line.points.push_back(point_at(static_cast<double>(batches[i]),

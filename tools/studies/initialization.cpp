@@ -25,7 +25,8 @@ InitializerRule weights_of(const Start& start) {
   return start.deviation > 0.0 ? initializers::normal(0.0, start.deviation) : initializers::kaiming_normal();
 }
 
-std::optional<RunResult> run(const Start& start, const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_initialization(const Start& start, const RunSettings& settings,
+                                            const RunContext& context) {
   auto options = network_for(context.data, settings);
   options.weights = weights_of(start);
   options.bias_values = initializers::constant(0.0);
@@ -78,7 +79,7 @@ class InitializationStudy final : public Study {
           settings.hidden = {128, 128, 128, 128};
           settings.epochs = scale.quick ? 1 : 2;
           jobs.push_back(job_for(scale, settings, [&start](const RunSettings& s, const RunContext& c) {
-            return run(start, s, c);
+            return run_initialization(start, s, c);
           }));
         }
       }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double tolerated = 0.01;  // below the arm's best
 
-std::optional<RunResult> run(const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_learning_rate(const RunSettings& settings, const RunContext& context) {
   Network network{network_for(context.data, settings)};
   TrainingLoop loop{network, settings, context};
   loop.train();
@@ -49,7 +49,7 @@ bool all_known(const std::map<double, double>& by_rate) {
 }
 
 // Decades of learning rate that do well: a rate of the grid stands for the stretch up to its neighbours.
-double width(const std::map<double, double>& by_rate) {
+double rate_width(const std::map<double, double>& by_rate) {
   if (!all_known(by_rate)) return std::nan("");
   const double spacing =
       std::log10(by_rate.rbegin()->first / by_rate.begin()->first) / static_cast<double>(by_rate.size() - 1);
@@ -91,7 +91,7 @@ class LearningRateStudy final : public Study {
           settings.learning_rate = std::pow(10.0, 0.5 * half_decades);
           settings.momentum = 0.0;
           settings.epochs = scale.quick ? 1 : 2;
-          jobs.push_back(job_for(scale, settings, run));
+          jobs.push_back(job_for(scale, settings, run_learning_rate));
         }
       }
     }
@@ -105,7 +105,7 @@ class LearningRateStudy final : public Study {
       const auto plain = accuracies(runs, "plain", seed);
       const auto bn = accuracies(runs, "bn", seed);
       if (plain.size() < 2 || plain.size() != bn.size()) continue;
-      widths.push_back(width(bn) - width(plain));
+      widths.push_back(rate_width(bn) - rate_width(plain));
       rates.push_back(std::log10(highest(bn) / highest(plain)));
     }
     return {tools::judge({.name = "width of the rates that do well, batch norm - plain",

@@ -13,13 +13,13 @@
 namespace keel::tools {
 namespace {
 
-constexpr std::array arms{"plain", "bn-shared", "bn-per-step", "ln"};
-constexpr std::int64_t width = 100;
+constexpr std::array recurrent_arms{"plain", "bn-shared", "bn-per-step", "ln"};
+constexpr std::int64_t state_width = 100;
 
-std::optional<RunResult> run(const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_recurrent(const RunSettings& settings, const RunContext& context) {
   RecurrentNetwork network{{.rows = context.data.train.height,
                             .columns = context.data.train.width,
-                            .width = width,
+                            .width = state_width,
                             .classes = context.data.classes,
                             .model = settings.model}};
   TrainingLoop loop{network, settings, context};
@@ -55,12 +55,12 @@ class RecurrentStudy final : public Study {
   [[nodiscard]] std::vector<Job> jobs(const StudyScale& scale) const override {
     std::vector<Job> jobs;
     for (const auto seed : seeds_of(scale)) {
-      for (const char* model : arms) {
+      for (const char* model : recurrent_arms) {
         auto settings = settings_for(*this, scale, model, seed);
-        settings.hidden = {width};
+        settings.hidden = {state_width};
         settings.limit = scale.limit > 0 ? std::min<std::int64_t>(scale.limit, 12000) : 12000;
         settings.epochs = scale.quick ? 2 : 4;
-        auto job = job_for(scale, settings, run);
+        auto job = job_for(scale, settings, run_recurrent);
         job.cost *= 8.0;  // the same weights at every row
         jobs.push_back(std::move(job));
       }
@@ -102,7 +102,7 @@ class RecurrentStudy final : public Study {
     Figure losses{.title = "Training loss by epoch",
                   .x = {.name = "epochs"},
                   .y = {.name = "training loss (nats)", .low = 0.0}};
-    for (const char* model : arms) {
+    for (const char* model : recurrent_arms) {
       accuracies.series.push_back({.arm = model,
                                    .label = label_of(model),
                                    .points = by_epoch(runs, of_model(model), [](const EpochResult& epoch) {

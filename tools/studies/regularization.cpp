@@ -14,7 +14,7 @@
 namespace keel::tools {
 namespace {
 
-constexpr std::array arms{"plain", "bn", "dropout", "bn+dropout"};
+constexpr std::array regularization_arms{"plain", "bn", "dropout", "bn+dropout"};
 constexpr double compared_loss = 0.1;  // the training loss, in nats, at which test losses are compared: the
                                        // lowest that both came to, if that is higher
 
@@ -28,7 +28,7 @@ bool has(const std::string& model, const char* part) {
   return model.find(part) != std::string::npos;
 }
 
-std::optional<RunResult> run(const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_regularization(const RunSettings& settings, const RunContext& context) {
   auto base = settings;
   base.model = has(settings.model, "bn") ? "bn" : "plain";
   auto options = network_for(context.data, base);
@@ -93,12 +93,12 @@ class RegularizationStudy final : public Study {
     std::vector<Job> jobs;
     for (const auto& size : sizes) {
       for (const auto seed : seeds_of(scale)) {
-        for (const char* model : arms) {
+        for (const char* model : regularization_arms) {
           auto settings = settings_for(*this, scale, model, seed);
           settings.factors.set("images", size.images);
           settings.limit = scale.limit > 0 ? std::min(scale.limit, size.images) : size.images;
           settings.epochs = scale.quick ? size.epochs / 3 : size.epochs;
-          jobs.push_back(job_for(scale, settings, run));
+          jobs.push_back(job_for(scale, settings, run_regularization));
         }
       }
     }
@@ -138,7 +138,7 @@ class RegularizationStudy final : public Study {
                     .y = {.name = "test accuracy (%)"}};
     const auto levels = levels_of(runs, "images");
     for (const auto& images : levels) accuracy.x.categories.push_back(fmt::format("{}", images.whole()));
-    for (const char* model : arms) {
+    for (const char* model : regularization_arms) {
       Series line{.arm = model, .label = label_of(model)};
       for (std::size_t i = 0; i < levels.size(); ++i) {
         line.points.push_back(
@@ -186,7 +186,7 @@ class RegularizationStudy final : public Study {
     Figure figure{.title = fmt::format("Test loss along the training loss, {} images", images.whole()),
                   .x = {.name = "training loss (nats)", .logarithmic = true},
                   .y = {.name = "test loss (nats)"}};
-    for (const char* model : arms) {
+    for (const char* model : regularization_arms) {
       std::map<std::size_t, std::vector<double>> train;
       std::map<std::size_t, std::vector<double>> test;
       for (const auto& run : runs_of(runs, of_model(model) && with_factor("images", images))) {

@@ -14,12 +14,12 @@
 namespace keel::tools {
 namespace {
 
-constexpr std::array arms{"plain", "bn", "ln"};
+constexpr std::array small_batch_arms{"plain", "bn", "ln"};
 constexpr std::int64_t largest = 64;  // what the others are held against
 constexpr std::int64_t smallest = 2;
 constexpr std::int64_t images = 12000;
 
-std::optional<RunResult> run(const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_small_batch(const RunSettings& settings, const RunContext& context) {
   Network network{network_for(context.data, settings)};
   TrainingLoop loop{network, settings, context};
   loop.train();
@@ -63,13 +63,13 @@ class SmallBatchStudy final : public Study {
         scale.quick ? std::vector<std::int64_t>{2, 8, 64} : std::vector<std::int64_t>{2, 4, 8, 16, 64};
     for (const auto batch : batches) {
       for (const auto seed : seeds_of(scale)) {
-        for (const char* model : arms) {
+        for (const char* model : small_batch_arms) {
           auto settings = settings_for(*this, scale, model, seed);
           settings.batch_size = batch;
           settings.learning_rate = 0.01 * static_cast<double>(batch) / 64.0;
           settings.limit = scale.limit > 0 ? std::min(scale.limit, images) : images;
           settings.epochs = scale.quick ? 1 : 3;
-          jobs.push_back(job_for(scale, settings, run));
+          jobs.push_back(job_for(scale, settings, run_small_batch));
         }
       }
     }
@@ -101,7 +101,7 @@ class SmallBatchStudy final : public Study {
     Figure figure{.title = "Final validation accuracy by batch size",
                   .x = {.name = "batch size", .logarithmic = true},
                   .y = {.name = "validation accuracy (%)"}};
-    for (const char* model : arms)
+    for (const char* model : small_batch_arms)
       figure.series.push_back(
           {.arm = model, .label = label_of(model), .points = by_batch(runs, model, accuracy)});
     figure.series.push_back({.arm = "bn",

@@ -17,7 +17,7 @@ namespace keel::tools {
 namespace {
 
 constexpr std::array momenta{0.1, 0.01, 0.001};
-constexpr std::array<std::int64_t, 3> looks{20, 100, 1000};  // steps
+constexpr std::array<std::int64_t, 3> statistics_looks{20, 100, 1000};  // steps
 constexpr std::array kinds{"moving", "population", "batch"};
 
 std::string loss_name(const std::string& kind) {
@@ -46,14 +46,15 @@ void look(Network& network, TrainingLoop& loop, std::int64_t batch_size) {
   measures[loss_name("population")].push_back(loop.validate().loss);
 }
 
-std::optional<RunResult> run(const RunSettings& settings, const RunContext& context) {
+std::optional<RunResult> run_statistics(const RunSettings& settings, const RunContext& context) {
   auto options = network_for(context.data, settings);
   options.batch_norm.momentum = settings.factors.at("bn_momentum").number();
   Network network{options};
   TrainingLoop loop{network, settings, context};
   loop.train([&](std::int64_t step, double) {
-    if (std::ranges::find(looks, step) != looks.end()) look(network, loop, settings.batch_size);
-    return step < looks.back();
+    if (std::ranges::find(statistics_looks, step) != statistics_looks.end())
+      look(network, loop, settings.batch_size);
+    return step < statistics_looks.back();
   });
   return loop.finish();
 }
@@ -87,8 +88,8 @@ class StatisticsStudy final : public Study {
         auto settings = settings_for(*this, scale, "bn", seed);
         settings.factors.set("bn_momentum", momentum);
         const auto an_epoch = steps_per_epoch(scale, settings);
-        settings.epochs = static_cast<int>((looks.back() + an_epoch - 1) / an_epoch);
-        jobs.push_back(job_for(scale, settings, run));
+        settings.epochs = static_cast<int>((statistics_looks.back() + an_epoch - 1) / an_epoch);
+        jobs.push_back(job_for(scale, settings, run_statistics));
       }
     }
     return jobs;
@@ -129,8 +130,9 @@ class StatisticsStudy final : public Study {
                     .y = {.name = "validation loss (nats)", .logarithmic = true}};
       for (const char* kind : kinds) {
         Series line{.arm = kind, .label = label(kind)};
-        for (std::size_t i = 0; i < looks.size(); ++i)
-          line.points.push_back(point_at(static_cast<double>(looks[i]), losses(runs, momentum, kind, i)));
+        for (std::size_t i = 0; i < statistics_looks.size(); ++i)
+          line.points.push_back(
+              point_at(static_cast<double>(statistics_looks[i]), losses(runs, momentum, kind, i)));
         figure.series.push_back(std::move(line));
       }
       figures.push_back(std::move(figure));
@@ -142,8 +144,8 @@ class StatisticsStudy final : public Study {
     Table table{.title = "Validation loss in nats, means over the seeds",
                 .header = {"momentum, steps", "moving average", "population", "batch"}};
     for (const auto& momentum : levels_of(runs, "bn_momentum")) {
-      for (std::size_t i = 0; i < looks.size(); ++i) {
-        std::vector<std::string> row{fmt::format("{}, {}", momentum.number(), looks[i])};
+      for (std::size_t i = 0; i < statistics_looks.size(); ++i) {
+        std::vector<std::string> row{fmt::format("{}, {}", momentum.number(), statistics_looks[i])};
         for (const char* kind : kinds)
           row.push_back(fmt::format("{:.4f}", point_at(0.0, losses(runs, momentum, kind, i)).y));
         table.rows.push_back(std::move(row));
@@ -173,7 +175,7 @@ class StatisticsStudy final : public Study {
     for (const auto& run : runs_of(runs, filter)) {
       const auto a = series(run, loss_name(from));
       const auto b = series(run, loss_name(to));
-      for (std::size_t i = 0; i < looks.size(); ++i)
+      for (std::size_t i = 0; i < statistics_looks.size(); ++i)
         cells[run.settings.seed].push_back(i < std::min(a.size(), b.size()) ? a[i] - b[i] : std::nan(""));
     }
     std::vector<double> result;

@@ -133,14 +133,15 @@ BOOST_AUTO_TEST_CASE(curves_pass_through_their_control_points) {
   const Stroke stroke{{10, 20}, {40, 5}, {70, 30, true}, {35, 90}};
   const auto line = flatten(stroke);
   for (const ControlPoint& control : stroke) {
-    BOOST_TEST(std::ranges::any_of(line, [&](Point p) { return p.x == control.x && p.y == control.y; }));
+    BOOST_TEST(
+        std::ranges::any_of(line, [&](StrokePoint p) { return p.x == control.x && p.y == control.y; }));
   }
 }
 
 BOOST_AUTO_TEST_CASE(two_points_are_joined_by_a_straight_line) {
   const auto line = flatten({{0, 0}, {100, 50}});
   BOOST_REQUIRE(line.size() > 2U);
-  for (const Point p : line) BOOST_TEST(p.x == 2 * p.y, boost::test_tools::tolerance(1e-12));
+  for (const StrokePoint p : line) BOOST_TEST(p.x == 2 * p.y, boost::test_tools::tolerance(1e-12));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
