@@ -10,7 +10,7 @@
 #include "keel/graph/tape.hpp"
 #include "keel/ops/composed.hpp"
 #include "keel/ops/concatenate.hpp"
-#include "keel/ops/indexing.hpp"
+#include "keel/ops/reduce.hpp"
 #include "keel/ops/reshape.hpp"
 #include "keel/ops/slice.hpp"
 #include "keel/ops/types.hpp"
@@ -119,18 +119,30 @@ class StepsOp final : public Operator {
   bool backward_;
 };
 
-// The elements along `axis` that `number(i)` says for each of `count` places i.
-template <class Number>
-Var rearranged(const Var& src, std::int64_t axis, std::int64_t count, const SourceLocation& where,
-               const Number& number) {
-  Tensor numbers{{count}, DType::s32};
-  std::int64_t i = 0;
-  for (auto& place : numbers.data<std::int32_t>()) place = static_cast<std::int32_t>(number(i++));
-  return take(src, src.tape().stored(numbers, "places"), axis, where);
+// An axis copied: stretched beside itself, of one array more.
+struct Copies {
+  Shape single;
+  Shape stretched;
+  Shape dst;
+};
+
+// Of each element along `axis` beside it, or of the whole axis one behind the other. Throws ShapeError for a count
+// below 0 and for more elements than a shape may have.
+Copies copies_of(const Shape& shape, std::size_t axis, std::int64_t count, bool of_each) {
+  if (count < 0) throw ShapeError{fmt::format("a count is {}, but must be at least 0", count)};
+  const auto all = shape.extents();
+  const auto length = shape[axis];
+  const auto before = Shape{all.first(axis)}.elements();
+  const auto behind = Shape{all.subspan(axis + 1)}.elements();
+  std::vector<std::int64_t> dst{all.begin(), all.end()};
+  dst[axis] = Shape{count, length}.elements();
+  return of_each ? Copies{{before, length, 1, behind}, {before, length, count, behind}, Shape{dst}}
+                 : Copies{{before, 1, length, behind}, {before, count, length, behind}, Shape{dst}};
 }
 
-void require_count(std::int64_t count) {
-  if (count < 0) throw ShapeError{fmt::format("a count is {}, but must be at least 0", count)};
+Var copied(const Var& src, const Copies& copies, const SourceLocation& where) {
+  const Var stretched = broadcast_to(reshape_to(src, copies.single, where), copies.stretched, where);
+  return reshape_to(stretched, copies.dst, where);
 }
 
 }  // namespace
@@ -229,28 +241,26 @@ Var stack(std::initializer_list<Var> srcs, std::int64_t axis, const SourceLocati
 }
 
 Var tile(const Var& src, const std::vector<std::int64_t>& counts, const SourceLocation& where) {
-  check_call("tile", {&src, 1}, where, [&] { std::ranges::for_each(counts, require_count); });
   Var result = src;
   while (result.shape().rank() < counts.size()) result = expand_dims(result, 0, where);
-  for (std::size_t back = 1; back <= counts.size(); ++back) {
-    const auto count = counts[counts.size() - back];
-    const auto axis = result.shape().rank() - back;
-    const auto extent = result.shape()[axis];
-    if (count != 1) {
-      result = rearranged(result, static_cast<std::int64_t>(axis), count * extent, where,
-                          [=](std::int64_t i) { return i % extent; });
+  std::vector<Copies> steps;
+  check_call("tile", {&src, 1}, where, [&] {
+    Shape shape = result.shape();
+    for (std::size_t back = 1; back <= counts.size(); ++back) {
+      steps.push_back(copies_of(shape, shape.rank() - back, counts[counts.size() - back], false));
+      shape = steps.back().dst;
     }
-  }
+  });
+  for (const auto& step : steps)
+    if (step.dst != result.shape()) result = copied(result, step, where);
   return result;
 }
 
 Var repeat(const Var& src, std::int64_t count, std::int64_t axis, const SourceLocation& where) {
-  std::int64_t extent = 0;
-  check_call("repeat", {&src, 1}, where, [&] {
-    require_count(count);
-    extent = src.shape()[axis_of(axis, src.shape())];
-  });
-  return rearranged(src, axis, count * extent, where, [=](std::int64_t i) { return i / count; });
+  Copies copies;
+  check_call("repeat", {&src, 1}, where,
+             [&] { copies = copies_of(src.shape(), axis_of(axis, src.shape()), count, true); });
+  return copied(src, copies, where);
 }
 
 }  // namespace keel

@@ -128,9 +128,9 @@ Kernel broadcast_loop(const Binding& binding, T scale) {
               const T* from = src.get() + broadcast_index(begin, shape, part);
               T* to = dst.get() + begin;
               if (runs.stretched) {
-                std::fill_n(to, runs.length, scale * *from);
+                std::fill_n(to, runs.length, static_cast<T>(scale * *from));
               } else {
-                for (std::int64_t i = 0; i < runs.length; ++i) to[i] = scale * from[i];
+                for (std::int64_t i = 0; i < runs.length; ++i) to[i] = static_cast<T>(scale * from[i]);
               }
             }
           },
@@ -150,15 +150,23 @@ class BroadcastOp final : public Operator {
     return same_settings(*this, other, &BroadcastOp::dst_, &BroadcastOp::scale_);
   }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
-    require_same_float(inputs);
+    if (scale_ != 1.0) require_same_float(inputs);
     require_stretches(inputs[0].shape, dst_);
     return {{dst_, inputs[0].dtype}};
   }
 
   [[nodiscard]] Kernel bind(const Binding& binding) const override {
-    return binding.output_type(0).dtype == DType::f64
-               ? broadcast_loop<double>(binding, scale_)
-               : broadcast_loop<float>(binding, static_cast<float>(scale_));
+    switch (binding.output_type(0).dtype) {
+      case DType::f64:
+        return broadcast_loop<double>(binding, scale_);
+      case DType::s32:
+        return broadcast_loop<std::int32_t>(binding, 1);
+      case DType::u8:
+        return broadcast_loop<std::uint8_t>(binding, 1);
+      case DType::f32:
+        break;
+    }
+    return broadcast_loop<float>(binding, static_cast<float>(scale_));
   }
 
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override {

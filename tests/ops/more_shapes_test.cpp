@@ -265,6 +265,9 @@ BOOST_AUTO_TEST_CASE(misfits_are_named_with_the_caller_s_line) {
       {"stack(f32 (2, 3), f32 (2, 2)) at ", "must be (2, 3)"}));
   BOOST_TEST(fails([&] { tile(src, {-1}); }, {"tile(f32 (2, 3)) at ", "a count is -1"}));
   BOOST_TEST(fails([&] { repeat(src, 2, 2); }, {"repeat(f32 (2, 3)) at ", "no axis 2"}));
+  const std::int64_t huge = std::int64_t{1} << 62;
+  BOOST_TEST(fails([&] { tile(src, {huge, huge}); }, {"tile(f32 (2, 3)) at ", "more than 2^48 elements"}));
+  BOOST_TEST(fails([&] { repeat(src, huge, 0); }, {"repeat(f32 (2, 3)) at ", "more than 2^48 elements"}));
   BOOST_TEST(fails(
       [&] {
         pad(src, {{0, 3}}, {.mode = PadMode::reflect});
