@@ -97,7 +97,7 @@ void check_label_fault(std::string_view labels, const std::string& text) {
 
 boost::test_tools::assertion_result numpy_is_there(boost::unit_test::test_unit_id) {
   boost::test_tools::assertion_result there{
-      run_command("python3 -c 'import numpy'", fs::temp_directory_path()).status == 0};
+      run_command("/usr/bin/python3 -c 'import numpy'", fs::temp_directory_path()).status == 0};
   if (!there) there.message() << "python3-numpy is not installed";
   return there;
 }
@@ -354,7 +354,7 @@ for i, version in enumerate([(1, 0), (2, 0), (3, 0)]):
 for i, t in enumerate(['i1', 'u2', '>i4', '<i8', '>u8', 'u1', '<i4']):
     np.save(f'labels{i}.npy', np.array([3, 7], dtype=t))
 )";
-  const auto finished = run_command("python3 write.py", folder.path());
+  const auto finished = run_command("/usr/bin/python3 write.py", folder.path());
   BOOST_TEST_REQUIRE(finished.status == 0, finished.err);
   for (int i = 0; i < 7; ++i) {
     const auto pair = read_npy_pair(folder.path() / fmt::format("images{}.npy", i),
