@@ -97,9 +97,9 @@ DataForm choose_form(const fs::path& folder, std::string_view advice) {
   }
   std::array forms{idx_form(folder), npy_form(folder), picture_form(folder)};
   const auto whole = [](const DataForm& form) { return form.missing.empty(); };
-  auto chosen = std::ranges::find_if(forms, whole);
+  auto* chosen = std::ranges::find_if(forms, whole);
   if (chosen != forms.end()) {
-    const auto other = std::find_if(chosen + 1, forms.end(), whole);
+    const auto* const other = std::find_if(chosen + 1, forms.end(), whole);
     if (other == forms.end()) return std::move(*chosen);
     refuse(folder, "holds two data sets, {} and {}; keep each in a folder of its own", chosen->name,
            other->name);

@@ -79,8 +79,8 @@ class NpyDictionary {
     skip_space();
     if (rest_.empty() || (rest_[0] != '\'' && rest_[0] != '"')) fail("a string");
     const auto end = rest_.find(rest_[0], 1);
-    const auto text = end == rest_.npos ? rest_ : rest_.substr(1, end - 1);
-    if (end == rest_.npos || text.find('\\') != text.npos) fail("a plain string");
+    const auto text = end == std::string_view::npos ? rest_ : rest_.substr(1, end - 1);
+    if (end == std::string_view::npos || text.find('\\') != std::string_view::npos) fail("a plain string");
     rest_.remove_prefix(end + 1);
     return text;
   }
@@ -209,12 +209,12 @@ std::string NpyHeader::text() const {
                      kind, width, fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
 }
 
-NpyHeader read_npy_header(const fs::path& name, Bytes content, std::uint64_t file_size) {
-  const auto text = npy_header_text(name, content);
+NpyHeader read_npy_header(const fs::path& name, Bytes start, std::uint64_t file_size) {
+  const auto text = npy_header_text(name, start);
   NpyHeader header;
   NpyDictionary{name, text}.read_into(header);
   header.data_offset =
-      static_cast<std::size_t>(reinterpret_cast<const std::uint8_t*>(text.data()) - content.data()) +
+      static_cast<std::size_t>(reinterpret_cast<const std::uint8_t*>(text.data()) - start.data()) +
       text.size();
   const auto found = file_size - header.data_offset;
   const auto expected = bytes_of(header);

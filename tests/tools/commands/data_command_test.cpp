@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(a_sheet_has_a_row_a_class) {
   constexpr std::uint8_t line = 96;
   BOOST_TEST((row(2) == Row{line, line, 1, 200, line, line, 3, 200, line, line}));
   BOOST_TEST((row(8) == Row{line, line, 0, 200, line, line, line, line, line, line}));
-  for (const std::size_t y : {0, 1, 3, 4, 5, 6, 7, 9, 10}) BOOST_TEST((row(y) == Row(10, line)));
+  for (const auto y : {0U, 1U, 3U, 4U, 5U, 6U, 7U, 9U, 10U}) BOOST_TEST((row(y) == Row(10, line)));
   BOOST_CHECK_THROW(contact_sheet({.height = 1'000'000, .width = 1000}, 256, 10), keel::Error);
 }
 
