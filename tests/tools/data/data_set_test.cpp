@@ -15,7 +15,6 @@
 
 #include "../../support/process.hpp"
 #include "../../support/temporary_folder.hpp"
-#include "keel/tools/data/class_checks.hpp"
 #include "keel/tools/system/exit_status.hpp"
 
 namespace {
@@ -23,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using keel::tools::DataError;
 using keel::tools::digest;
-using keel::tools::ImageSet;
 using keel::tools::load_data_set;
 using keel::tools::mnist_folder;
 
@@ -158,22 +156,6 @@ BOOST_AUTO_TEST_CASE(test_labels_that_training_lacks_are_refused_with_their_coun
   check_fault({"7 test images have a label", "has: 3 (1), 4 (1), 5 (1), 6 (1), 7 (1), and 2 more"});
 }
 
-// As in the letters of EMNIST, which begin at 1.
-BOOST_AUTO_TEST_CASE(classes_without_training_images_are_told) {
-  const auto note = [](std::vector<std::uint8_t> train, int classes, std::vector<std::string> names = {}) {
-    return keel::tools::empty_classes_note({.name = "letters",
-                                            .classes = classes,
-                                            .class_names = std::move(names),
-                                            .train = {.labels = std::move(train)}});
-  };
-  BOOST_TEST(note({0, 1, 2}, 3) == "");
-  BOOST_TEST(note({1, 2}, 3) == "'letters' has no training images of class 0");
-  BOOST_TEST(note({1, 3, 8}, 10) == "'letters' has no training images of classes 0, 2, 4 to 7, 9");
-  BOOST_TEST(note({2, 5}, 6) == "'letters' has no training images of classes 0, 1, 3, 4");
-  BOOST_TEST(note({0, 255}, 256) == "'letters' has no training images of classes 1 to 254");
-  BOOST_TEST(note({0, 2}, 3, {"a", "b", "c"}) == "'letters' has no training images of class 'b'");
-}
-
 BOOST_AUTO_TEST_CASE(notes_go_to_standard_error_once_and_are_no_error) {
   write(folder / "train-labels-idx1-ubyte", labels("\1\2"sv));
   write(folder / "t10k-labels-idx1-ubyte", labels("\1\1\2"sv));
@@ -300,19 +282,6 @@ BOOST_AUTO_TEST_CASE(digits_are_built_in) {
   BOOST_TEST(data.name == "digits");
   BOOST_TEST(data.classes == 10);
   BOOST_TEST(data.digest == digest(data.train, data.test));
-}
-
-// The first two examples of FIPS 180-2, spread over the four arrays in the order that `digest` promises.
-BOOST_AUTO_TEST_CASE(the_digest_is_sha_256_of_the_four_arrays) {
-  BOOST_TEST(digest({.height = 1, .width = 1, .pixels = {'a'}, .labels = {'b'}},
-                    {.height = 1, .width = 1, .pixels = {'c'}, .labels = {}}) ==
-             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  const auto bytes = [](std::string_view text) {
-    return std::vector<std::uint8_t>(text.begin(), text.end());
-  };
-  BOOST_TEST(digest({.pixels = bytes("abcdbcdecdefdefgefgh"), .labels = bytes("fghighij")},
-                    {.pixels = bytes("hijkijkljklmklmnlmno"), .labels = bytes("mnopnopq")}) ==
-             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
 // The digest is what `sha256sum` makes of the unpacked files without their headers, one after the other.
