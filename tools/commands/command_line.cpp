@@ -62,6 +62,8 @@ void add_info(CLI::App& data, ExitStatus& status) {
   auto* const command = data.add_subcommand("info", "print what is in a data set");
   const auto options = std::make_shared<InfoOptions>();
   add_data_option(*command, options->data);
+  command->add_option("--sheet", options->sheet, "PNG file to write ten training images of each class to")
+      ->type_name("FILE");
   command->callback([options, &status] { status = data_info(*options); });
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <iterator>
@@ -9,10 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "keel/tools/data/contact_sheet.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/data/digits.hpp"
 #include "keel/tools/data/download.hpp"
 #include "keel/tools/data/idx_writer.hpp"
+#include "keel/tools/data/png.hpp"
+#include "keel/tools/system/number_text.hpp"
 #include "keel/tools/system/output_folder.hpp"
 
 namespace keel::tools {
@@ -22,6 +26,8 @@ constexpr auto train_images = "train-images-idx3-ubyte.gz";
 constexpr auto train_labels = "train-labels-idx1-ubyte.gz";
 constexpr auto test_images = "t10k-images-idx3-ubyte.gz";
 constexpr auto test_labels = "t10k-labels-idx1-ubyte.gz";
+
+constexpr int sheet_columns = 10;
 
 constexpr std::array<KnownFile, 4> mnist_files{
     {{train_images, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
@@ -61,10 +67,18 @@ std::vector<std::int64_t> images_per_class(const ImageSet& set, int classes) {
 std::string class_table(const DataSet& data) {
   const auto train = images_per_class(data.train, data.classes);
   const auto test = images_per_class(data.test, data.classes);
-  auto table = fmt::format("{:>5} {:>15} {:>11}\n", "class", "training images", "test images");
-  for (std::size_t i = 0; i < train.size(); ++i) {
-    fmt::format_to(std::back_inserter(table), "{:>5} {:>15} {:>11}\n", i, train[i], test[i]);
-  }
+  const auto name = [&](std::size_t label) {
+    return data.class_names.empty() ? fmt::format("{}", label) : data.class_names[label];
+  };
+  std::size_t width = std::string_view{"class"}.size();
+  for (std::size_t i = 0; i < train.size(); ++i) width = std::max(width, character_count(name(i)));
+  std::string table;
+  const auto row = [&](const std::string& first, const auto& second, const auto& third) {
+    fmt::format_to(std::back_inserter(table), "{}{} {:>15} {:>11}\n",
+                   std::string(width - character_count(first), ' '), first, second, third);
+  };
+  row("class", "training images", "test images");
+  for (std::size_t i = 0; i < train.size(); ++i) row(name(i), train[i], test[i]);
   return table;
 }
 
@@ -99,7 +113,14 @@ ExitStatus data_digits(const DigitsFolderOptions& options, const std::stop_token
 }
 
 ExitStatus data_info(const InfoOptions& options) {
-  fmt::print("{}", info_text(load_data_set(options.data)));
+  const auto data = load_data_set(options.data);
+  if (!options.sheet.empty())
+    write_png(options.sheet, contact_sheet(data.train, data.classes, sheet_columns));
+  fmt::print("{}", info_text(data));
+  if (!options.sheet.empty()) {
+    fmt::print("\nsheet: {}, a row of up to {} training images a class, class {} on top\n", options.sheet,
+               sheet_columns, class_text(data, 0));
+  }
   return ExitStatus::done;
 }
 

@@ -25,6 +25,7 @@ struct DigitsFolderOptions {
 /// `keel data info`.
 struct InfoOptions {
   std::string data = "digits";
+  std::string sheet;  ///< PNG file for samples of each class; empty for none
 };
 
 /// Downloads MNIST into `mnist_folder()`, as far as it isn't there yet.
@@ -33,7 +34,7 @@ ExitStatus data_mnist(const MnistOptions& options, const std::stop_token& stop);
 /// Writes the built-in digits into a folder, as four gzipped IDX files under MNIST's names.
 ExitStatus data_digits(const DigitsFolderOptions& options, const std::stop_token& stop);
 
-/// Prints what `info_text` says of the data set that `--data` names.
+/// Prints what `info_text` says of the data set that `--data` names, and writes the sheet of samples.
 ExitStatus data_info(const InfoOptions& options);
 
 /// What there is to know of a data set, as lines of text: its name, digest and sizes, the mean and standard

@@ -98,7 +98,8 @@ void add_data_option(CLI::App& command, std::string& name) {
   command
       .add_option(
           "--data", name,
-          "digits, drawn by keel itself; mnist, from the cache folder; or a folder with the four IDX files")
+          "digits, drawn by keel itself; mnist, from the cache folder; or a folder with the four IDX files, "
+          "with NumPy arrays (train-images.npy, ...) or with PNG pictures by class (train/3/x.png)")
       ->type_name("digits|mnist|DIR")
       ->capture_default_str();
 }

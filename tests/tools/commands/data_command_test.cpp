@@ -11,13 +11,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../../support/temporary_folder.hpp"
 #include "keel/tools/commands/command_line.hpp"
+#include "keel/tools/data/contact_sheet.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/data/digits.hpp"
 #include "keel/tools/data/idx.hpp"
 #include "keel/tools/data/idx_writer.hpp"
+#include "keel/tools/data/png.hpp"
 
 namespace {
 
@@ -151,6 +154,44 @@ BOOST_AUTO_TEST_CASE(info_describes_a_data_set) {
              "    0               1           0\n"
              "    1               0           0\n"
              "    2               1           1\n");
+}
+
+BOOST_AUTO_TEST_CASE(info_names_classes_that_have_names) {
+  const DataSet data{.classes = 2,
+                     .class_names = {"cat", "long \xC3\xA9mu"},
+                     .train = {.height = 1, .width = 1, .pixels = {0, 255}, .labels = {0, 1}},
+                     .test = {.height = 1, .width = 1, .pixels = {9}, .labels = {1}}};
+  BOOST_TEST(info_text(data).find("   class training images test images\n"
+                                  "     cat               1           0\n"
+                                  "long \xC3\xA9mu               1           1\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_sheet_has_a_row_a_class) {
+  ImageSet set{.height = 1, .width = 2, .pixels = {}, .labels = {2, 0, 0, 0, 0, 0}};
+  for (std::uint8_t i = 0; i < 6; ++i) set.pixels.insert(set.pixels.end(), {i, 200});
+  const auto sheet = contact_sheet(set, 3, 2);
+  BOOST_TEST(sheet.height == 11);
+  BOOST_TEST(sheet.width == 10);
+  const auto row = [&](std::size_t y) {
+    return std::vector(&sheet.pixels[10 * y], &sheet.pixels[10 * y] + 10);
+  };
+  using Row = std::vector<std::uint8_t>;
+  constexpr std::uint8_t line = 96;
+  BOOST_TEST((row(2) == Row{line, line, 1, 200, line, line, 3, 200, line, line}));
+  BOOST_TEST((row(8) == Row{line, line, 0, 200, line, line, line, line, line, line}));
+  for (const auto y : {0U, 1U, 3U, 4U, 5U, 6U, 7U, 9U, 10U}) BOOST_TEST((row(y) == Row(10, line)));
+  BOOST_CHECK_THROW(contact_sheet({.height = 1'000'000, .width = 1000}, 256, 10), keel::Error);
+}
+
+BOOST_AUTO_TEST_CASE(info_writes_a_sheet) {
+  const auto file = folder / "sheet.png";
+  BOOST_TEST((run(fmt::format("data info --sheet {}", file.string())) == ExitStatus::done));
+  const auto sheet = read_png(file);
+  BOOST_TEST(sheet.height == 302);
+  BOOST_TEST(sheet.width == 302);
+  const auto digits = make_digits();
+  BOOST_TEST((sheet.pixels == contact_sheet(digits.train, 10, 10).pixels));
+  BOOST_CHECK_THROW(run(fmt::format("data info --sheet {}/missing/sheet.png", folder.string())), keel::Error);
 }
 
 BOOST_AUTO_TEST_CASE(info_is_a_command) {
