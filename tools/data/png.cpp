@@ -211,7 +211,7 @@ std::string encode_png(const GreyImage& image) {
 void write_png(const fs::path& path, const GreyImage& image) {
   const auto content = encode_png(image);
   const std::array parts{std::as_bytes(std::span{content})};
-  write_file(path, parts);
+  keel::write_file(path, parts);
 }
 
 }  // namespace keel::tools
