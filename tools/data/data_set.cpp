@@ -71,8 +71,9 @@ void check_same_size(const ImageSet& train, const ImageSet& test, const fs::path
 
 DataSet load_folder(const std::string& name, const fs::path& folder, std::string_view advice) {
   const auto files = find_files(folder, advice);
-  auto test =
-      std::async(std::launch::async, [&] { return read_idx_pair(files.test_images, files.test_labels); });
+  // (Deferred where there is no thread to be had.)
+  auto test = std::async(std::launch::async | std::launch::deferred,
+                         [&] { return read_idx_pair(files.test_images, files.test_labels); });
   DataSet data;
   data.name = name;
   data.train = read_idx_pair(files.train_images, files.train_labels);
