@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "keel/graph/estimate.hpp"
@@ -92,6 +93,9 @@ Kernel Plan::bind_kernel(const Node& node, int threads, std::vector<Binding::Scr
   try {
     return node.op->bind(
         Binding{{input_types, input_formats, inputs}, {output_types, output_formats, outputs}, scratch});
+  } catch (const std::bad_alloc&) {
+    throw Error{fmt::format("out of memory: the system gives no more for {} at {}", node.op->name(),
+                            describe(node.where))};
   } catch (const std::exception& error) {
     throw Error{
         fmt::format("no kernel for {} at {}: {}", node.op->name(), describe(node.where), error.what())};

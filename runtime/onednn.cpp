@@ -1,6 +1,8 @@
 #include "keel/runtime/onednn.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -105,10 +107,31 @@ struct Call::Execution {
   }
 };
 
+namespace {
+
+// oneDNN's code generator does not survive that memory can't be had, which is seen where a process's address
+// space is limited: it is asked for only where there is more room than it needs.
+void require_room_for_code() {
+  static const bool limited = [] {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  }();
+  if (!limited) return;
+  constexpr std::size_t room = std::size_t{32} << 20;
+  void* const start = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED)
+    throw Error{
+        "out of memory: the limit on the address space leaves no room for a kernel's code (ulimit -v)"};
+  ::munmap(start, room);
+}
+
+}  // namespace
+
 Call::Call(const dnnl::primitive_desc_base& primitive_desc)
     : execution_(std::make_shared<Execution>()),
       scratch_(primitive_desc.scratchpad_desc()),
       implementation_(primitive_desc.impl_info_str()) {
+  require_room_for_code();
   execution_->primitive = dnnl::primitive{primitive_desc.get()};
 }
 

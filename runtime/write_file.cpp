@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,9 +11,13 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "keel/runtime/error.hpp"
 
@@ -82,10 +87,38 @@ bool write_in_place(const fs::path& path, Parts parts) {
   return ::fcntl(file.descriptor(), F_SETFL, flags & ~O_NONBLOCK) == 0 && file.write(parts);
 }
 
-bool write_temporary(const fs::path& path, std::optional<mode_t> mode, Parts parts) {
-  const File file{path, O_WRONLY | O_CREAT | O_EXCL};
-  return file.is_open() && (!mode || ::fchmod(file.descriptor(), *mode) == 0) && file.write(parts) &&
-         ::fsync(file.descriptor()) == 0;
+constexpr std::string_view temporary_mark = ".keel-";
+
+// A file that its writer holds a lock on, until it is renamed or the writer has ended.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const fs::path& path) : file_(path, O_WRONLY | O_CREAT | O_EXCL) {
+    if (file_.is_open()) ::flock(file_.descriptor(), LOCK_EX);
+  }
+
+  // Whether it is there, and nobody has removed it before it was locked.
+  [[nodiscard]] bool is_there() const {
+    struct stat status {};
+    return file_.is_open() && ::fstat(file_.descriptor(), &status) == 0 && status.st_nlink > 0;
+  }
+
+  [[nodiscard]] bool write(std::optional<mode_t> mode, Parts parts) const {
+    return (!mode || ::fchmod(file_.descriptor(), *mode) == 0) && file_.write(parts) &&
+           ::fsync(file_.descriptor()) == 0;
+  }
+
+ private:
+  File file_;
+};
+
+// Whether a name is that of a temporary file: ".NAME.keel-PROCESS-COUNT".
+bool is_temporary(std::string_view name) {
+  const auto mark = name.rfind(temporary_mark);
+  if (!name.starts_with('.') || mark == std::string_view::npos) return false;
+  const auto numbers = name.substr(mark + temporary_mark.size());
+  const auto between = numbers.find('-');
+  return between != std::string_view::npos && between > 0 && between + 1 < numbers.size() &&
+         numbers.find_first_not_of("0123456789-") == std::string_view::npos && numbers.rfind('-') == between;
 }
 
 // So that the rename outlasts a loss of power too, on file systems that can promise it.
@@ -94,20 +127,46 @@ bool flush_folder(const fs::path& folder) {
   return !file.is_open() || ::fsync(file.descriptor()) == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
+// Once for each folder that this process writes to.
+void clear_once(const fs::path& folder) {
+  static std::mutex mutex;
+  static std::set<fs::path> cleared;
+  {
+    const std::scoped_lock lock{mutex};
+    if (!cleared.insert(folder).second) return;
+  }
+  remove_abandoned_files(folder);
+}
+
+enum class Replaced : std::uint8_t { yes, no, name_taken };
+
+// By a file that is written under another name; errno tells why not.
+Replaced replace_by(const fs::path& temporary, const fs::path& path, std::optional<mode_t> mode,
+                    Parts parts) {
+  errno = 0;
+  const TemporaryFile file{temporary};
+  if (!file.is_there()) return errno == 0 || errno == EEXIST ? Replaced::name_taken : Replaced::no;
+  if (file.write(mode, parts) && std::rename(temporary.c_str(), path.c_str()) == 0) return Replaced::yes;
+  const int error = errno;
+  std::error_code ignored;
+  fs::remove(temporary, ignored);
+  errno = error;
+  return Replaced::no;
+}
+
 bool replace(const fs::path& path, std::optional<mode_t> mode, Parts parts) {
   static std::atomic<std::uint64_t> count{0};  // threads may write one file at a time
   constexpr std::size_t longest_name = 200;    // that leaves room for the numbers
   const auto folder = path.parent_path();
+  clear_once(folder.empty() ? "." : folder);
   const auto name = path.filename().string().substr(0, longest_name);
-  const auto temporary = folder / fmt::format(".{}.{}.{}", name, ::getpid(), ++count);
-  std::error_code ignored;
-  fs::remove(temporary, ignored);  // of an earlier process with this number
-  if (write_temporary(temporary, mode, parts) && std::rename(temporary.c_str(), path.c_str()) == 0)
-    return flush_folder(folder);
-  const int error = errno;
-  fs::remove(temporary, ignored);
-  errno = error;
-  return false;
+  auto replaced = Replaced::name_taken;
+  // Taken by an earlier process with this number, or removed by another before it was locked.
+  for (int i = 0; i < 1000 && replaced == Replaced::name_taken; ++i) {
+    const auto temporary = folder / fmt::format(".{}{}{}-{}", name, temporary_mark, ::getpid(), ++count);
+    replaced = replace_by(temporary, path, mode, parts);
+  }
+  return replaced == Replaced::yes && flush_folder(folder);
 }
 
 bool write(const fs::path& path, Parts parts) {
@@ -122,6 +181,20 @@ bool write(const fs::path& path, Parts parts) {
 }
 
 }  // namespace
+
+void remove_abandoned_files(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> found;
+  for (fs::directory_iterator entry{folder, error}, end; !error && entry != end; entry.increment(error))
+    if (is_temporary(entry->path().filename().native())) found.push_back(entry->path());
+  for (const auto& path : found) {
+    const File file{path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK};
+    struct stat status {};
+    const bool abandoned = file.is_open() && ::fstat(file.descriptor(), &status) == 0 &&
+                           S_ISREG(status.st_mode) && ::flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0;
+    if (abandoned) fs::remove(path, error);
+  }
+}
 
 void write_file(const fs::path& path, Parts parts) {
   if (write(path, parts)) return;

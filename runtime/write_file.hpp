@@ -13,7 +13,14 @@ namespace keel {
 /// symbolic link is followed: what it leads to is written, and the link stays. What is not a regular file, such
 /// as a device or a pipe, is written to where it is, and never replaced. Throws Error, with the path as it was
 /// given, when that fails.
+///
+/// The first time that a process writes into a folder it removes temporary files there that processes left
+/// which were killed.
 void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
+
+/// Removes temporary files of `write_file` whose writers have ended: nobody holds the lock on them. What
+/// can't be removed stays.
+void remove_abandoned_files(const std::filesystem::path& folder);
 
 }  // namespace keel
 

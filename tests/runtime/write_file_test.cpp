@@ -1,16 +1,20 @@
 #include "keel/runtime/write_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../support/checkpoint_support.hpp"
 #include "keel/runtime/error.hpp"
@@ -121,6 +125,56 @@ BOOST_AUTO_TEST_CASE(a_failure_leaves_nothing_behind) {
   BOOST_TEST(files_in(path) == 1);
   write_text(path / std::string(255, 'x'), "long");
   BOOST_TEST(read(path / std::string(255, 'x')) == "long");
+}
+
+// Of a process that was killed nothing holds the lock any more.
+BOOST_AUTO_TEST_CASE(temporary_files_are_removed_once_their_writer_is_dead) {
+  const auto abandoned = path / ".file.keel-123-4";
+  const auto held = path / ".other.keel-123-5";
+  const std::array unlike{".file.123.4",    "file.keel-123-4", ".file.keel-123", ".file.keel-1-2-3",
+                          ".file.keel-x-1", ".keel-",          ".file.keel--1"};
+  for (const auto* name : unlike) std::ofstream{path / name} << "mine";
+  fs::create_directory(path / ".folder.keel-1-1");
+  std::ofstream{abandoned} << "half";
+  const int writer = ::open(held.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  BOOST_REQUIRE(::flock(writer, LOCK_EX) == 0);
+  write_text(path / "file", "new");
+  BOOST_TEST(!fs::exists(abandoned));
+  BOOST_TEST(fs::exists(held));
+  for (const auto* name : unlike) BOOST_TEST(fs::exists(path / name), name);
+  BOOST_TEST(fs::exists(path / ".folder.keel-1-1"));
+  ::close(writer);
+  keel::remove_abandoned_files(path);
+  BOOST_TEST(!fs::exists(held));
+}
+
+// Many processes that write one file and take each other's temporary files for their own to remove.
+BOOST_AUTO_TEST_CASE(writers_side_by_side_leave_each_others_files_alone) {
+  std::vector<pid_t> writers;
+  for (int writer = 0; writer < 4; ++writer) {
+    const auto child = ::fork();
+    if (child != 0) {
+      writers.push_back(child);
+      continue;
+    }
+    bool good = true;
+    for (int i = 0; i < 50; ++i) {
+      try {
+        keel::remove_abandoned_files(path);
+        write_text(path / "file", std::string(1000, static_cast<char>('a' + writer)));
+      } catch (const keel::Error&) {
+        good = false;
+      }
+    }
+    ::_exit(good ? 0 : 1);
+  }
+  for (const auto writer : writers) {
+    int status = 0;
+    ::waitpid(writer, &status, 0);
+    BOOST_TEST(status == 0);
+  }
+  BOOST_TEST(read(path / "file").size() == 1000U);
+  BOOST_TEST(files_in(path) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,8 +23,8 @@ BOOST_AUTO_TEST_SUITE(check_script)
 BOOST_AUTO_TEST_CASE(help_names_every_option) {
   const auto finished = check("--help");
   BOOST_TEST(finished.status == 0);
-  for (const auto* option :
-       {"--sanitize", "--differential MINUTES", "--style", "--on debian-12|debian-13", "--root", "--mirror"})
+  for (const auto* option : {"--sanitize", "--differential MINUTES", "--fuzz SECONDS", "--style",
+                             "--on debian-12|debian-13", "--root", "--mirror"})
     check_contains(finished.out, option);
 }
 
@@ -35,6 +35,10 @@ BOOST_AUTO_TEST_CASE(unknown_options_and_distributions) {
   const auto minutes = check("--differential soon");
   BOOST_TEST(minutes.status == 2);
   check_contains(minutes.err, "--differential takes a whole number of minutes, not 'soon'");
+  const auto seconds = check("--fuzz long");
+  BOOST_TEST(seconds.status == 2);
+  check_contains(seconds.err, "a whole number of seconds is wanted, not 'long'");
+  BOOST_TEST(check("--fuzz").status == 2);
   const auto distribution = check("--on fedora-41");
   BOOST_TEST(distribution.status == 2);
   check_contains(distribution.err, "unknown distribution 'fedora-41'; --on takes debian-12 or debian-13");

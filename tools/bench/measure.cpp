@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "keel/models/initialize.hpp"
 #include "keel/models/sgd.hpp"
@@ -83,6 +85,14 @@ void require_same_work(const BenchCase& bench_case, const NoiseBatch& batch) {
   }
 }
 
+PairedRatio paired_ratio(std::span<const double> numerators, std::span<const double> denominators) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < numerators.size(); ++i) ratios.push_back(numerators[i] / denominators[i]);
+  std::ranges::sort(ratios);
+  const auto tenth = ratios.size() / 10;
+  return {ratios[ratios.size() / 2], ratios[tenth], ratios[ratios.size() - 1 - tenth]};
+}
+
 }  // namespace
 
 Measurement measure(const BenchCase& bench_case, int rounds, bool against_torch) {
@@ -97,12 +107,12 @@ Measurement measure(const BenchCase& bench_case, int rounds, bool against_torch)
   const auto samples = time_in_turns(contenders, rounds);
   Measurement result{.step_us = median(samples[0]),
                      .floor_us = median(samples[1]),
-                     .ratio = median_ratio(samples[0], samples[1]),
+                     .ratio = paired_ratio(samples[0], samples[1]),
                      .torch_us = {},
                      .torch_ratio = {}};
   if (against_torch) {
     result.torch_us = median(samples[2]);
-    result.torch_ratio = median_ratio(samples[0], samples[2]);
+    result.torch_ratio = paired_ratio(samples[0], samples[2]);
   }
   return result;
 }

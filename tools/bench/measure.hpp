@@ -6,13 +6,20 @@
 
 namespace keel::tools {
 
-/// Medians of samples taken in turns, in microseconds a step, and medians of the paired ratios.
+/// Ratios of samples that were taken in the same round: their median, and the range of their middle 80 %.
+struct PairedRatio {
+  double middle;
+  double low;
+  double high;
+};
+
+/// Medians of samples taken in turns, in microseconds a step, and the paired ratios.
 struct Measurement {
   double step_us;
   double floor_us;
-  double ratio;  ///< step / floor
+  PairedRatio ratio;  ///< step / floor
   std::optional<double> torch_us;
-  std::optional<double> torch_ratio;  ///< step / libtorch's step
+  std::optional<PairedRatio> torch_ratio;  ///< step / libtorch's step
 };
 
 /// Measures a case under the calling thread's limit against its floor and, if asked, libtorch, which must

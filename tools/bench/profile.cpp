@@ -1,8 +1,11 @@
 #include "keel/tools/bench/profile.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "keel/models/initialize.hpp"
 #include "keel/models/sgd.hpp"
@@ -10,6 +13,7 @@
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/runtime/threads.hpp"
 #include "keel/tools/bench/cases.hpp"
+#include "keel/tools/system/terminal.hpp"
 #include "keel/tools/system/turns.hpp"
 
 namespace keel::tools {
@@ -28,16 +32,18 @@ void print_profile(const std::string& model_name, std::int64_t batch_size, int t
   const auto times = plan.profile(std::clamp(static_cast<int>(1e6 / once), 11, 1001));
   double total = 0.0;
   for (const double time : times) total += time;
-  fmt::print("{:38} {:>8} {:>7} {:>9} {:>8} {:>8}  {}\n", "node", "us", "share", "GFLOP/s", "GB/s", "threads",
-             "implementation");
+  std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < times.size(); ++i) {
     const auto& line = plan.steps()[i];
     const auto flops = line.cost.flops > 0 ? fmt::format("{:.1f}", line.cost.flops / times[i] * 1e-3) : "";
-    fmt::print("{:38} {:8.2f} {:5.1f} % {:>9} {:8.1f} {:8}  {}\n", line.node.op->name(), times[i],
-               100.0 * times[i] / total, flops, line.cost.bytes / times[i] * 1e-3, line.threads,
-               line.implementation);
+    rows.push_back({std::string{line.node.op->name()}, fmt::format("{:.2f}", times[i]),
+                    fmt::format("{:.1f} %", 100.0 * times[i] / total), flops,
+                    fmt::format("{:.1f}", line.cost.bytes / times[i] * 1e-3), fmt::format("{}", line.threads),
+                    std::string{line.implementation}});
   }
-  fmt::print("{:38} {:8.2f}\n", "sum", total);
+  rows.push_back({"sum", fmt::format("{:.2f}", total), "", "", "", "", ""});
+  fmt::print("{}", table_text({"node", "us", "share", "GFLOP/s", "GB/s", "threads", "implementation"}, rows,
+                              terminal_width(STDOUT_FILENO)));
 }
 
 }  // namespace keel::tools

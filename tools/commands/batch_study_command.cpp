@@ -25,7 +25,6 @@ ExitStatus run_batch_study(const BatchStudyOptions& options, const Invocation& i
                                      {"momentum", common.run.momentum},
                                      {"limit", common.run.limit}},
                         .common = common,
-                        .resume = options.resume,
                         .must_train = true};
   return carry_out(assignment, invocation);
 }

@@ -12,7 +12,6 @@ namespace keel::tools {
 struct BatchStudyOptions {
   CommonOptions common;
   std::vector<std::int64_t> batch_sizes = {32, 64, 128};
-  bool resume = false;
 };
 
 /// Trains at several batch sizes, without and with batch normalization, in three views, and writes a report.

@@ -1,6 +1,7 @@
 #include "keel/tools/commands/bench_command.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -15,6 +16,7 @@
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/output_folder.hpp"
+#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
 namespace {
@@ -36,69 +38,126 @@ std::vector<BenchCase> chosen_cases(const BenchOptions& options) {
   return result;
 }
 
-void print_header(bool against_torch) {
-  fmt::print("{:16} {:>6} {:>8} {:>11} {:>11} {:>11}", "model", "batch", "threads", "step us", "floor us",
-             "step/floor");
-  if (against_torch) fmt::print(" {:>11} {:>11}", "torch us", "step/torch");
-  fmt::print("\n");
+constexpr std::size_t table_width = 78;
+
+std::string ratio_text(const PairedRatio& ratio) {
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", ratio.middle, ratio.low, ratio.high);
 }
 
-void print_line(const BenchCase& bench_case, int threads, const Measurement& measured) {
-  fmt::print("{:16} {:6} {:8} {:11.1f} {:11.1f} {:11.3f}", bench_case.model, bench_case.batch_size, threads,
-             measured.step_us, measured.floor_us, measured.ratio);
-  if (measured.torch_us) fmt::print(" {:11.1f} {:11.3f}", *measured.torch_us, *measured.torch_ratio);
-  fmt::print("\n");
+void print_heading(int repeats, bool against_torch, std::size_t width) {
+  const auto what = fmt::format(
+      "step: a training step of keel's, or an inference; floor: the bare oneDNN primitives of the same shapes{}. Times "
+      "are medians over {} rounds, in microseconds; step/floor{} is the median of the ratios within a round, with "
+      "the range of the middle 80 % of them.",
+      against_torch ? "; torch: the same by libtorch" : "", repeats, against_torch ? " and step/torch" : "");
+  fmt::print("{}\n\n", wrapped(what, width));
+  if (width >= table_width) {
+    fmt::print("{:20} {:>6} {:>7} {:>9} {:>9}  {}\n", "model", "batch", "threads", "step us", "floor us",
+               "step/floor [80 %]");
+  }
+}
+
+void print_line(const BenchCase& bench_case, int threads, const Measurement& measured, std::size_t width) {
+  const auto ratio = ratio_text(measured.ratio);
+  if (width >= table_width) {
+    fmt::print("{:20} {:6} {:7} {:9.1f} {:9.1f}  {}\n", bench_case.model, bench_case.batch_size, threads,
+               measured.step_us, measured.floor_us, ratio);
+  } else {
+    fmt::print("{}, batch {}, threads {}\n  step us: {:.1f}\n  floor us: {:.1f}\n  step/floor: {}\n",
+               bench_case.model, bench_case.batch_size, threads, measured.step_us, measured.floor_us, ratio);
+  }
+  if (measured.torch_us) {
+    fmt::print("  torch us: {:.1f}\n  step/torch: {}\n", *measured.torch_us,
+               ratio_text(*measured.torch_ratio));
+  }
   std::fflush(stdout);
 }
 
+void add_ratio(Json& json, const std::string& name, const PairedRatio& ratio) {
+  json[name] = ratio.middle;
+  json[name + "_low"] = ratio.low;
+  json[name + "_high"] = ratio.high;
+}
+
 Json to_json(const BenchCase& bench_case, int threads, const Measurement& measured) {
-  Json json{{"model", bench_case.model},   {"batch_size", bench_case.batch_size}, {"threads", threads},
-            {"step_us", measured.step_us}, {"floor_us", measured.floor_us},       {"ratio", measured.ratio}};
+  Json json{{"model", bench_case.model},
+            {"batch_size", bench_case.batch_size},
+            {"threads", threads},
+            {"step_us", measured.step_us},
+            {"floor_us", measured.floor_us}};
+  add_ratio(json, "ratio", measured.ratio);
   if (measured.torch_us) {
     json["torch_us"] = *measured.torch_us;
-    json["torch_ratio"] = *measured.torch_ratio;
+    add_ratio(json, "torch_ratio", *measured.torch_ratio);
   }
   return json;
 }
 
-void run_cases(const BenchOptions& options) {
+// A table that says 8 where there were 3 would not be true.
+int startable(int threads) {
+  const ThreadLimit limit{threads};
+  return startable_threads(threads);
+}
+
+int wanted_threads(int threads) {
+  if (threads == 0) return startable(available_processors());
+  if (const int given = startable(threads); given < threads) {
+    throw Error{
+        fmt::format("of the {} threads that were asked for the system gives only {}; choose --threads {} or "
+                    "fewer, or raise the limit (ulimit -u, OMP_THREAD_LIMIT)",
+                    threads, given, given)};
+  }
+  return threads;
+}
+
+ExitStatus run_cases(const BenchOptions& options, const std::stop_token& stop) {
   const auto cases = chosen_cases(options);
   const bool against_torch = options.against == "torch";
+  const auto width = terminal_width(STDOUT_FILENO);
   Json json{{"keel", keel_version()}, {"onednn", onednn::version()}, {"cpu", processor_name()}};
   if (against_torch) json["torch"] = torch_version();
-  fmt::print("keel {}, oneDNN {} ({}), {}\n", keel_version(), onednn::version(), onednn::instruction_set(),
-             processor_name());
+  const auto most = wanted_threads(options.threads);
+  const auto threads = options.threads > 0 ? std::set{most} : std::set{1, most};
+  fmt::print("{}\n", wrapped(fmt::format("keel {}, oneDNN {} ({}), {}", keel_version(), onednn::version(),
+                                         onednn::instruction_set(), processor_name()),
+                             width, "  "));
   if (against_torch) fmt::print("{}\n", torch_version());
   fmt::print("\n");
-  print_header(against_torch);
-  const auto threads = options.threads > 0 ? std::set{options.threads} : std::set{1, available_processors()};
+  print_heading(options.repeats, against_torch, width);
   json["cases"] = Json::array();
   for (const auto& bench_case : cases) {
     for (const int count : threads) {
+      if (stop.stop_requested()) break;
       const ThreadLimit limit{count};
       const auto measured = measure(bench_case, options.repeats, against_torch);
-      print_line(bench_case, count, measured);
+      print_line(bench_case, count, measured, width);
       json["cases"].push_back(to_json(bench_case, count, measured));
     }
   }
-  json["node_overhead_ns"] = node_overhead_ns();
-  json["compile_us"] = compile_us();
-  fmt::print("\noverhead a replayed node, its kernel aside: {:.0f} ns\n",
-             json["node_overhead_ns"].get<double>());
-  fmt::print("recording and compiling the step of bn at batch 64, oneDNN's cache warm: {:.0f} us\n",
-             json["compile_us"].get<double>());
-  if (!options.json.empty()) write_file(options.json, json.dump(1) + '\n');
+  const auto done = json["cases"].size();
+  if (!stop.stop_requested()) {
+    json["node_overhead_ns"] = node_overhead_ns();
+    json["compile_us"] = compile_us();
+    const auto overhead = fmt::format("overhead a replayed node, its kernel aside: {:.0f} ns",
+                                      json["node_overhead_ns"].get<double>());
+    const auto compiling =
+        fmt::format("recording and compiling the step of bn at batch 64, oneDNN's cache warm: {:.0f} us",
+                    json["compile_us"].get<double>());
+    fmt::print("\n{}\n{}\n", wrapped(overhead, width, "  "), wrapped(compiling, width, "  "));
+  }
+  if (!options.json.empty() && done > 0) write_file(options.json, json_text(json, 1) + "\n");
+  if (!stop.stop_requested()) return ExitStatus::done;
+  fmt::print(stderr, "keel: interrupted; {} of {} cases were measured\n", done,
+             cases.size() * threads.size());
+  return ExitStatus::interrupted;
 }
 
 }  // namespace
 
-ExitStatus bench(const BenchOptions& options) {
-  if (options.profile.empty()) {
-    run_cases(options);
-  } else {
-    print_profile(options.profile, options.batch_size > 0 ? options.batch_size : 64,
-                  options.threads > 0 ? options.threads : available_processors());
-  }
+ExitStatus bench(const BenchOptions& options, const std::function<std::stop_token()>& stop) {
+  if (options.profile.empty()) return run_cases(options, stop());
+  print_profile(options.profile, options.batch_size > 0 ? options.batch_size : 64,
+                wanted_threads(options.threads));
   return ExitStatus::done;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,8 @@ struct BenchOptions {
   int repeats = 41;             ///< rounds of measurements a case
 };
 
-/// Measures training steps and inference against the bare oneDNN primitives of the same shapes.
-ExitStatus bench(const BenchOptions& options);
+/// Measures training steps and inference against the bare oneDNN primitives of the same shapes. A stop is
+/// heeded between cases; those that are measured are kept.
+ExitStatus bench(const BenchOptions& options, const std::function<std::stop_token()>& stop);
 
 }  // namespace keel::tools

@@ -1,10 +1,11 @@
 #include "keel/tools/commands/command_line.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
-#include <set>
 #include <span>
 #include <vector>
 
@@ -13,29 +14,16 @@
 #include "keel/tools/commands/bench_command.hpp"
 #include "keel/tools/commands/data_command.hpp"
 #include "keel/tools/commands/graph_command.hpp"
+#include "keel/tools/commands/help.hpp"
+#include "keel/tools/commands/option_checks.hpp"
 #include "keel/tools/commands/report_command.hpp"
 #include "keel/tools/runs/results.hpp"
+#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
 namespace {
 
-// CLI11 would only say that a command is missing.
-void require_known_commands(const CLI::App& app, std::span<const std::string> words,
-                            const std::string& path) {
-  const auto commands = app.get_subcommands(nullptr);
-  if (commands.empty() || words.empty() || words[0].starts_with('-')) return;
-  std::vector<std::string> names;
-  for (const auto* command : commands) {
-    if (command->get_name() == words[0]) {
-      return require_known_commands(*command, words.subspan(1), path + " " + words[0]);
-    }
-    names.push_back(command->get_name());
-  }
-  throw UsageError{fmt::format("'{0}' has no command '{1}', only {2}; see {0} --help", path, words[0],
-                               fmt::join(names, ", "))};
-}
-
-void add_mnist(CLI::App& data, const std::stop_token& stop, ExitStatus& status) {
+void add_mnist(CLI::App& data, const StopRequests& stop, ExitStatus& status) {
   auto* const command =
       data.add_subcommand("mnist", "download MNIST (11 MB) into keel's cache folder, unless it is there");
   const auto options = std::make_shared<MnistOptions>();
@@ -43,10 +31,10 @@ void add_mnist(CLI::App& data, const std::stop_token& stop, ExitStatus& status) 
       ->type_name("URL")
       ->capture_default_str();
   command->add_flag("--force", options->force, "download files that are there already, too");
-  command->callback([options, stop, &status] { status = data_mnist(*options, stop); });
+  command->callback([options, stop, &status] { status = data_mnist(*options, stop()); });
 }
 
-void add_digits(CLI::App& data, const std::stop_token& stop, ExitStatus& status) {
+void add_digits(CLI::App& data, const StopRequests& stop, ExitStatus& status) {
   auto* const command = data.add_subcommand(
       "digits", "write the built-in digits as gzipped IDX files under MNIST's names, for other programs");
   const auto options = std::make_shared<DigitsFolderOptions>();
@@ -55,7 +43,7 @@ void add_digits(CLI::App& data, const std::stop_token& stop, ExitStatus& status)
       ->required();
   add_seed_option(*command, options->seed, "what the digits are drawn from");
   command->add_flag("--force", options->force, "write into a folder that is not empty");
-  command->callback([options, stop, &status] { status = data_digits(*options, stop); });
+  command->callback([options, stop, &status] { status = data_digits(*options, stop()); });
 }
 
 void add_info(CLI::App& data, ExitStatus& status) {
@@ -67,7 +55,7 @@ void add_info(CLI::App& data, ExitStatus& status) {
   command->callback([options, &status] { status = data_info(*options); });
 }
 
-std::set<std::string> model_names() {
+std::vector<std::string> model_names() {
   return {bench_models().begin(), bench_models().end()};
 }
 
@@ -80,7 +68,7 @@ void add_report_command(CLI::App& app, ExitStatus& status) {
   command->callback([folder, &status] { status = report_again(*folder); });
 }
 
-void add_data_command(CLI::App& app, const std::stop_token& stop, ExitStatus& status) {
+void add_data_command(CLI::App& app, const StopRequests& stop, ExitStatus& status) {
   auto* const data = app.add_subcommand("data", "download, write or describe data sets");
   data->require_subcommand(1);
   add_mnist(*data, stop, status);
@@ -88,33 +76,35 @@ void add_data_command(CLI::App& app, const std::stop_token& stop, ExitStatus& st
   add_info(*data, status);
 }
 
-void add_bench_command(CLI::App& app, ExitStatus& status) {
+void add_bench_command(CLI::App& app, const StopRequests& stop, ExitStatus& status) {
   auto* command = app.add_subcommand(
       "bench", "measure training steps and inference against the bare oneDNN primitives of the same shapes");
   const auto options = std::make_shared<BenchOptions>();
   command->add_option("--model", options->models, "only these networks; may be given more than once [all]")
       ->type_name("MODEL")
-      ->check(CLI::IsMember(model_names()));
+      ->check(one_of(model_names()));
   auto* batch_size = command->add_option("--batch-size", options->batch_size,
                                          "only this size of batch [all]; of the profile, any [64]");
-  batch_size->type_name("N")->check(CLI::Range(1, 1'000'000));
+  batch_size->type_name("N")->check(whole_number(1, 1'000'000));
   command->add_option("--threads", options->threads, "threads inside a step [one, and all]")
       ->type_name("T")
-      ->check(CLI::Range(1, 1024));
+      ->check(whole_number(1, 1024));
   command->add_option("--repeats", options->repeats, "rounds of measurements a case")
       ->type_name("N")
-      ->check(CLI::Range(1, 100'000))
+      ->check(whole_number(1, 100'000))
       ->capture_default_str();
-  command->add_option("--against", options->against, "measure libtorch's step in the same rounds")
-      ->type_name("torch")
-      ->check(CLI::IsMember({"torch"}));
+  command
+      ->add_option("--against", options->against,
+                   "measure the steps of 'torch' (libtorch) in the same rounds")
+      ->type_name("NAME")
+      ->check(one_of({"torch"}));
   command->add_option("--json", options->json, "file to write the figures to as well")->type_name("FILE");
   command
       ->add_option("--profile", options->profile,
                    "list the nodes of this network's training step with their times instead")
       ->type_name("MODEL")
-      ->check(CLI::IsMember(model_names()));
-  command->callback([options, &status] { status = bench(*options); });
+      ->check(one_of(model_names()));
+  command->callback([options, stop, &status] { status = bench(*options, stop); });
 }
 
 void add_graph_command(CLI::App& app, ExitStatus& status) {
@@ -123,13 +113,13 @@ void add_graph_command(CLI::App& app, ExitStatus& status) {
   const auto options = std::make_shared<GraphOptions>();
   command->add_option("--model", options->model, "network to draw")
       ->type_name("MODEL")
-      ->check(CLI::IsMember(model_names()))
+      ->check(one_of(model_names()))
       ->capture_default_str();
   command->add_flag("--step", options->step,
                     "draw the whole training step: forward, backward, update [inference]");
   command->add_option("--batch-size", options->batch_size, "images a batch")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(whole_number(1, 1'000'000))
       ->capture_default_str();
   command
       ->add_option("--out", options->out, "folder for the pictures; made if it is missing [runs/graph-TIME]")
@@ -138,37 +128,69 @@ void add_graph_command(CLI::App& app, ExitStatus& status) {
   command->callback([options, &status] { status = draw_graph(*options); });
 }
 
-ExitStatus run_command_line(int argc, char** argv) {
-  const Interrupt interrupt;
-  CLI::App app{"keel: batch normalization, measured", "keel"};
-  app.set_help_flag("--help", "print this and exit");
-  app.set_version_flag(
+namespace {
+
+// The program's commands; all arguments must outlive it.
+std::unique_ptr<CLI::App> make_program(const Invocation& invocation, ExitStatus& status) {
+  auto app = std::make_unique<CLI::App>("keel: batch normalization, measured", "keel");
+  app->set_help_flag("-h,--help", "print this and exit");
+  app->set_version_flag(
       "--version",
       [] {
         return fmt::format("keel {} (oneDNN {}, {})", keel_version(), onednn::version(),
                            onednn::instruction_set());
       },
       "print keel's version, oneDNN's and the instruction set in use, and exit");
-  app.require_subcommand(1);
+  app->require_subcommand(1);
+  const StopRequests stop = [&invocation] { return invocation.interrupt.token(); };
+  add_compare_command(*app, invocation, status);
+  add_batch_study_command(*app, invocation, status);
+  add_study_command(*app, invocation, status);
+  add_report_command(*app, status);
+  add_data_command(*app, stop, status);
+  add_bench_command(*app, stop, status);
+  add_graph_command(*app, status);
+  return app;
+}
+
+// Parses a command line, which runs its command. The first argument is the program.
+void parse_words(CLI::App& app, std::span<const std::string> arguments) {
+  const auto words = arguments.subspan(std::min<std::size_t>(1, arguments.size()));
+  require_known_words(app, words);
+  try {
+    app.parse(std::vector<std::string>{words.rbegin(), words.rend()});  // the last first, as CLI11 takes them
+  } catch (const CLI::CallForVersion& version) {
+    fmt::print("{}\n", version.what());
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", help_text(named_command(app, words), terminal_width(STDOUT_FILENO)));
+  } catch (const CLI::Success&) {
+    // It was to be parsed alone.
+  } catch (const CLI::ParseError& error) {
+    throw UsageError{usage_sentence(app, error, words)};
+  }
+}
+
+}  // namespace
+
+ExitStatus run_command_line(int argc, char** argv) {
+  const Interrupt interrupt;
   ExitStatus status = ExitStatus::done;
   const std::vector<std::string> arguments(argv, argv + argc);
   const Invocation invocation{arguments, interrupt};
-  const std::stop_token stop = interrupt.token();
-  add_compare_command(app, invocation, status);
-  add_batch_study_command(app, invocation, status);
-  add_study_command(app, invocation, status);
-  add_report_command(app, status);
-  add_data_command(app, stop, status);
-  add_bench_command(app, status);
-  add_graph_command(app, status);
-  require_known_commands(app, std::span{arguments}.subspan(1), "keel");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) throw UsageError{fmt::format("{}; see keel --help", error.what())};
-    app.exit(error);  // --help and --version
-  }
-  return status;
+  const auto app = make_program(invocation, status);
+  parse_words(*app, arguments);
+  constexpr int by_signal = 128;
+  return status == ExitStatus::interrupted ? ExitStatus{by_signal + interrupt.signal()} : status;
+}
+
+void check_command_line(const std::vector<std::string>& arguments) {
+  const Interrupt interrupt;
+  ExitStatus status = ExitStatus::done;
+  const Invocation invocation{arguments, interrupt};
+  const auto app = make_program(invocation, status);
+  // The program's own comes before that of the command.
+  app->parse_complete_callback([] { throw CLI::Success{}; });
+  parse_words(*app, arguments);
 }
 
 }  // namespace keel::tools

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "keel/tools/commands/options.hpp"
 #include "keel/tools/system/exit_status.hpp"
@@ -13,9 +15,18 @@ class App;
 
 namespace keel::tools {
 
-/// Runs the command that a command line names and returns its status. Throws UsageError for a command line that
-/// asks for what can't be; what the command throws passes through.
+/// Runs the command that a command line names and returns its status. Throws UsageError for a command line
+/// that asks for what can't be; what the command throws passes through. A command that was interrupted ends
+/// with the status of the signal that did it: 128 + its number.
 ExitStatus run_command_line(int argc, char** argv);
+
+/// Reads a command line as `run_command_line` does, the program's name first, but runs no command. Throws
+/// UsageError for one that asks for what can't be.
+void check_command_line(const std::vector<std::string>& arguments);
+
+/// Gives the token that a command heeds: `Interrupt::token`, called when the command begins, since until then
+/// a signal ends the program at once.
+using StopRequests = std::function<std::stop_token()>;
 
 // Each adds a command to the program. The one that is named is run when the command line is parsed and leaves
 // its status in `status`; all arguments must outlive the parsing.
@@ -24,8 +35,8 @@ void add_compare_command(CLI::App& app, const Invocation& invocation, ExitStatus
 void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
 void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
 void add_report_command(CLI::App& app, ExitStatus& status);
-void add_data_command(CLI::App& app, const std::stop_token& stop, ExitStatus& status);
-void add_bench_command(CLI::App& app, ExitStatus& status);
+void add_data_command(CLI::App& app, const StopRequests& stop, ExitStatus& status);
+void add_bench_command(CLI::App& app, const StopRequests& stop, ExitStatus& status);
 void add_graph_command(CLI::App& app, ExitStatus& status);
 
 /// Adds `--data` to a command. `name` must outlive `command`, here and below.

@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 
 #include "keel/tools/commands/compare_table.hpp"
+#include "keel/tools/commands/interrupted.hpp"
 #include "keel/tools/data/batches.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/runs/run_queue.hpp"
+#include "keel/tools/runs/workspace.hpp"
 #include "keel/tools/system/json.hpp"
-#include "keel/tools/system/output_folder.hpp"
 #include "keel/tools/training/training_run.hpp"
 
 namespace keel::tools {
@@ -36,6 +37,11 @@ void require_trainable(const CommonOptions& options, const DataSet& data) {
         fmt::format("'{}' has {} training images; at least 5 are needed to split some off for validation",
                     data.name, data.train.size())};
   }
+  if (options.run.batch_size == 1) {
+    throw UsageError{
+        "batch normalization can't train on batches of one, which have no variance; choose a "
+        "--batch-size of 2 or more"};
+  }
   const auto count = split_sizes(data.train.size(), options.run.limit).training;
   if (leaves_a_last_one(count, options.run.batch_size)) {
     throw UsageError{
@@ -59,42 +65,67 @@ Json summary_json(std::span<const SeedPair> pairs) {
   return json;
 }
 
-ExitStatus report_end(std::span<const RunResult> finished, bool interrupted, std::size_t asked) {
+// What to do about a run that did not get below guessing.
+std::string remedy(const RunResult& run, int classes) {
+  const double guessing = std::log(classes);
+  const bool learns_slowly = !run.epochs.empty() && run.epochs.back().train_loss < 1.5 * guessing;
+  return learns_slowly ? fmt::format(
+                             "has not learned anything yet: {}; try more --epochs, more images or another "
+                             "--learning-rate",
+                             run.divergence)
+                       : fmt::format("diverged: {}; try a lower --learning-rate", run.divergence);
+}
+
+ExitStatus report_runs(std::span<const RunResult> finished, int classes) {
   ExitStatus status = ExitStatus::done;
   for (const auto& run : finished) {
-    if (!run.error.empty()) throw Error{run.error};
+    const auto name = fmt::format("the {} run with seed {}", run.settings.model, run.settings.seed);
+    if (!run.error.empty()) throw Error{fmt::format("{} failed: {}", name, run.error)};
     if (!run.diverged) continue;
-    fmt::print(stderr, "keel: the {} run with seed {} diverged: {}; try a lower --learning-rate\n",
-               run.settings.model, run.settings.seed, run.divergence);
+    fmt::print(stderr, "keel: {} {}\n", name, remedy(run, classes));
     status = ExitStatus::failed;
   }
-  if (!interrupted) return status;
-  fmt::print(stderr, "keel: interrupted; {} of {} runs were finished and are kept\n", finished.size(), asked);
-  return ExitStatus::interrupted;
+  return status;
+}
+
+Workspace workspace_for(const CommonOptions& options) {
+  return Workspace{{.command = "compare",
+                    .settings = {{"command", "compare"},
+                                 {"data", options.data},
+                                 {"seed", options.seed},
+                                 {"seeds", options.seeds},
+                                 {"epochs", options.run.epochs},
+                                 {"batch_size", options.run.batch_size},
+                                 {"learning_rate", options.run.learning_rate},
+                                 {"momentum", options.run.momentum},
+                                 {"limit", options.run.limit}},
+                    .out = options.out,
+                    .force = options.force,
+                    .resume = options.resume}};
 }
 
 }  // namespace
 
 ExitStatus compare(const CommonOptions& options, const Invocation& invocation) {
   CommandRecord record{.arguments = invocation.arguments, .threads = options.threads};
-  OutputFolder folder{
-      options.out.empty() ? default_output_folder("compare") : std::filesystem::path{options.out},
-      options.force};
+  const auto stop = invocation.interrupt.token();
   const DataSet data = load_data_set(options.data);
   require_trainable(options, data);
+  auto workspace = workspace_for(options);
+  const RunStore store{workspace.path(), provenance_of(data), options.resume};
   const auto jobs = jobs_of(options);
   const auto finished =
-      run_all(jobs, data, {.threads = options.threads, .quiet = options.quiet}, invocation.interrupt.token());
-  const bool interrupted = finished.size() < jobs.size();
+      run_all(jobs, data, {.threads = options.threads, .quiet = options.quiet, .store = &store}, stop);
   if (!finished.empty()) {
     const auto pairs = pair_by_seed(finished);
     const auto sizes = split_sizes(data.train.size(), options.run.limit);
+    const auto results = results_json(record, data, sizes, finished, summary_json(pairs));
+    const auto path = workspace.write("results.json", json_text(results, 1) + "\n");
     print_comparison(pairs, data, options);
-    const auto path = folder.write("results.json",
-                                   results_json(record, data, sizes, finished, summary_json(pairs)).dump(1));
     fmt::print("\nresults: {}\n", path.string());
   }
-  return report_end(finished, interrupted, jobs.size());
+  const auto status = report_runs(finished, data.classes);
+  return finished.size() < jobs.size() ? end_interrupted(workspace, finished.size(), jobs.size()) : status;
 }
 
 }  // namespace keel::tools

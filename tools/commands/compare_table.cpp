@@ -1,11 +1,17 @@
 #include "keel/tools/commands/compare_table.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
+#include <cmath>
 #include <map>
+#include <string>
 
 #include "keel/tools/data/batches.hpp"
 #include "keel/tools/findings/statistics.hpp"
+#include "keel/tools/system/number_text.hpp"
+#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
 namespace {
@@ -37,53 +43,61 @@ EpochResult mean_epoch(std::span<const SeedPair> pairs, RunResult SeedPair::*arm
   return mean;
 }
 
-void print_epochs(std::span<const SeedPair> pairs, int epochs) {
-  constexpr auto heading = "{:>10}  {:>10}  {:>9}  {:>6}";
-  const auto columns = fmt::format(heading, "train loss", "val. loss", "val. acc.", "s");
-  fmt::print("\n{:5}  {:^41}    {:^41}\n", "", "plain", "batch norm");
-  fmt::print("{:>5}  {}    {}\n", "epoch", columns, columns);
-  const auto row = [](const EpochResult& epoch) {
-    return fmt::format("{:10.4f}  {:10.4f}  {:7.2f} %  {:6.2f}", epoch.train_loss, epoch.validation.loss,
-                       100.0 * epoch.validation.accuracy, epoch.seconds);
-  };
-  for (int i = 0; i < epochs; ++i) {
-    const auto index = static_cast<std::size_t>(i);
-    fmt::print("{:5}  {}    {}\n", i + 1, row(mean_epoch(pairs, &SeedPair::plain, index)),
-               row(mean_epoch(pairs, &SeedPair::bn, index)));
+constexpr std::array arms_compared{&SeedPair::plain, &SeedPair::bn};
+constexpr std::array names_of_arms{"plain", "batch norm"};
+constexpr int epoch_columns = 34;  // of one arm
+
+std::string epoch_heading() {
+  return fmt::format("{:>10} {:>9} {:>7} {:>5}", "train loss", "val. loss", "acc.", "s");
+}
+
+std::string epoch_cells(const EpochResult& epoch) {
+  const auto accuracy = cell_text(100.0 * epoch.validation.accuracy, 2);
+  return fmt::format("{:>10} {:>9} {:>7} {:>5}", cell_text(epoch.train_loss, 4),
+                     cell_text(epoch.validation.loss, 4), accuracy == "-" ? accuracy : accuracy + " %",
+                     cell_text(epoch.seconds, 2));
+}
+
+// The arms side by side where the terminal is wide enough, else one below the other.
+void print_epochs(std::span<const SeedPair> pairs, int epochs, std::size_t width) {
+  constexpr std::size_t both = 5 + 2 * (2 + epoch_columns);
+  std::vector<std::vector<std::size_t>> blocks{{0, 1}};
+  if (width < both) blocks = {{0}, {1}};
+  for (const auto& block : blocks) {
+    std::string names = fmt::format("{:5}", "");
+    std::string headings = "epoch";
+    for (const auto arm : block) {
+      names += fmt::format("  {:^{}}", names_of_arms.at(arm), epoch_columns);
+      headings += "  " + epoch_heading();
+    }
+    fmt::print("\n{}\n{}\n", names.substr(0, names.find_last_not_of(' ') + 1), headings);
+    for (int i = 0; i < epochs; ++i) {
+      auto line = fmt::format("{:5}", i + 1);
+      for (const auto arm : block)
+        line += "  " + epoch_cells(mean_epoch(pairs, arms_compared.at(arm), static_cast<std::size_t>(i)));
+      fmt::print("{}\n", line);
+    }
   }
 }
 
 std::string with_spread(const Summary& summary, bool percent) {
   const double scale = percent ? 100.0 : 1.0;
   const int digits = percent ? 2 : 4;
-  auto text = fmt::format("{:.{}f}", scale * summary.mean, digits);
-  if (summary.sd) text += fmt::format(" +- {:.{}f}", scale * *summary.sd, digits);
+  auto text = cell_text(scale * summary.mean, digits);
+  if (!std::isfinite(summary.mean)) return text;
+  if (summary.sd) text += " +- " + cell_text(scale * *summary.sd, digits);
   return text + (percent ? " %" : "");
 }
 
-std::string difference_text(const PairedDifference& difference, bool percent) {
-  const double scale = percent ? 100.0 : 1.0;
-  const int digits = percent ? 2 : 4;
-  auto text = fmt::format("{:+.{}f}", scale * difference.mean, digits);
-  if (difference.low) {
-    text += fmt::format("  [{:+.{}f}, {:+.{}f}]", scale * *difference.low, digits, scale * *difference.high,
-                        digits);
-  }
-  if (difference.p) text += fmt::format("  p = {:.3g}", *difference.p);
-  return text;
-}
-
-void print_final(std::span<const SeedPair> pairs) {
-  const bool several = pairs.size() > 1;
-  fmt::print("\n{:<20}  {:>17}  {:>17}  {}\n", several ? "final, mean +- sd" : "final", "plain", "batch norm",
-             several ? "difference  [95 % interval]" : "difference");
-  for (const auto& measure : compared_measures()) {
-    const auto plain = values(pairs, &SeedPair::plain, measure);
-    const auto bn = values(pairs, &SeedPair::bn, measure);
-    fmt::print("{:<20}  {:>17}  {:>17}  {}\n", measure.name, with_spread(summarize(plain), measure.percent),
-               with_spread(summarize(bn), measure.percent),
-               difference_text(paired_difference(plain, bn), measure.percent));
-  }
+std::vector<std::string> difference_row(const Measure& measure, const PairedDifference& difference) {
+  const double scale = measure.percent ? 100.0 : 1.0;
+  const int digits = measure.percent ? 2 : 4;
+  std::vector<std::string> row{measure.name, signed_cell_text(scale * difference.mean, digits)};
+  if (!difference.low) return row;
+  row.push_back(fmt::format("[{}, {}]", signed_cell_text(scale * *difference.low, digits),
+                            signed_cell_text(scale * *difference.high, digits)));
+  row.push_back(difference.p ? fmt::format("{:.3g}", *difference.p) : "-");
+  return row;
 }
 
 // Images a second, over all runs of an arm.
@@ -95,6 +109,27 @@ double speed(std::span<const SeedPair> pairs, RunResult SeedPair::*arm, std::int
     epochs += static_cast<double>((pair.*arm).epochs.size());
   }
   return epochs * static_cast<double>(images) / seconds;
+}
+
+// The final numbers of both arms, then their difference.
+void print_final(std::span<const SeedPair> pairs, std::int64_t images, std::size_t width) {
+  const bool several = pairs.size() > 1;
+  std::vector<std::vector<std::string>> finals;
+  std::vector<std::vector<std::string>> differences;
+  for (const auto& measure : compared_measures()) {
+    const auto plain = values(pairs, &SeedPair::plain, measure);
+    const auto bn = values(pairs, &SeedPair::bn, measure);
+    finals.push_back({measure.name, with_spread(summarize(plain), measure.percent),
+                      with_spread(summarize(bn), measure.percent)});
+    differences.push_back(difference_row(measure, paired_difference(plain, bn)));
+  }
+  finals.push_back({"images a second", cell_text(speed(pairs, &SeedPair::plain, images), 0),
+                    cell_text(speed(pairs, &SeedPair::bn, images), 0)});
+  fmt::print("\n{}",
+             table_text({several ? "final, mean +- sd" : "final", "plain", "batch norm"}, finals, width));
+  std::vector<std::string> header{"batch norm - plain", "difference"};
+  if (differences.front().size() > 2) header.insert(header.end(), {"95 % interval", "p"});
+  fmt::print("\n{}", table_text(header, differences, width));
 }
 
 }  // namespace
@@ -121,18 +156,20 @@ std::vector<double> values(std::span<const SeedPair> pairs, RunResult SeedPair::
 
 void print_comparison(std::span<const SeedPair> pairs, const DataSet& data, const CommonOptions& options) {
   if (pairs.empty()) return;
+  const auto width = terminal_width(STDOUT_FILENO);
   const auto [images, validation] = split_sizes(data.train.size(), options.run.limit);
-  fmt::print("{}: {} training, {} validation and {} test images of {} x {}, {} classes\n", data.name, images,
-             validation, data.test.size(), data.train.height, data.train.width, data.classes);
-  fmt::print("{}-128-{} with ReLU, SGD: batch {}, learning rate {}, momentum {}; {}\n",
-             data.train.height * data.train.width, data.classes, options.run.batch_size,
-             options.run.learning_rate, options.run.momentum,
-             pairs.size() == 1 ? fmt::format("seed {}", pairs[0].plain.settings.seed)
-                               : fmt::format("means over {} seeds", pairs.size()));
-  print_epochs(pairs, options.run.epochs);
-  print_final(pairs);
-  fmt::print("{:<20}  {:>17.0f}  {:>17.0f}  images a second, one thread a run\n", "training speed",
-             speed(pairs, &SeedPair::plain, images), speed(pairs, &SeedPair::bn, images));
+  const auto what =
+      fmt::format("{}: {} training, {} validation and {} test images of {} x {}, {} classes", data.name,
+                  images, validation, data.test.size(), data.train.height, data.train.width, data.classes);
+  const auto how =
+      fmt::format("{}-128-{} with ReLU, SGD: batch {}, learning rate {}, momentum {}; {}, one thread a run",
+                  data.train.height * data.train.width, data.classes, options.run.batch_size,
+                  options.run.learning_rate, options.run.momentum,
+                  pairs.size() == 1 ? fmt::format("seed {}", pairs[0].plain.settings.seed)
+                                    : fmt::format("means over {} seeds", pairs.size()));
+  fmt::print("{}\n{}\n", wrapped(what, width, "  "), wrapped(how, width, "  "));
+  print_epochs(pairs, options.run.epochs, width);
+  print_final(pairs, images, width);
 }
 
 }  // namespace keel::tools

@@ -16,6 +16,7 @@
 #include "keel/tools/data/download.hpp"
 #include "keel/tools/data/idx_writer.hpp"
 #include "keel/tools/data/png.hpp"
+#include "keel/tools/runs/earlier_results.hpp"
 #include "keel/tools/system/number_text.hpp"
 #include "keel/tools/system/output_folder.hpp"
 
@@ -98,6 +99,7 @@ ExitStatus data_mnist(const MnistOptions& options, const std::stop_token& stop) 
 }
 
 ExitStatus data_digits(const DigitsFolderOptions& options, const std::stop_token& stop) {
+  if (options.force) remove_earlier_results(options.out);
   OutputFolder folder{options.out, options.force};
   const auto data = make_digits({.seed = options.seed});
   // All are packed before the first is written, so that an interrupt leaves no part of a data set.

@@ -12,6 +12,7 @@
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/fusion_rules.hpp"
 #include "keel/tools/bench/cases.hpp"
+#include "keel/tools/runs/earlier_results.hpp"
 #include "keel/tools/system/output_folder.hpp"
 #include "keel/tools/system/outside_program.hpp"
 
@@ -39,13 +40,11 @@ Var record(Mlp& model, Sgd& sgd, Tape& tape, const MlpOptions& network, std::int
 bool draw(OutputFolder& folder, const std::string& name, const std::string& dot) {
   const auto source = folder.write(name + ".dot", dot);
   fmt::print("{}\n", source.string());
-  auto picture = source;
-  picture.replace_extension(".svg");
-  const auto status =
-      run_program({"dot", "-Tsvg", "-o", fs::absolute(picture).string(), fs::absolute(source).string()});
-  if (!status) return false;
-  if (*status != 0) throw Error{fmt::format("dot ended with status {} on '{}'", *status, source.string())};
-  fmt::print("{}\n", picture.string());
+  const auto ended = run_program({"dot", "-Tsvg", fs::absolute(source).string()});
+  if (!ended) return false;
+  if (ended->status != 0)
+    throw Error{fmt::format("dot ended with status {} on '{}'", ended->status, source.string())};
+  fmt::print("{}\n", folder.write(name + ".svg", ended->out).string());
   return true;
 }
 
@@ -53,6 +52,7 @@ bool draw(OutputFolder& folder, const std::string& name, const std::string& dot)
 
 ExitStatus draw_graph(const GraphOptions& options) {
   const fs::path path = options.out.empty() ? default_output_folder("graph") : fs::path{options.out};
+  if (options.force) remove_earlier_results(path);
   OutputFolder folder{path, options.force};
   const auto network = bench_network(options.model);
   Mlp model{network};

@@ -17,7 +17,6 @@ struct Assignment {
   Json settings;  ///< all that was asked for: what a resumed command must agree with
   CommonOptions common;
   bool quick = false;
-  bool resume = false;
   /// Whether it has failed if all its runs diverged. Of a claim's experiment that is a result like any other.
   bool must_train = false;
 };

@@ -18,6 +18,7 @@ struct CommonOptions {
   RunSettings run;  ///< of each run; model and seed are set for each
   std::string out;  ///< empty for the default folder
   bool force = false;
+  bool resume = false;
   bool quiet = false;
 };
 

@@ -7,10 +7,7 @@ namespace keel::tools {
 namespace {
 
 Assignment assignment_of(const StudyOptions& options) {
-  Assignment assignment{.command = "study-" + options.name,
-                        .common = options.common,
-                        .quick = options.quick,
-                        .resume = options.resume};
+  Assignment assignment{.command = "study-" + options.name, .common = options.common, .quick = options.quick};
   for (const auto& study : studies())
     if (options.name == "all" || options.name == study->name()) assignment.studies.push_back(study.get());
   const auto& common = assignment.common;

@@ -17,7 +17,6 @@ struct StudyOptions {
   CommonOptions common;
   std::string name;  ///< of a study, or "all"
   bool quick = false;
-  bool resume = false;
 };
 
 /// What `name` may be.

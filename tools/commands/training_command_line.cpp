@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <limits>
 #include <memory>
 
@@ -13,32 +10,11 @@
 #include "keel/tools/commands/batch_study_command.hpp"
 #include "keel/tools/commands/command_line.hpp"
 #include "keel/tools/commands/compare.hpp"
+#include "keel/tools/commands/option_checks.hpp"
 #include "keel/tools/commands/study_command.hpp"
 
 namespace keel::tools {
 namespace {
-
-// CLI11's own conversions let numbers that don't fit and NaN pass.
-CLI::Validator seed_number() {
-  return {[](const std::string& text) -> std::string {
-            std::uint64_t seed = 0;
-            const auto* end = text.data() + text.size();
-            const auto [stop, error] = std::from_chars(text.data(), end, seed);
-            if (error == std::errc{} && stop == end) return "";
-            return "a seed is a whole number from 0 to 18446744073709551615, not '" + text + "'";
-          },
-          ""};
-}
-
-// A number from `low` to `high`; not NaN.
-CLI::Validator number_between(double low, double high) {
-  return {[=](const std::string& text) -> std::string {
-            double value = std::nan("");
-            if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return "";
-            return fmt::format("it must be a number from {} to {}, not '{}'", low, high, text);
-          },
-          ""};
-}
 
 // The options that say on what is run and where results go.
 void add_run_options(CLI::App& command, CommonOptions& options) {
@@ -48,18 +24,18 @@ void add_run_options(CLI::App& command, CommonOptions& options) {
   add_seed_option(command, options.seed, "first seed: of the split, the weights and the order of samples");
   command.add_option("--seeds", options.seeds, "number of seeds: S, S + 1, ...")
       ->type_name("K")
-      ->check(CLI::Range(1, 100'000))
+      ->check(whole_number(1, 100'000))
       ->capture_default_str();
   command
       .add_option("--limit", options.run.limit,
                   "train on the first N training images only, after the shuffle")
       ->type_name("N")
-      ->check(CLI::Range(1, most));
+      ->check(whole_number(1, most));
   command
       .add_option("--threads", options.threads,
                   "runs side by side, one thread each; results never depend on it")
       ->type_name("T")
-      ->check(CLI::Range(1, 1024))
+      ->check(whole_number(1, 1024))
       ->capture_default_str();
   command.add_option("--out", options.out, "folder for results; made if it is missing [runs/COMMAND-TIME]")
       ->type_name("DIR");
@@ -71,11 +47,11 @@ void add_run_options(CLI::App& command, CommonOptions& options) {
 void add_training_options(CLI::App& command, RunSettings& run) {
   command.add_option("--epochs", run.epochs, "passes over the training images")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(whole_number(1, 1'000'000))
       ->capture_default_str();
   command.add_option("--batch-size", run.batch_size, "images a step")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(whole_number(1, 1'000'000))
       ->capture_default_str();
   command.add_option("--learning-rate", run.learning_rate, "of SGD, per step")
       ->type_name("RATE")
@@ -98,9 +74,10 @@ void add_data_option(CLI::App& command, std::string& name) {
   command
       .add_option(
           "--data", name,
-          "digits, drawn by keel itself; mnist, from the cache folder; or a folder with the four IDX files, "
-          "with NumPy arrays (train-images.npy, ...) or with PNG pictures by class (train/3/x.png)")
-      ->type_name("digits|mnist|DIR")
+          "images to train on: 'digits', drawn by keel itself; 'mnist', from the cache folder; or the path of a "
+          "folder with the four IDX files, with NumPy arrays (train-images.npy, ...) or with PNG pictures by class "
+          "(train/3/x.png)")
+      ->type_name("DATA")
       ->capture_default_str();
 }
 
@@ -114,6 +91,7 @@ void add_compare_command(CLI::App& app, const Invocation& invocation, ExitStatus
   const auto options = std::make_shared<CommonOptions>();
   add_run_options(*command, *options);
   add_training_options(*command, options->run);
+  add_resume_flag(*command, options->resume);
   command->callback([options, &invocation, &status] { status = compare(*options, invocation); });
 }
 
@@ -124,13 +102,13 @@ void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitSt
   command->add_option("--batch-sizes", options->batch_sizes, "batch sizes to train with, separated by commas")
       ->type_name("N,N,...")
       ->delimiter(',')
-      ->check(CLI::Range(2, 1'000'000))
+      ->check(whole_number(2, 1'000'000))
       ->capture_default_str();
   add_run_options(*command, options->common);
   add_training_options(*command, options->common.run);
   command->get_option("--batch-size")
       ->description("images a step that the learning rate and the number of steps belong to");
-  add_resume_flag(*command, options->resume);
+  add_resume_flag(*command, options->common.resume);
   command->callback([options, &invocation, &status] { status = run_batch_study(*options, invocation); });
 }
 
@@ -143,15 +121,12 @@ void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
   command->add_option("NAME", options->name, fmt::format("{}", fmt::join(names, ", ")))
       ->required()
       ->type_name("")
-      ->check([names](const std::string& name) -> std::string {
-        if (std::ranges::find(names, name) != names.end()) return "";
-        return fmt::format("there is no study '{}', only {}", name, fmt::join(names, ", "));
-      });
+      ->check(one_of(names));
   add_run_options(*command, options->common);
   auto* seeds = command->get_option("--seeds");
   seeds->description(fmt::format("number of seeds: S, S + 1, ... ({} with --quick)", quick_study_seeds));
   command->add_flag("--quick", options->quick, "three seeds, shorter grids, fewer epochs");
-  add_resume_flag(*command, options->resume);
+  add_resume_flag(*command, options->common.resume);
   command->callback([options, seeds, &invocation, &status] {
     if (options->quick && seeds->count() == 0) options->common.seeds = quick_study_seeds;
     status = run_studies(*options, invocation);

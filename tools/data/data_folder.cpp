@@ -113,7 +113,9 @@ DataForm choose_form(const fs::path& folder, std::string_view advice) {
 /// Training and test set, side by side.
 template <class Read>
 auto read_both(const DataForm& form, Read read) {
-  auto test = std::async(std::launch::async, [&] { return read(form.found[2], form.found[3]); });
+  // (Deferred where there is no thread to be had.)
+  auto test = std::async(std::launch::async | std::launch::deferred,
+                         [&] { return read(form.found[2], form.found[3]); });
   auto train = read(form.found[0], form.found[1]);
   return std::pair{std::move(train), test.get()};
 }

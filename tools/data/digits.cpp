@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/rng.hpp"
 #include "keel/tools/data/digit_strokes.hpp"
+#include "keel/tools/system/worker_pool.hpp"
 
 namespace keel::tools {
 namespace {
@@ -250,13 +251,11 @@ ImageSet draw_set(std::int64_t count, const Rng& seed, std::string_view purpose,
   set.pixels.resize(static_cast<std::size_t>(count) * side * side);
   set.labels.resize(static_cast<std::size_t>(count));
   const Alphabet alphabet = digit_alphabet();
-  std::vector<std::jthread> workers;
-  for (std::int64_t worker = 0; worker < threads; ++worker) {
-    const std::int64_t first = count * worker / threads;
-    const std::int64_t last = count * (worker + 1) / threads;
-    workers.emplace_back([&, first, last] { draw_range(set, first, last, seed, purpose, alphabet); });
-  }
-  workers.clear();  // joins them before the set is handed over
+  std::atomic<std::int64_t> next = 0;
+  run_on_threads(threads, [&] {
+    for (auto part = next++; part < threads; part = next++)
+      draw_range(set, count * part / threads, count * (part + 1) / threads, seed, purpose, alphabet);
+  });
   return set;
 }
 

@@ -6,7 +6,7 @@ namespace keel::tools {
 namespace {
 
 std::optional<double> optional_number(const Json& json) {
-  return json.is_null() ? std::nullopt : std::optional{json.get<double>()};
+  return json.is_null() ? std::nullopt : std::optional{number_of(json)};
 }
 
 }  // namespace

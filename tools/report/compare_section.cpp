@@ -69,10 +69,10 @@ std::vector<std::string> table_row(const Measure& measure, const Json& json) {
   const auto& difference = json.at("difference");
   Effect effect{.mean = scale * number_of(difference.at("mean"))};
   if (!difference.at("low").is_null() && !difference.at("high").is_null()) {
-    effect.low = scale * difference.at("low").get<double>();
-    effect.high = scale * difference.at("high").get<double>();
+    effect.low = scale * number_of(difference.at("low"));
+    effect.high = scale * number_of(difference.at("high"));
   }
-  if (!difference.at("p").is_null()) effect.p = difference.at("p").get<double>();
+  if (!difference.at("p").is_null()) effect.p = number_of(difference.at("p"));
   const auto text = effect_text(effect, measure.percent ? "points" : "nats", true);
   return {fmt::format("{} ({})", measure.name, measure.percent ? "%" : "nats"),
           mean_text(json.at("plain"), measure.percent),

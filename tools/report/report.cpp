@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
 #include "keel/tools/report/html.hpp"
@@ -43,20 +41,7 @@ Json read_results(const fs::path& folder) {
   const auto path = folder / "results.json";
   if (!fs::is_directory(folder)) refuse(folder, "is not a folder");
   if (!fs::exists(path)) refuse(folder, "has no results.json: it is not the folder of a finished command");
-  std::ifstream file{path, std::ios::binary};
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (!file || content.str().empty()) refuse(path, "can't be read, or is empty");
-  // What keel writes is eight levels deep; copies of what is a million deep would not fit on the stack.
-  const auto shallow = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > 64) refuse(path, "is not what keel writes: it is nested too deeply");
-    return true;
-  };
-  try {
-    return Json::parse(content.str(), shallow);
-  } catch (const Json::exception& error) {
-    refuse(path, "is not JSON: it ends early or is corrupt");
-  }
+  return read_json(path);
 }
 
 }  // namespace keel::tools

@@ -29,24 +29,12 @@ std::int64_t whole_number(const Json& json, const char* key) {
   return value.get<std::int64_t>();
 }
 
-RunResult checked_run(const Json& json) {
-  for (const auto* key : {"batch_size", "seed", "parameters"}) whole_number(json, key);
-  const auto& epochs = json.at("epochs");
-  if (!epochs.is_array()) throw Unfit{"epochs is not a list"};
-  for (const auto& epoch : epochs) {
-    whole_number(epoch, "steps");
-    const auto number = whole_number(epoch, "epoch");
-    if (number < 1 || number > 1'000'000'000) throw Unfit{fmt::format("there is an epoch {}", number)};
-  }
-  return run_of(json);
-}
-
 std::vector<RunResult> runs_in(const Json& json) {
   if (!json.is_array()) throw Unfit{"runs is not a list"};
   std::vector<RunResult> runs;
   for (std::size_t i = 0; i < json.size(); ++i) {
     try {
-      runs.push_back(checked_run(json[i]));
+      runs.push_back(run_of(json[i]));
     } catch (const std::exception& error) {
       throw Unfit{fmt::format("run {}: {}", i + 1, error.what())};
     }
@@ -84,11 +72,14 @@ void read_data_set(ReportData& data, const Json& json) {
   data.validation = whole_number(json, "validation");
   data.test = whole_number(json, "test");
   data.classes = whole_number(json, "classes");
-  const auto shape = json.at("shape").get<std::array<double, 2>>();
-  for (const double side : shape)
-    if (!(side >= 1.0 && side <= 1e9)) throw Unfit{"the shape of the images is not one"};
-  data.height = static_cast<std::int64_t>(shape[0]);
-  data.width = static_cast<std::int64_t>(shape[1]);
+  const auto& shape = json.at("shape");
+  const auto is_side = [](const Json& side) {
+    return side.is_number_integer() && side.get<double>() >= 1.0 && side.get<double>() <= 1e9;
+  };
+  if (!shape.is_array() || shape.size() != 2 || !std::ranges::all_of(shape, is_side))
+    throw Unfit{"the shape of the images is not one"};
+  data.height = shape[0].get<std::int64_t>();
+  data.width = shape[1].get<std::int64_t>();
 }
 
 ReportData read(const Json& results, const StudyFinder& find) {
@@ -103,7 +94,7 @@ ReportData read(const Json& results, const StudyFinder& find) {
   data.cpu = results.at("cpu").get<std::string>();
   data.started = results.at("started").get<std::string>();
   data.threads = whole_number(results, "threads");
-  data.seconds = results.at("seconds").get<double>();
+  data.seconds = number_of(results.at("seconds"));
   read_data_set(data, results.at("dataset"));
   data.runs = runs_in(results.at("runs"));
   if (!results.contains("studies")) {

@@ -1,7 +1,6 @@
 #include "keel/tools/runs/progress.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,17 +8,9 @@
 
 #include "keel/tools/runs/run_store.hpp"
 #include "keel/tools/system/number_text.hpp"
+#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
-namespace {
-
-// A line that is longer than the terminal is wide would not be rewritten, but repeated.
-std::size_t terminal_width() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-}  // namespace
 
 Progress::Progress(std::size_t runs, double cost, bool quiet)
     : runs_(runs), cost_(cost), quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
@@ -39,10 +30,10 @@ void Progress::epoch_done(const RunSettings& run, const EpochResult& epoch, doub
   under_way_[describe(run)] += cost;
   if (quiet_) return;
   if (terminal_) return draw_bar();
-  fmt::print(stderr,
-             "{} epoch {}/{}: train loss {:.4f}, validation loss {:.4f}, accuracy {:.2f} %, {:.2f} s\n",
-             describe(run), epoch.epoch, run.epochs, epoch.train_loss, epoch.validation.loss,
-             100.0 * epoch.validation.accuracy, epoch.seconds);
+  fmt::print(stderr, "{} epoch {}/{}: train loss {}, validation loss {}, accuracy {} %, {:.2f} s\n",
+             describe(run), epoch.epoch, run.epochs, cell_text(epoch.train_loss, 4),
+             cell_text(epoch.validation.loss, 4), cell_text(100.0 * epoch.validation.accuracy, 2),
+             epoch.seconds);
 }
 
 void Progress::run_done(const RunResult& run, double cost) {
@@ -69,7 +60,8 @@ void Progress::draw_bar() {
   if (runs_done_ > 0) line += fmt::format(", {:.2g} a second", static_cast<double>(runs_done_) / seconds);
   if (share > 0.0) line += fmt::format(", {} left", seconds_text(seconds * (1.0 - share) / share, " "));
   if (!under_way_.empty()) line += fmt::format("; {}", under_way_.begin()->first);
-  fmt::print(stderr, "\r{}\x1b[K", line.substr(0, terminal_width() - 1));
+  // A line that is longer than the terminal is wide would not be rewritten, but repeated.
+  fmt::print(stderr, "\r{}\x1b[K", cut_to(line, terminal_width(STDERR_FILENO) - 1));
   std::fflush(stderr);
 }
 

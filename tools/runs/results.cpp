@@ -74,6 +74,13 @@ Json results_json(const CommandRecord& command, const DataSet& data, const Split
           {"summary", std::move(summary)}};
 }
 
+Json provenance_of(const DataSet& data) {
+  return {{"data", data.digest},
+          {"keel", keel_version()},
+          {"onednn", onednn::version()},
+          {"instruction_set", onednn::instruction_set()}};
+}
+
 std::string keel_version() {
   return KEEL_VERSION;
 }

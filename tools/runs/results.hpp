@@ -24,6 +24,9 @@ struct CommandRecord {
 Json results_json(const CommandRecord& command, const DataSet& data, const SplitSizes& sizes,
                   std::span<const RunResult> runs, Json summary);
 
+/// What every run's numbers depend on besides its settings: the data, versions, the instruction set.
+Json provenance_of(const DataSet& data);
+
 /// {mean, sd}; sd null where there is none.
 Json to_json(const Summary& summary);
 /// {mean, low, high, p}; null where there are none.

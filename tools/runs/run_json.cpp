@@ -1,5 +1,10 @@
 #include "keel/tools/runs/run_json.hpp"
 
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
 #include "keel/runtime/error.hpp"
 #include "keel/tools/system/json.hpp"
 
@@ -40,12 +45,59 @@ Json to_json(const EpochResult& epoch) {
           {"validation_accuracy", number(epoch.validation.accuracy)}};
 }
 
-EpochResult epoch_of(const Json& json) {
-  return {.epoch = json.at("epoch").get<int>(),
-          .steps = json.at("steps").get<std::int64_t>(),
-          .seconds = json.at("seconds").get<double>(),
-          .train_loss = number_of(json.at("train_loss")),
-          .validation = {number_of(json.at("validation_loss")), number_of(json.at("validation_accuracy"))}};
+// Json's own conversions take fractions, truth values and numbers beyond the range of the type.
+std::int64_t whole_within(const Json& json, const char* key, std::int64_t low, std::int64_t high) {
+  const auto& value = json.at(key);
+  if (!value.is_number_integer()) throw Error{fmt::format("{} is not a whole number", key)};
+  const bool is_huge = value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{1} << 62;
+  const auto whole = is_huge ? std::numeric_limits<std::int64_t>::max() : value.get<std::int64_t>();
+  if (whole >= low && whole <= high) return whole;
+  throw Error{fmt::format("{} is {}, which is not from {} to {}", key, value.dump(), low, high)};
+}
+
+double real_within(const Json& json, const char* key, double low, double high) {
+  const auto& value = json.at(key);
+  if (!value.is_number()) throw Error{fmt::format("{} is not a number", key)};
+  const auto real = value.get<double>();
+  if (real >= low && real <= high) return real;
+  throw Error{fmt::format("{} is {}, which is not from {} to {}", key, value.dump(), low, high)};
+}
+
+// Null is none: NaN.
+double accuracy_in(const Json& json, const char* key) {
+  return json.at(key).is_null() ? std::nan("") : real_within(json, key, 0.0, 1.0);
+}
+
+double loss_in(const Json& json, const char* key) {
+  constexpr auto most = std::numeric_limits<double>::max();
+  return json.at(key).is_null() ? std::nan("") : real_within(json, key, -most, most);
+}
+
+constexpr double longest_seconds = 1e12;
+constexpr std::int64_t most_steps = 1'000'000'000'000'000;
+
+// The epoch that comes as number `number`, from 1 on.
+EpochResult epoch_of(const Json& json, int number) {
+  const auto stated = whole_within(json, "epoch", 1, 1'000'000'000);
+  if (stated != number) throw Error{fmt::format("epoch {} stands in place {}", stated, number)};
+  return {.epoch = number,
+          .steps = whole_within(json, "steps", 0, most_steps),
+          .seconds = real_within(json, "seconds", 0.0, longest_seconds),
+          .train_loss = loss_in(json, "train_loss"),
+          .validation = {loss_in(json, "validation_loss"), accuracy_in(json, "validation_accuracy")}};
+}
+
+std::vector<EpochResult> epochs_of(const Json& json) {
+  if (!json.is_array()) throw Error{"epochs is not a list"};
+  std::vector<EpochResult> epochs;
+  for (const auto& epoch : json) epochs.push_back(epoch_of(epoch, static_cast<int>(epochs.size()) + 1));
+  return epochs;
+}
+
+bool truth_in(const Json& json, const char* key) {
+  const auto& value = json.at(key);
+  if (!value.is_boolean()) throw Error{fmt::format("{} is neither true nor false", key)};
+  return value.get<bool>();
 }
 
 Json to_json(const Measures& measures) {
@@ -58,8 +110,10 @@ Json to_json(const Measures& measures) {
 }
 
 Measures measures_of(const Json& json) {
+  if (!json.is_object()) throw Error{"measures is not an object"};
   Measures measures;
   for (const auto& [name, values] : json.items()) {
+    if (!values.is_array()) throw Error{fmt::format("measure '{}' is not a list", name)};
     auto& series = measures[name];
     for (const auto& value : values) series.push_back(number_of(value));
   }
@@ -112,17 +166,19 @@ RunResult run_of(const Json& json) {
   run.settings.study = json.value("study", "");
   run.settings.model = json.at("model").get<std::string>();
   if (json.contains("factors")) run.settings.factors = factors_of(json.at("factors"));
-  run.settings.batch_size = json.at("batch_size").get<std::int64_t>();
-  run.settings.learning_rate = json.at("learning_rate").get<double>();
-  run.settings.momentum = json.at("momentum").get<double>();
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  run.settings.batch_size = whole_within(json, "batch_size", 1, most);
+  run.settings.learning_rate = real_within(json, "learning_rate", 0.0, std::numeric_limits<double>::max());
+  run.settings.momentum = real_within(json, "momentum", 0.0, 1.0);
+  if (!json.at("seed").is_number_unsigned()) throw Error{"seed is not a whole number from 0 on"};
   run.settings.seed = json.at("seed").get<std::uint64_t>();
-  run.parameters = json.at("parameters").get<std::int64_t>();
-  run.diverged = json.at("diverged").get<bool>();
+  run.parameters = whole_within(json, "parameters", 0, most);
+  run.diverged = truth_in(json, "diverged");
   run.divergence = json.value("divergence", "");
   run.error = json.value("error", "");
-  for (const auto& epoch : json.at("epochs")) run.epochs.push_back(epoch_of(epoch));
-  if (!json.at("test_accuracy").is_null())
-    run.test = Evaluation{number_of(json.at("test_loss")), number_of(json.at("test_accuracy"))};
+  run.epochs = epochs_of(json.at("epochs"));
+  const Evaluation test{loss_in(json, "test_loss"), accuracy_in(json, "test_accuracy")};
+  if (!json.at("test_accuracy").is_null()) run.test = test;
   run.measures = measures_of(json.value("measures", Json::object()));
   return run;
 }

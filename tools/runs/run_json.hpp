@@ -12,7 +12,8 @@ Json to_json(const RunSettings& settings);
 std::string text_of(const Factor& factor);
 
 /// A run as an element of `runs` in results.json. `run_of` reads it back bit for bit, but for the settings
-/// that results.json does not tell of: hidden, epochs, limit.
+/// that results.json does not tell of: hidden, epochs, limit. Throws an exception, in words, for what no run
+/// can be: a number that is none, or out of its range, epochs that don't come one after the other.
 Json to_json(const RunResult& run);
 RunResult run_of(const Json& json);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <set>
 #include <utility>
 
@@ -40,6 +41,8 @@ std::optional<JobResults> run_one(const Job& job, RunContext context) {
                               job.prefixes.size())};
     results.insert(results.begin(), std::move(*own));
     return results;
+  } catch (const std::bad_alloc&) {
+    return failed(job, std::move(results), "the system gives this program no more memory");
   } catch (const std::exception& error) {
     return failed(job, std::move(results), error.what());
   }

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <set>
 
+#include "keel/tools/runs/earlier_results.hpp"
 #include "keel/tools/system/exit_status.hpp"
 
 namespace keel::tools {
@@ -14,11 +14,20 @@ namespace fs = std::filesystem;
 
 constexpr auto command_file = "command.json";
 
-// What the folder's command was asked for; null if the folder is no command's.
+// What the folder's command was asked for; null if the folder is no command's, as far as can be read.
 Json settings_in(const fs::path& folder) {
-  std::ifstream file{folder / command_file};
-  const auto json = file ? Json::parse(file, nullptr, false) : Json{};
-  return json.is_discarded() ? Json{} : json;
+  std::error_code error;
+  if (!fs::exists(folder / command_file, error)) return {};
+  try {
+    return read_json(folder / command_file);
+  } catch (const DataError&) {
+    return {};
+  }
+}
+
+// As text, in which bytes of names that are not UTF-8 are the same.
+bool is_same(const Json& begun, const Json& settings) {
+  return json_text(begun) == json_text(settings);
 }
 
 // The newest folder in runs/ that the same command began: their names sort by time.
@@ -27,7 +36,7 @@ fs::path newest(const Workspace::Request& request) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator{"runs", error}) {
     const auto name = entry.path().filename().string();
-    if (name.starts_with(request.command + "-2") && settings_in(entry.path()) == request.settings)
+    if (name.starts_with(request.command + "-2") && is_same(settings_in(entry.path()), request.settings))
       begun.insert(entry.path());
   }
   if (!begun.empty()) return *begun.rbegin();
@@ -45,32 +54,61 @@ fs::path choose(const Workspace::Request& request) {
     throw UsageError{fmt::format("there is nothing to resume in '{}': no command left its '{}' there",
                                  request.out, command_file)};
   }
-  if (begun != request.settings) {
+  if (!is_same(begun, request.settings)) {
     throw UsageError{
         fmt::format("'{}' was begun by another command, with the settings {}; resume it with these, or "
                     "name another folder with --out",
-                    request.out, begun.dump())};
+                    request.out, json_text(begun))};
   }
   return request.out;
 }
 
-// Of an earlier command: beside this one's settings they would be taken for its own.
-void remove_results(const fs::path& folder) {
-  std::error_code error;
-  for (const char* name : {"results.json", "report.html", "runs.csv", "epochs.csv", "measures.csv"})
-    fs::remove(folder / name, error);
+// Of a folder that is used already, what to do is told by what is in it.
+void require_unused(const fs::path& folder, const Json& settings) {
+  const auto begun = settings_in(folder);
+  if (begun.is_null()) return;  // which the folder for results is asked for
+  if (is_same(begun, settings)) {
+    throw UsageError{fmt::format(
+        "'{}' holds what the same command began: pass --resume to go on with it, or --force to begin "
+        "anew",
+        folder.string())};
+  }
+  throw UsageError{
+      fmt::format("'{}' holds the results of another command, with the settings {}; name another folder with "
+                  "--out, or pass --force to replace them",
+                  folder.string(), json_text(begun))};
+}
+
+fs::path ready_folder(const Workspace::Request& request) {
+  auto path = choose(request);
+  if (request.resume) return path;
+  if (request.force) {
+    remove_earlier_results(path);
+  } else {
+    require_unused(path, request.settings);
+  }
+  return path;
 }
 
 }  // namespace
 
 Workspace::Workspace(const Request& request)
-    : path_(choose(request)), folder_(path_, request.force || request.resume) {
-  if (request.force && !request.resume && !settings_in(path_).is_null()) remove_results(path_);
-  folder_.write(command_file, request.settings.dump(1) + "\n");
+    : path_(ready_folder(request)), folder_(path_, request.force || request.resume), kept_(request.resume) {
+  folder_.write(command_file, json_text(request.settings, 1) + "\n");
+}
+
+Workspace::~Workspace() {
+  std::error_code ignored;
+  const auto runs = path_ / "runs";
+  if (kept_ || (fs::exists(runs, ignored) && !fs::remove(runs, ignored)))
+    return;  // only an empty one is removed
+  folder_.take_back(command_file);
 }
 
 fs::path Workspace::write(std::string_view name, std::string_view content) {
-  return folder_.write(name, content);
+  auto path = folder_.write(name, content);
+  kept_ = true;
+  return path;
 }
 
 }  // namespace keel::tools

@@ -10,9 +10,10 @@ namespace keel::tools {
 
 /// The folder of a command that can be resumed. It says in `command.json` what was asked for.
 ///
-/// Anew, `out` (by default runs/COMMAND-TIME) is made, or refused if it holds something, unless `force`. To
-/// resume, it must hold what the same command began, and without `out` the newest runs/COMMAND-* that does is
-/// taken. Throws UsageError when there is none or it holds another command's.
+/// Anew, `out` (by default runs/COMMAND-TIME) is made, or refused if it holds something, unless `force`, by
+/// which what another command left there is removed (runs/earlier_results.hpp). To resume, it must hold what
+/// the same command began, and without `out` the newest runs/COMMAND-* that does is taken. Throws UsageError
+/// when there is none or it holds another command's.
 class Workspace {
  public:
   struct Request {
@@ -23,6 +24,11 @@ class Workspace {
     bool resume = false;
   };
   explicit Workspace(const Request& request);
+  /// Leaves nothing behind of a command that ended before it had anything, a finished run or results, unless it was
+  /// resumed.
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// Writes a file into it, whole or not at all, and returns its path.
@@ -31,6 +37,7 @@ class Workspace {
  private:
   std::filesystem::path path_;
   OutputFolder folder_;
+  bool kept_;
 };
 
 }  // namespace keel::tools

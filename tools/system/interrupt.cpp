@@ -1,43 +1,72 @@
 #include "keel/tools/system/interrupt.hpp"
 
+#include <fmt/format.h>
+
 #include <csignal>
-#include <ctime>
+#include <cstdio>
+#include <system_error>
 
 namespace keel::tools {
 namespace {
 
-sigset_t interrupts() {
+// SIGINT is taken even where it was ignored, as it is in a shell's background: who sends it means it.
+sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
+  for (const int signal : {SIGTERM, SIGHUP, SIGXCPU}) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) sigaddset(&set, signal);
+  }
   return set;
+}
+
+void end_by(int signal) {
+  std::signal(signal, SIG_DFL);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  std::raise(signal);
 }
 
 }  // namespace
 
-Interrupt::Interrupt() {
-  const auto set = interrupts();
+Interrupt::Interrupt() : signal_(SIGINT) {
+  const auto set = ending_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  watcher_ = std::jthread{[this](const std::stop_token& end) { watch(end); }};
+  try {
+    watcher_ = std::jthread{[this](const std::stop_token& end) { watch(end); }};
+  } catch (const std::system_error& error) {
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    fmt::print(stderr,
+               "keel: Ctrl-C will end the program at once, since no thread can be had to wait for it: {}\n",
+               error.code().message());
+  }
 }
 
 Interrupt::~Interrupt() {
+  if (!watcher_.joinable()) return;
   watcher_.request_stop();
+  pthread_kill(watcher_.native_handle(), SIGINT);  // wakes it
   watcher_.join();
-  const auto set = interrupts();
+  const auto set = ending_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+std::stop_token Interrupt::token() const {
+  heeded_ = true;
+  return source_.get_token();
+}
+
 void Interrupt::watch(const std::stop_token& end) {
-  const auto set = interrupts();
-  const timespec tenth_of_a_second{.tv_sec = 0, .tv_nsec = 100'000'000};
-  while (!end.stop_requested()) {
-    if (sigtimedwait(&set, nullptr, &tenth_of_a_second) != SIGINT) continue;
-    if (source_.stop_requested()) {
-      std::signal(SIGINT, SIG_DFL);
-      pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-      std::raise(SIGINT);
-    }
+  const auto set = ending_signals();
+  for (;;) {
+    const int signal = sigwaitinfo(&set, nullptr);
+    if (end.stop_requested()) return;
+    if (signal < 0) continue;
+    if (source_.stop_requested() || !heeded_) end_by(signal);
+    signal_ = signal;
     source_.request_stop();
   }
 }

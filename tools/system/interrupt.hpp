@@ -1,12 +1,16 @@
 #pragma once
 
+#include <atomic>
 #include <stop_token>
 #include <thread>
 
 namespace keel::tools {
 
-/// Turns Ctrl-C into a request to stop, so that what is finished can be kept. A second one ends the program
-/// at once. To be made before any other thread: these inherit that SIGINT is not for them.
+/// Turns Ctrl-C, and the signals by which batch systems, shutdowns and closed terminals end a program
+/// (SIGTERM, SIGHUP, SIGXCPU), into a request to stop, so that what is finished can be kept. A second one
+/// ends the program at once, as does the first as long as nothing has asked for the `token`. To be made
+/// before any other thread: these inherit that the signals are not for them. SIGTERM, SIGHUP and SIGXCPU stay
+/// ignored where they were (`nohup`).
 class Interrupt {
  public:
   Interrupt();
@@ -14,13 +18,18 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+  /// What is done from now on ends soon after a stop is requested.
+  [[nodiscard]] std::stop_token token() const;
   [[nodiscard]] bool requested() const { return source_.stop_requested(); }
+  /// The signal that requested it; SIGINT if none did.
+  [[nodiscard]] int signal() const { return signal_; }
 
  private:
   void watch(const std::stop_token& end);
 
   std::stop_source source_;
+  mutable std::atomic<bool> heeded_ = false;
+  std::atomic<int> signal_;
   std::jthread watcher_;
 };
 

@@ -61,6 +61,16 @@ std::string fixed_text(double value, int decimals) {
   return value < 0.0 && !is_zero ? minus + digits : digits;
 }
 
+std::string cell_text(double value, int decimals) {
+  if (!std::isfinite(value)) return "-";
+  return std::abs(value) < 1e7 ? fmt::format("{:.{}f}", value, decimals) : fmt::format("{:.1e}", value);
+}
+
+std::string signed_cell_text(double value, int decimals) {
+  const auto text = cell_text(value, decimals);
+  return text.starts_with('-') ? text : "+" + text;
+}
+
 int decimals_for_three_digits(double value) {
   const double size = std::abs(value);
   if (!std::isfinite(size) || size == 0.0) return 0;

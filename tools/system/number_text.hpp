@@ -12,6 +12,12 @@ namespace keel::tools {
 /// "1.2 × 10⁻⁷"; "–" for one that is not finite.
 std::string fixed_text(double value, int decimals);
 
+/// For tables on a terminal, in ASCII: so many decimals; "2.6e+17" for what would have more than seven digits
+/// before the point; "-" for what is not finite.
+std::string cell_text(double value, int decimals);
+/// The same with its sign, also where that is a plus.
+std::string signed_cell_text(double value, int decimals);
+
 /// The decimals that show three significant digits of `value`.
 int decimals_for_three_digits(double value);
 

@@ -25,7 +25,8 @@ std::string reason(int error) {
 // The outermost folder on the way to `path` that is not there yet; empty if there is none.
 fs::path topmost_missing(fs::path path) {
   fs::path missing;
-  while (!path.empty() && !fs::exists(path)) {
+  std::error_code error;
+  while (!path.empty() && fs::status(path, error).type() == fs::file_type::not_found) {
     missing = path;
     path = path.parent_path();
   }
@@ -46,7 +47,14 @@ OutputFolder::OutputFolder(fs::path path, bool force) : path_(std::move(path)) {
     throw Error{
         fmt::format("the folder '{}' for results can't be written to: {}", path_.string(), reason(errno))};
   }
-  if (!force && !fs::is_empty(path_)) {
+  remove_abandoned_files(path_);
+  if (force) return;
+  const bool empty = fs::is_empty(path_, error);
+  if (error) {
+    throw Error{
+        fmt::format("the folder '{}' for results can't be read: {}", path_.string(), error.message())};
+  }
+  if (!empty) {
     throw UsageError{fmt::format(
         "the folder '{}' for results is not empty; name another with --out, or pass --force to write into it",
         path_.string())};
@@ -69,6 +77,12 @@ fs::path OutputFolder::write(std::string_view name, std::string_view content) {
   return path;
 }
 
+void OutputFolder::take_back(std::string_view name) {
+  std::error_code ignored;
+  fs::remove(path_ / name, ignored);
+  keep_ = false;
+}
+
 void write_file(const fs::path& path, std::string_view content) {
   const std::array parts{std::as_bytes(std::span{content})};
   keel::write_file(path, parts);
@@ -76,7 +90,11 @@ void write_file(const fs::path& path, std::string_view content) {
 
 fs::path default_output_folder(std::string_view command) {
   const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return fs::path{"runs"} / fmt::format("{}-{:%Y%m%d-%H%M%S}", command, fmt::gmtime(now));
+  const auto name = fmt::format("{}-{:%Y%m%d-%H%M%S}", command, fmt::gmtime(now));
+  fs::path path = fs::path{"runs"} / name;
+  std::error_code error;
+  for (int i = 2; fs::exists(path, error); ++i) path = fs::path{"runs"} / fmt::format("{}-{}", name, i);
+  return path;
 }
 
 }  // namespace keel::tools

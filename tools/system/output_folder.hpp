@@ -22,6 +22,8 @@ class OutputFolder {
 
   /// Writes a file with `write_file` and returns its path.
   std::filesystem::path write(std::string_view name, std::string_view content);
+  /// Takes a file back that was written, as if it had been the only one.
+  void take_back(std::string_view name);
 
  private:
   std::filesystem::path path_;
@@ -34,7 +36,7 @@ class OutputFolder {
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 /// "runs/compare-20261122-221530": where `command` leaves its results when `--out` is not given; the time is
-/// UTC.
+/// UTC. With "-2" and so on behind it if that is there already.
 std::filesystem::path default_output_folder(std::string_view command);
 
 }  // namespace keel::tools

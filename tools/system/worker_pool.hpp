@@ -11,4 +11,9 @@ namespace keel::tools {
 /// requested or a job has thrown; the first exception is rethrown when all threads are done.
 void run_jobs(std::span<const std::function<void()>> jobs, int workers, const std::stop_token& stop);
 
+/// Calls `work`, which must not throw, on each of `count` threads and waits for them. Where the system does
+/// not give as many there are fewer; where it gives none, the calling one does the work. Returns how many did
+/// it.
+int run_on_threads(int count, const std::function<void()>& work);
+
 }  // namespace keel::tools

@@ -8,6 +8,7 @@
 
 #include "keel/models/initialize.hpp"
 #include "keel/models/parameter.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {
@@ -35,7 +36,7 @@ TrainingLoop::TrainingLoop(const RunSettings& settings, const RunContext& contex
       split_(tools::split(context.data.train.size(), settings.limit, rng_)),
       step_(std::move(step)),
       evaluate_(std::move(model)),
-      batch_(context.data.train, settings.batch_size) {
+      batch_(context.data.train, std::min(settings.batch_size, context.data.train.size())) {
   // Whatever the model, so that all train on the same images.
   const auto trainable = without_a_last_one(std::ssize(split_.training), settings.batch_size);
   split_.training.resize(static_cast<std::size_t>(trainable));
@@ -114,8 +115,8 @@ void TrainingLoop::conclude(RunResult& result) {
   const double guessing = std::log(data_.classes);
   const double loss = result.epochs.empty() ? guessing : result.epochs.back().train_loss;
   if (!(loss < guessing))
-    diverge(result,
-            fmt::format("the final loss {:.4f} is not below that of guessing, {:.4f}", loss, guessing));
+    diverge(result, fmt::format("the final loss {} is not below that of guessing, {:.4f}", cell_text(loss, 4),
+                                guessing));
 }
 
 std::optional<RunResult> TrainingLoop::finish() {

@@ -43,7 +43,8 @@ struct CacheFolder {
   static ExitStatus run(const std::string& command_line, const std::stop_token& stop = {}) {
     CLI::App app;
     auto status = ExitStatus::failed;
-    add_data_command(app, stop, status);
+    add_data_command(
+        app, [&stop] { return stop; }, status);
     app.parse(command_line);
     return status;
   }

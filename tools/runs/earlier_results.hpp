@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+
+namespace keel::tools {
+
+/// Removes what keel's commands leave in a folder, if one of them left it, so that another that is forced
+/// into it (`--force`) does not leave a mixture: settings, results, report, tables, runs, and the pictures of
+/// `keel graph`. All other files stay. Throws UsageError, and removes nothing, where there is a trained
+/// network: that is not made again in a minute.
+void remove_earlier_results(const std::filesystem::path& folder);
+
+}  // namespace keel::tools
