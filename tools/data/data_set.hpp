@@ -8,13 +8,11 @@
 namespace keel::tools {
 
 /// Loads what `--data` names: "digits", the built-in digits; "mnist", MNIST from `mnist_folder()`; or else a
-/// folder with the four IDX files of a data set under MNIST's names, `train-images-idx3-ubyte`,
-/// `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`. Each may be spelled with
-/// a dot (`train-images.idx3-ubyte`) and may be gzipped and end in `.gz`; where a folder has both, the
-/// unpacked file is read.
+/// folder, as `read_data_folder` does. The classes are those of the training images: 0 to the largest label.
 ///
-/// Throws DataError if something is missing or faulty, if training and test images differ in size, or if
-/// there are fewer than two classes.
+/// Throws DataError if something is missing or faulty, if training and test images differ in size, if fewer
+/// than two classes have training images, or if a test image has a label that no training image has. What is
+/// worth knowing besides, such as classes without training images, is said on standard error, a line each.
 DataSet load_data_set(const std::string& name);
 
 /// Where "mnist" is looked for: `keel/mnist` in the user's cache folder, which is $XDG_CACHE_HOME or else

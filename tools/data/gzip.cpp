@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "keel/tools/data/regular_file.hpp"
 #include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {
@@ -89,16 +90,9 @@ class Deflate {
 class UnpackedFile::File {
  public:
   explicit File(fs::path path) : path_(std::move(path)), window_(std::size_t{1} << 16) {
-    std::error_code error;
-    const auto status = fs::status(path_, error);
-    if (status.type() == fs::file_type::not_found) refuse(path_, "does not exist");
-    if (error) refuse(path_, "can't be opened: {}", error.message());
-    if (fs::is_directory(status)) refuse(path_, "is a folder, not a file");
-    if (!fs::is_regular_file(status)) refuse(path_, "is a device or a pipe, not a regular file");
-    size_ = fs::file_size(path_, error);
-    if (error) refuse(path_, "can't be opened: {}", error.message());
-    file_.reset(std::fopen(path_.c_str(), "rb"));
-    if (!file_) refuse(path_, "can't be opened: {}", last_system_error());
+    auto opened = open_regular_file(path_);
+    file_ = std::move(opened.file);
+    size_ = opened.size;
   }
 
   /// A file that is in memory, all of it in the window.
@@ -142,12 +136,8 @@ class UnpackedFile::File {
     if (std::ferror(file_.get()) != 0) refuse(path_, "can't be read: {}", last_system_error());
   }
 
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
   fs::path path_;
-  std::unique_ptr<std::FILE, Close> file_;  // none if the content is in memory
+  std::unique_ptr<std::FILE, CloseFile> file_;  // none if the content is in memory
   std::uint64_t size_ = 0;
   std::vector<std::uint8_t> window_;
   std::size_t begin_ = 0;  // what is left of the window

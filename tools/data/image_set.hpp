@@ -28,9 +28,14 @@ struct DataSet {
   std::string name;    ///< "digits", "mnist" or the folder
   std::string digest;  ///< SHA-256 in hexadecimal, see `digest`
   int classes = 0;     ///< one more than the largest label
+  /// What the classes are called, by label; none where they are numbers.
+  std::vector<std::string> class_names;
   ImageSet train;
   ImageSet test;
 };
+
+/// What to call a class in a message: its number, or its name in quotation marks.
+std::string class_text(const DataSet& data, int label);
 
 /// SHA-256, in hexadecimal, of the uncompressed images and labels: of the training images' bytes, then the
 /// training labels', the test images' and the test labels', headers left out.

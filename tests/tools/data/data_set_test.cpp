@@ -1,6 +1,7 @@
 #include "keel/tools/data/data_set.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -9,8 +10,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "../../support/process.hpp"
 #include "../../support/temporary_folder.hpp"
+#include "keel/tools/data/class_checks.hpp"
 #include "keel/tools/system/exit_status.hpp"
 
 namespace {
@@ -58,6 +63,7 @@ std::string labels(std::string_view values) {
   return idx({static_cast<char>(values.size())}, values);
 }
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 /// A temporary folder with a small data set, of two training and three test images of 3 x 3 pixels.
@@ -66,9 +72,9 @@ struct SmallDataSet {
 
   static void fill(const fs::path& path) {
     write(path / "train-images-idx3-ubyte", images(2, 3, 'A'));
-    write(path / "train-labels-idx1-ubyte", labels("\1\2"sv));
+    write(path / "train-labels-idx1-ubyte", labels("\0\1"sv));
     write(path / "t10k-images-idx3-ubyte", images(3, 3, 'B'));
-    write(path / "t10k-labels-idx1-ubyte", labels("\0\1\4"sv));
+    write(path / "t10k-labels-idx1-ubyte", labels("\0\1\1"sv));
   }
 
   /// Checks that loading `name` fails with a sentence that has all of `texts` in it.
@@ -90,6 +96,18 @@ struct SmallDataSet {
   keel::test::TemporaryFolder temporary;
   fs::path folder = temporary.path();
 };
+
+/// NumPy arrays with the same content.
+void write_arrays(const fs::path& folder, const std::string& test) {
+  const auto npy = [](std::string_view shape, std::string_view data) {
+    const auto header = fmt::format("{{'descr': '|u1', 'fortran_order': False, 'shape': {}}}", shape);
+    return "\x93NUMPY\1"s + '\0' + static_cast<char>(header.size()) + '\0' + header + std::string{data};
+  };
+  write(folder / "train-images.npy", npy("(2, 3, 3)", std::string(18, 'A')));
+  write(folder / "train-labels.npy", npy("(2,)", "\0\1"sv));
+  write(folder / (test + "-images.npy"), npy("(3, 3, 3)", std::string(27, 'B')));
+  write(folder / (test + "-labels.npy"), npy("(3,)", "\0\1\1"sv));
+}
 
 boost::test_tools::assertion_result mnist_is_given(boost::unit_test::test_unit_id) {
   if (std::getenv("KEEL_MNIST_DIR") != nullptr) return true;
@@ -114,16 +132,58 @@ BOOST_AUTO_TEST_CASE(a_folder_becomes_a_data_set) {
   BOOST_TEST(data.digest == digest(data.train, data.test));
 }
 
-BOOST_AUTO_TEST_CASE(classes_are_counted_over_both_sets) {
-  BOOST_TEST(load_data_set(folder.string()).classes == 5);
+BOOST_AUTO_TEST_CASE(classes_go_up_to_the_largest_label) {
+  BOOST_TEST(load_data_set(folder.string()).classes == 2);
   write(folder / "train-labels-idx1-ubyte", labels("\1\xFF"sv));
+  write(folder / "t10k-labels-idx1-ubyte", labels("\1\1\1"sv));
   BOOST_TEST(load_data_set(folder.string()).classes == 256);
 }
 
 BOOST_AUTO_TEST_CASE(one_class_is_too_few) {
-  write(folder / "train-labels-idx1-ubyte", labels("\0\0"sv));
-  write(folder / "t10k-labels-idx1-ubyte", labels("\0\0\0"sv));
-  check_fault({folder.string(), "every label", "is 0"});
+  for (const auto& [bytes, text] : {std::pair{"\0\0"sv, "of class 0"}, {"\7\7"sv, "of class 7"}}) {
+    write(folder / "train-labels-idx1-ubyte", labels(bytes));
+    check_fault({folder.string(), "every training image is ", text, "two classes or more are needed"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(test_labels_that_training_lacks_are_refused_with_their_count) {
+  write(folder / "t10k-labels-idx1-ubyte", labels("\1\xFF\0"sv));
+  check_fault({folder.string(), "1 test image has a label that no training image has: 255 (1)"});
+  write(folder / "t10k-labels-idx1-ubyte", labels("\2\xFF\2"sv));
+  check_fault({"3 test images have a label that no training image has: 2 (2), 255 (1)"});
+  write(folder / "t10k-images-idx3-ubyte", images(7, 3, 'B'));
+  write(folder / "t10k-labels-idx1-ubyte", labels("\3\4\5\6\7\7\1"sv));
+  check_fault({"6 test images have a label", "has: 3 (1), 4 (1), 5 (1), 6 (1), 7 (2)"});
+  write(folder / "t10k-labels-idx1-ubyte", labels("\3\4\5\6\7\x8\x9"sv));
+  check_fault({"7 test images have a label", "has: 3 (1), 4 (1), 5 (1), 6 (1), 7 (1), and 2 more"});
+}
+
+// As in the letters of EMNIST, which begin at 1.
+BOOST_AUTO_TEST_CASE(classes_without_training_images_are_told) {
+  const auto note = [](std::vector<std::uint8_t> train, int classes, std::vector<std::string> names = {}) {
+    return keel::tools::empty_classes_note({.name = "letters",
+                                            .classes = classes,
+                                            .class_names = std::move(names),
+                                            .train = {.labels = std::move(train)}});
+  };
+  BOOST_TEST(note({0, 1, 2}, 3) == "");
+  BOOST_TEST(note({1, 2}, 3) == "'letters' has no training images of class 0");
+  BOOST_TEST(note({1, 3, 8}, 10) == "'letters' has no training images of classes 0, 2, 4 to 7, 9");
+  BOOST_TEST(note({2, 5}, 6) == "'letters' has no training images of classes 0, 1, 3, 4");
+  BOOST_TEST(note({0, 255}, 256) == "'letters' has no training images of classes 1 to 254");
+  BOOST_TEST(note({0, 2}, 3, {"a", "b", "c"}) == "'letters' has no training images of class 'b'");
+}
+
+BOOST_AUTO_TEST_CASE(notes_go_to_standard_error_once_and_are_no_error) {
+  write(folder / "train-labels-idx1-ubyte", labels("\1\2"sv));
+  write(folder / "t10k-labels-idx1-ubyte", labels("\1\1\2"sv));
+  const auto finished = keel::test::run_keel("data info --data .", folder);
+  BOOST_TEST(finished.status == 0);
+  BOOST_TEST(finished.err == "keel: note: '.' has no training images of class 0\n");
+  BOOST_TEST(finished.out.find("no training images") == finished.out.npos);
+  // A standard error that is full or closed is no reason to fail either.
+  for (const auto* redirection : {"2>/dev/full", "2>&-"})
+    BOOST_TEST(keel::test::run_keel(fmt::format("data info --data . {}", redirection), folder).status == 0);
 }
 
 BOOST_AUTO_TEST_CASE(the_other_spellings_are_known) {
@@ -161,6 +221,41 @@ BOOST_AUTO_TEST_CASE(missing_files_are_named) {
   check_fault({"lacks train-images-idx3-ubyte[.gz], t10k-labels-idx1-ubyte[.gz]; "});
 }
 
+BOOST_AUTO_TEST_CASE(a_folder_without_data_is_told_all_forms) {
+  fs::create_directory(folder / "other");
+  check_fault((folder / "other").string(),
+              {"holds no data set; `--data` takes digits, mnist or a folder", "train-images-idx3-ubyte[.gz]",
+               "train-images.npy", "train/CLASS/*.png"});
+}
+
+BOOST_AUTO_TEST_CASE(arrays_become_the_same_data_set) {
+  for (const auto* test : {"test", "t10k"}) {
+    const keel::test::TemporaryFolder arrays;
+    write_arrays(arrays.path(), test);
+    const auto data = load_data_set(arrays.path().string());
+    BOOST_TEST(data.classes == 2);
+    BOOST_TEST(data.digest == load_data_set(folder.string()).digest);
+    fs::remove(arrays.path() / (std::string{test} + "-labels.npy"));
+    check_fault(arrays.path().string(), {"lacks test-labels.npy; "});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(two_data_sets_in_a_folder_are_refused) {
+  write_arrays(folder, "test");
+  check_fault({folder.string(), "holds two data sets, IDX files and NumPy arrays"});
+  fs::remove(folder / "t10k-labels-idx1-ubyte");
+  BOOST_TEST(load_data_set(folder.string()).classes == 2);  // one of them is not whole
+  fs::create_directory(folder / "train");
+  BOOST_TEST(load_data_set(folder.string()).classes == 2);
+}
+
+BOOST_AUTO_TEST_CASE(pipes_in_place_of_files_are_refused_without_waiting) {
+  fs::remove(folder / "t10k-labels-idx1-ubyte");
+  BOOST_REQUIRE(::mkfifo((folder / "t10k-labels-idx1-ubyte").c_str(), 0600) == 0);
+  check_fault({"t10k-labels-idx1-ubyte' is a device or a pipe, not a regular file"});
+  check_fault("/dev/null", {"'/dev/null' is not a folder; `--data` takes"});
+}
+
 BOOST_AUTO_TEST_CASE(faults_of_either_set_reach_the_caller) {
   write(folder / "t10k-labels-idx1-ubyte", "");
   check_fault({"t10k-labels-idx1-ubyte' is empty"});
@@ -193,7 +288,7 @@ BOOST_AUTO_TEST_CASE(mnist_is_loaded_from_the_cache_folder) {
   const auto mnist = folder / "keel" / "mnist";
   check_fault("mnist", {mnist.string(), "does not exist", "keel data mnist", "--data DIR"});
   fs::create_directories(mnist);
-  check_fault("mnist", {mnist.string(), "lacks train-images", "keel data mnist", "--data DIR"});
+  check_fault("mnist", {mnist.string(), "holds no data set", "keel data mnist", "--data DIR"});
   fill(mnist);
   const auto data = load_data_set("mnist");
   BOOST_TEST(data.name == "mnist");
