@@ -9,7 +9,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace keel::tools {
 
@@ -27,10 +28,17 @@ void add_report_command(CLI::App& app, ExitStatus& status);
 void add_data_command(CLI::App& app, const std::stop_token& stop, ExitStatus& status);
 void add_bench_command(CLI::App& app, ExitStatus& status);
 void add_graph_command(CLI::App& app, ExitStatus& status);
+void add_train_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
+void add_evaluate_command(CLI::App& app, ExitStatus& status);
+void add_predict_command(CLI::App& app, ExitStatus& status);
+void add_export_command(CLI::App& app, ExitStatus& status);
+void add_import_command(CLI::App& app, ExitStatus& status);
 
 /// Adds `--data` to a command. `name` must outlive `command`, here and below.
 void add_data_option(CLI::App& command, std::string& name);
 /// Adds `--seed` to a command, checked strictly: neither -1 nor a number that does not fit passes.
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning);
+/// A number from `low` to `high`; not NaN.
+CLI::Validator number_between(double low, double high);
 
 }  // namespace keel::tools

@@ -30,16 +30,6 @@ CLI::Validator seed_number() {
           ""};
 }
 
-// A number from `low` to `high`; not NaN.
-CLI::Validator number_between(double low, double high) {
-  return {[=](const std::string& text) -> std::string {
-            double value = std::nan("");
-            if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return "";
-            return fmt::format("it must be a number from {} to {}, not '{}'", low, high, text);
-          },
-          ""};
-}
-
 // The options that say on what is run and where results go.
 void add_run_options(CLI::App& command, CommonOptions& options) {
   constexpr auto most = std::numeric_limits<std::int32_t>::max();
@@ -93,6 +83,15 @@ void add_resume_flag(CLI::App& command, bool& resume) {
 }
 
 }  // namespace
+
+CLI::Validator number_between(double low, double high) {
+  return {[=](const std::string& text) -> std::string {
+            double value = std::nan("");
+            if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return "";
+            return fmt::format("it must be a number from {} to {}, not '{}'", low, high, text);
+          },
+          ""};
+}
 
 void add_data_option(CLI::App& command, std::string& name) {
   command
