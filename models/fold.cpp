@@ -41,6 +41,23 @@ void set_element(const Tensor& tensor, std::size_t i, double value) {
     tensor.data<float>()[i] = static_cast<float>(value);
 }
 
+using Norm = detail::NormValues;
+using Folded = detail::FoldedLayer;
+
+Folded fold(const Tensor& weights, const Tensor& bias, const Norm& norm) {
+  const auto features = static_cast<std::size_t>(weights.shape()[0]);
+  const auto inner = static_cast<std::size_t>(weights.shape().elements()) / features;
+  Folded folded{Tensor{weights.type()}, Tensor{norm.beta.type()}};
+  for (std::size_t c = 0; c < features; ++c) {
+    const double scale = element(norm.gamma, c) / std::sqrt(element(norm.variance, c) + norm.epsilon);
+    for (std::size_t i = c * inner; i < (c + 1) * inner; ++i)
+      set_element(folded.weights, i, scale * element(weights, i));
+    const double shift = (bias.defined() ? element(bias, c) : 0.0) - element(norm.mean, c);
+    set_element(folded.bias, c, scale * shift + element(norm.beta, c));
+  }
+  return folded;
+}
+
 bool fold_into_the_layer_before(Rewriter& rewriter, std::size_t index) {
   const auto* op = rewriter.as<BatchNormOp>(index);
   if (op == nullptr || !op->settings().given_statistics || op->settings().fused_relu) return false;
@@ -54,10 +71,9 @@ bool fold_into_the_layer_before(Rewriter& rewriter, std::size_t index) {
   for (std::size_t i = 1; i < norm.inputs.size(); ++i)
     if (!stored(norm.inputs[i]).defined()) return false;
 
-  const auto folded =
-      detail::fold_layer(stored(node.inputs[1]), node.inputs.size() > 2 ? stored(node.inputs[2]) : Tensor{},
-                         {stored(norm.inputs[1]), stored(norm.inputs[2]), stored(norm.inputs[3]),
-                          stored(norm.inputs[4]), op->settings().epsilon});
+  const auto folded = fold(stored(node.inputs[1]), node.inputs.size() > 2 ? stored(node.inputs[2]) : Tensor{},
+                           {stored(norm.inputs[1]), stored(norm.inputs[2]), stored(norm.inputs[3]),
+                            stored(norm.inputs[4]), op->settings().epsilon});
   node.inputs = {node.inputs[0], rewriter.add_stored(folded.weights, "folded weights"),
                  rewriter.add_stored(folded.bias, "folded bias")};
   node.outputs = norm.outputs;
@@ -99,20 +115,6 @@ void refuse_what_is_left(const Plan& plan) {
 
 }  // namespace
 
-detail::FoldedLayer detail::fold_layer(const Tensor& weights, const Tensor& bias, const NormValues& norm) {
-  const auto features = static_cast<std::size_t>(weights.shape()[0]);
-  const auto inner = static_cast<std::size_t>(weights.shape().elements()) / features;
-  FoldedLayer folded{Tensor{weights.type()}, Tensor{norm.beta.type()}};
-  for (std::size_t c = 0; c < features; ++c) {
-    const double scale = element(norm.gamma, c) / std::sqrt(element(norm.variance, c) + norm.epsilon);
-    for (std::size_t i = c * inner; i < (c + 1) * inner; ++i)
-      set_element(folded.weights, i, scale * element(weights, i));
-    const double shift = (bias.defined() ? element(bias, c) : 0.0) - element(norm.mean, c);
-    set_element(folded.bias, c, scale * shift + element(norm.beta, c));
-  }
-  return folded;
-}
-
 FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, const ValueType& batch,
                                 Mode mode) {
   Tape tape{mode};
@@ -124,6 +126,10 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
   Plan plan{tape, std::span{&dst, 1}, {.rules = rules}};
   refuse_what_is_left(plan);
   return {std::move(plan), input.id()};
+}
+
+detail::FoldedLayer detail::fold_layer(const Tensor& weights, const Tensor& bias, const NormValues& norm) {
+  return fold(weights, bias, norm);
 }
 
 }  // namespace keel
