@@ -55,8 +55,13 @@ void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const
                      const std::filesystem::path& path, const SaveOptions& options) {
   detail::require_distinct_paths(parameters);
   detail::require_distinct_paths(settings);
-  write_safetensors(path, detail::tensors_of(parameters, path, options.names),
-                    detail::texts_of(settings, options.names));
+  auto texts = detail::texts_of(settings, options.names);
+  detail::add_texts(texts, options.texts, path);
+  write_safetensors(path, detail::tensors_of(parameters, path, options.names), texts);
+}
+
+std::map<std::string, std::string> checkpoint_texts(const std::filesystem::path& path) {
+  return Safetensors{path}.metadata();
 }
 
 LoadReport load_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "keel/models/initialize.hpp"
+#include "keel/models/safetensors_header.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel::detail {
@@ -218,6 +219,18 @@ std::map<std::string, std::string> texts_of(std::span<const NamedSetting> settin
   std::map<std::string, std::string> texts{{"format", names == Names::pytorch ? "pt" : "keel"}};
   for (const auto& [name, value] : settings) texts[name] = value;
   return texts;
+}
+
+void add_texts(std::map<std::string, std::string>& texts, const std::map<std::string, std::string>& added,
+               const std::filesystem::path& path) {
+  for (const auto& [name, text] : added) {
+    const bool taken = name == checksum_key || name.starts_with(training_prefix);
+    if (!taken && texts.emplace(name, text).second) continue;
+    throw Error{
+        fmt::format("'{}' can't be written: a text can't be called '{}', since the file has another of "
+                    "that name; choose another name",
+                    path.string(), name)};
+  }
 }
 
 }  // namespace keel::detail

@@ -22,6 +22,8 @@ namespace keel::detail {
 
 /// What the names of arrays begin with that are no parameter's, but an optimizer's.
 inline constexpr std::string_view optimizer_prefix = "optimizer/";
+/// What the names of texts begin with that are numbers and streams of a training state.
+inline constexpr std::string_view training_prefix = "training/";
 
 /// What a parameter is called in a file: "fc1.weight" for "fc1.weights" among PyTorch's names.
 std::string name_in_file(const NamedParameter& parameter, Names names);
@@ -76,6 +78,9 @@ std::vector<NamedTensor> tensors_of(std::span<const NamedParameter> parameters,
 /// The texts of a file of keel's.
 std::map<std::string, std::string> texts_of(std::span<const NamedSetting> settings,
                                             Names names = Names::keel);
+/// Adds what a program has the file say. Throws Error when a name is taken.
+void add_texts(std::map<std::string, std::string>& texts, const std::map<std::string, std::string>& added,
+               const std::filesystem::path& path);
 
 }  // namespace keel::detail
 

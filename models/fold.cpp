@@ -11,6 +11,7 @@
 #include "keel/graph/fusion.hpp"
 #include "keel/graph/tape.hpp"
 #include "keel/models/call.hpp"
+#include "keel/models/fold_layer.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/ops/batch_norm_op.hpp"
 #include "keel/ops/conv2d_op.hpp"
@@ -40,15 +41,8 @@ void set_element(const Tensor& tensor, std::size_t i, double value) {
     tensor.data<float>()[i] = static_cast<float>(value);
 }
 
-struct Norm {
-  Tensor gamma, beta, mean, variance;
-  double epsilon;
-};
-
-struct Folded {
-  Tensor weights;
-  Tensor bias;
-};
+using Norm = detail::NormValues;
+using Folded = detail::FoldedLayer;
 
 Folded fold(const Tensor& weights, const Tensor& bias, const Norm& norm) {
   const auto features = static_cast<std::size_t>(weights.shape()[0]);
@@ -132,6 +126,10 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
   Plan plan{tape, std::span{&dst, 1}, {.rules = rules}};
   refuse_what_is_left(plan);
   return {std::move(plan), input.id()};
+}
+
+detail::FoldedLayer detail::fold_layer(const Tensor& weights, const Tensor& bias, const NormValues& norm) {
+  return fold(weights, bias, norm);
 }
 
 }  // namespace keel

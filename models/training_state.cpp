@@ -49,7 +49,7 @@ bool assign(Number* number, std::string_view text) {
 }
 
 std::string text_name(std::string_view value) {
-  return fmt::format("training/{}", value);
+  return fmt::format("{}{}", detail::training_prefix, value);
 }
 
 std::string array_name(std::string_view network, const OptimizerState& state) {
@@ -146,13 +146,15 @@ std::vector<OptimizerState> TrainingState::optimizer_arrays() const {
   return result;
 }
 
-void save_checkpoint(const TrainingState& state, const std::filesystem::path& path) {
+void save_checkpoint(const TrainingState& state, const std::filesystem::path& path,
+                     const std::map<std::string, std::string>& texts) {
   auto tensors = detail::tensors_of(state.parameters(), path);
   for (const auto& array : state.optimizer_arrays()) tensors.push_back({array.name, array.value});
-  auto texts = detail::texts_of(state.settings());
+  auto all_texts = detail::texts_of(state.settings());
+  detail::add_texts(all_texts, texts, path);
   for (const auto& [name, place] : state.values_)
-    texts[text_name(name)] = std::visit([](const auto* value) { return text_of(value); }, place);
-  write_safetensors(path, tensors, texts);
+    all_texts[text_name(name)] = std::visit([](const auto* value) { return text_of(value); }, place);
+  write_safetensors(path, tensors, all_texts);
 }
 
 void load_checkpoint(const TrainingState& state, const std::filesystem::path& path) {

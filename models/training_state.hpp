@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,7 +67,8 @@ class TrainingState {
   TrainingState& add(std::string_view name, double& number) { return add_value(name, &number); }
 
  private:
-  friend void save_checkpoint(const TrainingState& state, const std::filesystem::path& path);
+  friend void save_checkpoint(const TrainingState& state, const std::filesystem::path& path,
+                              const std::map<std::string, std::string>& texts);
   friend void load_checkpoint(const TrainingState& state, const std::filesystem::path& path);
 
   struct Network {
@@ -105,8 +107,10 @@ class TrainingState {
 };
 
 /// Writes all of it into a file, which is there whole or not at all, as with a model alone. `load_checkpoint` of the model
-/// reads that file as well, and leaves the rest of it aside. Throws Error as for a model.
-void save_checkpoint(const TrainingState& state, const std::filesystem::path& path);
+/// reads that file as well, and leaves the rest of it aside. `texts` are as in SaveOptions. Throws Error as for a
+/// model.
+void save_checkpoint(const TrainingState& state, const std::filesystem::path& path,
+                     const std::map<std::string, std::string>& texts = {});
 
 /// Reads it back into the memory that model and optimizer have, so that compiled steps go on from there. Throws
 /// Error as for a model, and, naming what is missing, for a file of a model alone, of another optimizer or of

@@ -110,4 +110,5 @@ def fixture(path):
 
 
 torch.manual_seed(7)
-{"write": write, "check": check, "fixture": fixture}[sys.argv[1]](sys.argv[2])
+if __name__ == "__main__":
+    {"write": write, "check": check, "fixture": fixture}[sys.argv[1]](sys.argv[2])

@@ -146,6 +146,11 @@ std::unique_ptr<CLI::App> make_program(const Invocation& invocation, ExitStatus&
   add_compare_command(*app, invocation, status);
   add_batch_study_command(*app, invocation, status);
   add_study_command(*app, invocation, status);
+  add_train_command(*app, invocation, status);
+  add_evaluate_command(*app, status);
+  add_predict_command(*app, status);
+  add_export_command(*app, status);
+  add_import_command(*app, status);
   add_report_command(*app, status);
   add_data_command(*app, stop, status);
   add_bench_command(*app, stop, status);

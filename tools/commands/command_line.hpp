@@ -11,7 +11,7 @@
 
 namespace CLI {
 class App;
-}
+}  // namespace CLI
 
 namespace keel::tools {
 
@@ -38,6 +38,11 @@ void add_report_command(CLI::App& app, ExitStatus& status);
 void add_data_command(CLI::App& app, const StopRequests& stop, ExitStatus& status);
 void add_bench_command(CLI::App& app, const StopRequests& stop, ExitStatus& status);
 void add_graph_command(CLI::App& app, ExitStatus& status);
+void add_train_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
+void add_evaluate_command(CLI::App& app, ExitStatus& status);
+void add_predict_command(CLI::App& app, ExitStatus& status);
+void add_export_command(CLI::App& app, ExitStatus& status);
+void add_import_command(CLI::App& app, ExitStatus& status);
 
 /// Adds `--data` to a command. `name` must outlive `command`, here and below.
 void add_data_option(CLI::App& command, std::string& name);

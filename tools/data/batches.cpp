@@ -67,7 +67,7 @@ void BatchGatherer::gather(std::span<const std::int32_t> indices) {
   std::int32_t* label = labels_.data<std::int32_t>().data();
   for (std::size_t i = 0; i < indices.size(); ++i) {
     if (i + images_ahead < indices.size()) prefetch(set_.image(indices[i + images_ahead]));
-    scale_bytes(set_.image(indices[i]).data(), dst, pixels, 2.0F / 255.0F, -1.0F);
+    scale_bytes(set_.image(indices[i]).data(), dst, pixels, pixel_scale, pixel_shift);
     dst += pixels;
     *label++ = set_.labels[static_cast<std::size_t>(indices[i])];
   }

@@ -37,6 +37,10 @@ std::int64_t without_a_last_one(std::int64_t count, std::int64_t batch_size);
 /// The numbers of all images of a set.
 std::vector<std::int32_t> all_of(const ImageSet& set);
 
+/// What a network is given for a byte: pixel_scale * byte + pixel_shift.
+inline constexpr float pixel_scale = 2.0F / 255.0F;
+inline constexpr float pixel_shift = -1.0F;
+
 /// Gathers images from bytes into batches for a network. A pixel becomes (x / 255 - 0.5) / 0.5, in [-1, 1].
 class BatchGatherer {
  public:

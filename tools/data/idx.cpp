@@ -125,4 +125,12 @@ ImageSet read_idx_pair(const fs::path& images, const fs::path& labels) {
           .labels = std::move(classes.data)};
 }
 
+ImageSet read_idx_images(const fs::path& path) {
+  auto pixels = read_idx(path, Kind::images);
+  return {.height = pixels.sizes[1],
+          .width = pixels.sizes[2],
+          .pixels = std::move(pixels.data),
+          .labels = std::vector<std::uint8_t>(pixels.sizes[0])};
+}
+
 }  // namespace keel::tools

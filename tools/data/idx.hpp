@@ -15,4 +15,7 @@ namespace keel::tools {
 /// trusted with an allocation that the rest of the file does not justify.
 ImageSet read_idx_pair(const std::filesystem::path& images, const std::filesystem::path& labels);
 
+/// Reads images without labels from such a file; all labels are 0. Throws DataError likewise.
+ImageSet read_idx_images(const std::filesystem::path& path);
+
 }  // namespace keel::tools

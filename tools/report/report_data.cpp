@@ -23,7 +23,7 @@ class Unfit : public Error {
 };
 
 // Json's own conversions take fractions and numbers beyond the range of the type.
-std::int64_t whole_number(const Json& json, const char* key) {
+std::int64_t whole_number_of(const Json& json, const char* key) {
   const auto& value = json.at(key);
   if (!value.is_number_integer()) throw Unfit{fmt::format("{} is not a whole number", key)};
   return value.get<std::int64_t>();
@@ -68,10 +68,10 @@ Section study_section(const Json& json, const ReportData& data, const StudyFinde
 void read_data_set(ReportData& data, const Json& json) {
   data.data_name = json.at("name").get<std::string>();
   data.digest = json.at("digest").get<std::string>();
-  data.train = whole_number(json, "train");
-  data.validation = whole_number(json, "validation");
-  data.test = whole_number(json, "test");
-  data.classes = whole_number(json, "classes");
+  data.train = whole_number_of(json, "train");
+  data.validation = whole_number_of(json, "validation");
+  data.test = whole_number_of(json, "test");
+  data.classes = whole_number_of(json, "classes");
   const auto& shape = json.at("shape");
   const auto is_side = [](const Json& side) {
     return side.is_number_integer() && side.get<double>() >= 1.0 && side.get<double>() <= 1e9;
@@ -85,7 +85,7 @@ void read_data_set(ReportData& data, const Json& json) {
 ReportData read(const Json& results, const StudyFinder& find) {
   ReportData data;
   if (!results.is_object()) throw Unfit{"it is not an object"};
-  if (const auto schema = whole_number(results, "schema"); schema != 1)
+  if (const auto schema = whole_number_of(results, "schema"); schema != 1)
     throw Unfit{fmt::format("it has schema {}; this keel reads schema 1", schema)};
   data.command = results.at("command").get<std::vector<std::string>>();
   data.keel = results.at("keel").get<std::string>();
@@ -93,7 +93,7 @@ ReportData read(const Json& results, const StudyFinder& find) {
   data.instruction_set = results.value("instruction_set", "");
   data.cpu = results.at("cpu").get<std::string>();
   data.started = results.at("started").get<std::string>();
-  data.threads = whole_number(results, "threads");
+  data.threads = whole_number_of(results, "threads");
   data.seconds = number_of(results.at("seconds"));
   read_data_set(data, results.at("dataset"));
   data.runs = runs_in(results.at("runs"));

@@ -43,9 +43,9 @@ std::vector<Quantity> ends() {
        "excess of validation over training loss", loss_gap, 4}};
 }
 
-using Values = std::vector<double>;
+using SeedValues = std::vector<double>;
 
-std::size_t count_finite(const Values& values) {
+std::size_t count_finite(const SeedValues& values) {
   return static_cast<std::size_t>(std::ranges::count_if(values, [](double v) { return std::isfinite(v); }));
 }
 
@@ -100,7 +100,7 @@ class Contrast {
 
  private:
   // Of the smallest and the largest batch size, for the seeds that both have.
-  [[nodiscard]] std::pair<Values, Values> values_of(const RunValue& value, double scale = 1.0) const {
+  [[nodiscard]] std::pair<SeedValues, SeedValues> values_of(const RunValue& value, double scale = 1.0) const {
     const auto of = [&](std::int64_t batch) { return runs_.by_seed(view_, model_, batch, value); };
     const auto small = of(runs_.sizes().front());
     const auto large = of(runs_.sizes().back());

@@ -32,7 +32,8 @@ Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode)
       batch_size_(batch_size),
       mode_(mode) {}
 
-Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32_t> indices) {
+Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32_t> indices,
+                                 const Look& look) {
   const auto size = static_cast<std::size_t>(batch_size_);
   if (mode_ == Mode::training) {
     const auto trainable = without_a_last_one(std::ssize(indices), batch_size_);
@@ -46,6 +47,7 @@ Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32
     batch.gather(part);
     const std::array inputs{batch.images(), batch.labels()};
     const Plan& plan = function_(inputs);
+    if (look) look(plan.output(0), batch.labels());
     correct += count_correct(plan.output(0), batch.labels());
     loss += static_cast<double>(plan.output(1).data<float>()[0]) * static_cast<double>(part.size());
   }

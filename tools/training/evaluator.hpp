@@ -13,6 +13,8 @@ class Evaluator {
  public:
   /// Maps images (N, pixels) to logits (N, classes).
   using Model = std::function<Var(const Var& images)>;
+  /// Sees the logits (N, classes) of each batch and its labels (N).
+  using Look = std::function<void(const Tensor& logits, const Tensor& labels)>;
 
   /// In training mode a batch is normalized by its own statistics, and what the model keeps of batches goes
   /// on: put that back afterwards (StatisticsGuard).
@@ -20,7 +22,7 @@ class Evaluator {
 
   /// Means over the images of `set` that `indices` name. A last batch of one is left out in training mode,
   /// in which batch norm can do nothing with it.
-  Evaluation operator()(const ImageSet& set, std::span<const std::int32_t> indices);
+  Evaluation operator()(const ImageSet& set, std::span<const std::int32_t> indices, const Look& look = {});
   /// Means over all of a set.
   Evaluation operator()(const ImageSet& set);
 

@@ -1,11 +1,13 @@
 #pragma once
 
-#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "keel/models/batch_norm.hpp"
+#include "keel/models/conv2d.hpp"
 #include "keel/models/dropout.hpp"
+#include "keel/models/group_norm.hpp"
 #include "keel/models/layer_norm.hpp"
 #include "keel/models/linear.hpp"
 #include "keel/tools/training/noise.hpp"
@@ -18,15 +20,20 @@ enum class Norm : std::uint8_t {
   none,
   batch,
   noisy_batch,  ///< batch norm whose result is shifted and scaled at random: Santurkar et al. 2018
-  layer,
+  layer,        ///< of the channels of an image all values together
+  group,        ///< in `norm_groups` groups of features, or as many as divide them
 };
+inline constexpr std::int64_t norm_groups = 8;
 
-enum class Activation : std::uint8_t { relu, tanh, sigmoid };
-/// "relu", "tanh" or "sigmoid".
+enum class Activation : std::uint8_t { relu, tanh, sigmoid, gelu };
+/// "relu", "tanh", "sigmoid" or "gelu".
 std::string name_of(Activation activation);
 
 struct NetworkOptions {
   std::int64_t inputs = 784;
+  /// Of convolutions, 3 x 3, each followed by norm, activation and 2 x 2 max pooling, on images of `height` rows.
+  std::vector<std::int64_t> channels = {};
+  std::int64_t height = 28;
   std::vector<std::int64_t> hidden = {128};
   std::int64_t classes = 10;
   Norm norm = Norm::none;
@@ -34,15 +41,17 @@ struct NetworkOptions {
   InitializerRule weights = initializers::fan_in();
   InitializerRule bias_values = initializers::fan_in();
   BatchNormOptions batch_norm = {};
-  double dropout = 0.0;            ///< rate behind each activation; 0 for none
+  double dropout = 0.0;           ///< rate behind each activation; 0 for none
+  bool bias_before_norm = false;  ///< whether layers before batch norm have a bias, which it takes away again
   std::int64_t largest_batch = 0;  ///< that noisy batch norm has to make noise for
 };
 
-/// The fully-connected networks of the studies: linear, norm, activation, dropout for each hidden layer, then
-/// linear to the logits. What two variants share is named alike ("fc1.weights") and so starts alike from the
-/// same seed. A layer before batch norm has no bias.
+/// The networks of `keel train` and the studies: convolutions, if any; then linear, norm, activation, dropout for
+/// each hidden layer; then linear to the logits. What two variants share is named alike ("fc1.weights") and so
+/// starts alike from the same seed.
 class Network {
  public:
+  /// Throws Error for images too small for the pooling behind so many convolutions.
   explicit Network(const NetworkOptions& options);
 
   Var operator()(const Var& images) const { return trace(images).logits; }
@@ -59,22 +68,36 @@ class Network {
   void draw_noise(Rng& rng);
 
   void visit(auto&& each) {
+    for (std::size_t i = 0; i < convolutions_.size(); ++i) {
+      each("conv" + std::to_string(i + 1), convolutions_[i]);
+      visit_norm(i, each);
+    }
     for (std::size_t i = 0; i < linears_.size(); ++i) {
       const auto number = std::to_string(i + 1);
       each("fc" + number, linears_[i]);
-      if (i < batch_norms_.size()) each("bn" + number, batch_norms_[i]);
-      if (i < layer_norms_.size()) each("ln" + number, layer_norms_[i]);
+      visit_norm(convolutions_.size() + i, each);
       if (i < dropouts_.size()) each("dropout" + number, dropouts_[i]);
     }
   }
 
  private:
-  [[nodiscard]] Var normalize(std::size_t layer, const Var& src) const;
+  using NormLayer = std::variant<BatchNorm, LayerNorm, GroupNorm>;
 
+  void add_norm(const NetworkOptions& options, std::int64_t features, bool of_images);
+  [[nodiscard]] Var convolve(const Var& images) const;
+  [[nodiscard]] Var normalize(std::size_t layer, const Var& src) const;
+  void visit_norm(std::size_t layer, auto&& each) {
+    if (layer >= norms_.size()) return;
+    const auto name = norm_name_ + std::to_string(layer + 1);
+    std::visit([&](auto& norm) { each(name, norm); }, norms_[layer]);
+  }
+
+  std::int64_t height_;
   Activation activation_;
+  std::string norm_name_;  // "bn"
+  std::vector<Conv2d> convolutions_;
   std::vector<Linear> linears_;
-  std::vector<BatchNorm> batch_norms_;
-  std::vector<LayerNorm> layer_norms_;
+  std::vector<NormLayer> norms_;  // of the convolutions, then of the hidden layers
   std::vector<Dropout> dropouts_;
   std::vector<LayerNoise> noises_;
 };

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -20,6 +19,13 @@ std::int64_t count_trained(std::span<const NamedParameter> parameters) {
   return count;
 }
 
+// Whatever the model, so that all train on the same images.
+Split trainable(Split split, std::int64_t batch_size) {
+  const auto count = without_a_last_one(std::ssize(split.training), batch_size);
+  split.training.resize(static_cast<std::size_t>(count));
+  return split;
+}
+
 void diverge(RunResult& run, std::string reason) {
   run.diverged = true;
   run.divergence = std::move(reason);
@@ -33,21 +39,13 @@ TrainingLoop::TrainingLoop(const RunSettings& settings, const RunContext& contex
       stop_(context.stop),
       after_epoch_(context.after_epoch),
       rng_(settings.seed),
-      split_(tools::split(context.data.train.size(), settings.limit, rng_)),
+      split_(trainable(tools::split(context.data.train.size(), settings.limit, rng_), settings.batch_size)),
       step_(std::move(step)),
       evaluate_(std::move(model)),
-      batch_(context.data.train, std::min(settings.batch_size, context.data.train.size())) {
-  // Whatever the model, so that all train on the same images.
-  const auto trainable = without_a_last_one(std::ssize(split_.training), settings.batch_size);
-  split_.training.resize(static_cast<std::size_t>(trainable));
+      pass_(context.data.train, split_.training, settings.batch_size) {
   initialize(std::span{parameters}, rng_.stream("weights"));
   result_.settings = settings;
   result_.parameters = count_trained(parameters);
-}
-
-std::int64_t TrainingLoop::steps_per_epoch() const {
-  const auto size = result_.settings.batch_size;
-  return (std::ssize(split_.training) + size - 1) / size;
 }
 
 Evaluation TrainingLoop::look() {
@@ -69,26 +67,19 @@ void TrainingLoop::train(const AfterStep& after_step) {
 
 void TrainingLoop::train_epoch(const AfterStep& after_step) {
   using Clock = std::chrono::steady_clock;
-  auto order = split_.training;
-  rng_.stream("order", static_cast<std::uint64_t>(epoch_->epoch)).shuffle(std::span{order});
-  const auto size = static_cast<std::size_t>(result_.settings.batch_size);
-  double sum = 0.0;
-  std::size_t seen = 0;
+  pass_.begin(rng_, epoch_->epoch);
   auto resumed = Clock::now();
   const auto pause = [&] {
     const double seconds = std::chrono::duration<double>(Clock::now() - resumed).count();
     epoch_->seconds += seconds;
     training_seconds_ += seconds;
   };
-  while (seen < order.size() && !ended()) {
-    const auto part = std::span{order}.subspan(seen, std::min(size, order.size() - seen));
-    batch_.gather(part);
+  while (!pass_.done() && !ended()) {
     ++epoch_->steps;
     ++steps_;
-    const double loss = try_step();
-    sum += loss * static_cast<double>(part.size());
-    seen += part.size();
-    epoch_->train_loss = sum / static_cast<double>(seen);
+    const double loss =
+        pass_.step([this](const Tensor& images, const Tensor& labels) { return try_step(images, labels); });
+    epoch_->train_loss = pass_.loss();
     if (!after_step || result_.diverged) continue;
     pause();
     enough_ = !after_step(steps_, loss);
@@ -97,10 +88,10 @@ void TrainingLoop::train_epoch(const AfterStep& after_step) {
   pause();
 }
 
-double TrainingLoop::try_step() {
+double TrainingLoop::try_step(const Tensor& images, const Tensor& labels) {
   const auto place = [&] { return fmt::format("in epoch {}, step {}", epoch_->epoch, epoch_->steps); };
   try {
-    const double loss = step_(batch_.images(), batch_.labels());
+    const double loss = step_(images, labels);
     if (!std::isfinite(loss)) diverge(result_, fmt::format("the loss was {} {}", loss, place()));
     return loss;
   } catch (const NonFiniteError& error) {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "keel/tools/data/batches.hpp"
+#include "keel/tools/training/epoch_pass.hpp"
 #include "keel/tools/training/evaluator.hpp"
 #include "keel/tools/training/run.hpp"
 
@@ -53,8 +53,8 @@ class TrainingLoop {
   [[nodiscard]] const Rng& rng() const { return rng_; }
   [[nodiscard]] const DataSet& data() const { return data_; }
   /// The batch of the last step.
-  [[nodiscard]] const BatchGatherer& batch() const { return batch_; }
-  [[nodiscard]] std::int64_t steps_per_epoch() const;
+  [[nodiscard]] const BatchGatherer& batch() const { return pass_.batch(); }
+  [[nodiscard]] std::int64_t steps_per_epoch() const { return pass_.steps_per_epoch(); }
   /// Done so far.
   [[nodiscard]] std::int64_t steps() const { return steps_; }
   /// Spent so far in training steps, `after_step` and evaluation left out.
@@ -62,13 +62,13 @@ class TrainingLoop {
   [[nodiscard]] bool diverged() const { return result_.diverged; }
 
  private:
-  using Step = std::function<double(const Tensor& images, const Tensor& labels)>;
+  using Step = EpochPass::Step;
 
   TrainingLoop(const RunSettings& settings, const RunContext& context,
                const std::vector<NamedParameter>& parameters, Step step, Evaluator::Model model);
 
   void train_epoch(const AfterStep& after_step);
-  double try_step();
+  double try_step(const Tensor& images, const Tensor& labels);
   void conclude(RunResult& result);
   [[nodiscard]] bool ended() const { return result_.diverged || enough_ || stop_.stop_requested(); }
 
@@ -79,7 +79,7 @@ class TrainingLoop {
   Split split_;
   Step step_;
   Evaluator evaluate_;
-  BatchGatherer batch_;
+  EpochPass pass_;
   RunResult result_;
   std::optional<EpochResult> epoch_;  // under way
   std::int64_t steps_ = 0;

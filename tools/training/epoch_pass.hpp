@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "keel/tools/data/batches.hpp"
+
+namespace keel::tools {
+
+/// Passes over training images, one an epoch, each in an order of its own, batch by batch.
+class EpochPass {
+ public:
+  /// Trains on a batch and returns its loss.
+  using Step = std::function<double(const Tensor& images, const Tensor& labels)>;
+
+  /// How far a pass is.
+  struct Place {
+    std::int64_t steps = 0;
+    std::int64_t seen = 0;  ///< images
+    double loss_sum = 0.0;  ///< over these, each as of its own step
+  };
+
+  /// Over the images of `set` that `images` name; `set` must outlive it.
+  EpochPass(const ImageSet& set, std::vector<std::int32_t> images, std::int64_t batch_size);
+
+  /// Begins the pass of an epoch, counted from 1, or goes on with it at `place`. Its order is drawn from a stream of
+  /// its own.
+  void begin(const Rng& rng, int epoch, const Place& place);
+  void begin(const Rng& rng, int epoch) { begin(rng, epoch, {}); }
+  [[nodiscard]] bool done() const { return place_.seen == std::ssize(order_); }
+  /// Takes the next batch, and returns its loss.
+  double step(const Step& step);
+
+  [[nodiscard]] const Place& place() const { return place_; }
+  /// The mean over the images seen so far.
+  [[nodiscard]] double loss() const { return place_.loss_sum / static_cast<double>(place_.seen); }
+  /// The batch of the last step.
+  [[nodiscard]] const BatchGatherer& batch() const { return batch_; }
+  [[nodiscard]] std::int64_t images() const { return std::ssize(images_); }
+  [[nodiscard]] std::int64_t steps_per_epoch() const;
+
+ private:
+  std::vector<std::int32_t> images_;
+  std::vector<std::int32_t> order_;
+  std::int64_t batch_size_;
+  BatchGatherer batch_;
+  Place place_;
+};
+
+}  // namespace keel::tools
