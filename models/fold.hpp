@@ -30,6 +30,14 @@ class FoldedInference {
   std::size_t input_;
 };
 
+namespace detail {
+
+/// Folds the batch norms of a recorded program into the layers before them. What was folded is called as the values
+/// that it replaces, behind "folded ". Throws Error as `fold_batch_norm` does.
+void fold_program(Program& program, std::span<const std::size_t> outputs);
+
+}  // namespace detail
+
 /// `fold_batch_norm` of a model given as a function that is recorded on a tape of `mode`.
 FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, const ValueType& batch,
                                 Mode mode = Mode::inference);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,6 +16,8 @@
 #include "keel/models/call.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/models/presence.hpp"
+#include "keel/models/settings.hpp"
+#include "keel/models/visit_check.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/shape.hpp"
 #include "keel/runtime/source_location.hpp"
@@ -34,6 +37,8 @@ class OnnxUnsupported : public Error {
 struct ExportOptions {
   /// Folds each batch norm into the layer before it: see models/fold.hpp, whose errors it throws.
   bool fold = false;
+  /// Inputs, by their places, that have no axis of samples: their types are given whole.
+  std::vector<std::size_t> whole_inputs = {};
 };
 
 namespace detail {
@@ -43,8 +48,8 @@ using Recording = std::function<std::vector<Var>(std::span<const Var>)>;
 
 /// `export_onnx` of a model given by its forward pass and its parameters.
 void export_onnx(const Recording& record, const std::vector<ValueType>& samples,
-                 std::span<const NamedParameter> parameters, const std::filesystem::path& path,
-                 const ExportOptions& options, const SourceLocation& where);
+                 std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
+                 const std::filesystem::path& path, const ExportOptions& options);
 
 /// The element type that images are of for a model with these parameters.
 DType input_type(std::span<const NamedParameter> parameters);
@@ -74,8 +79,10 @@ template <class Model>
 void export_onnx(Model& model, const std::vector<ValueType>& samples, const std::filesystem::path& path,
                  const ExportOptions& options = {}, const SourceLocation& where = SourceLocation::current()) {
   const auto named = parameters(model);
-  const auto record = [&](std::span<const Var> inputs) { return detail::outputs_of(model, inputs, where); };
-  detail::export_onnx(record, samples, named, path, options, where);
+  const auto record = [&](std::span<const Var> inputs) {
+    return detail::recorded(model, [&] { return detail::outputs_of(model, inputs, where); });
+  };
+  detail::export_onnx(record, samples, named, settings(model), path, options);
 }
 
 /// The same for a model of one input: samples of shape `sample`, of the parameters' element type.
@@ -110,8 +117,13 @@ class OnnxPart {
     for (auto& [name, child] : children_)
       child.parameter != nullptr ? each(name, *child.parameter) : each(name, *child.part);
   }
+  void visit_settings(auto&& each) const {
+    for (const auto& [name, value] : settings_) each(name, std::optional{value});
+  }
   /// Adds a parameter under a path, made valid and distinct where `name` is not: what it is now.
   Parameter& add(const std::string& name, Parameter parameter);
+  /// Adds a setting of the layer that a parameter of this name belongs to.
+  void add_setting(const std::string& parameter, const std::string& name, double value);
 
  private:
   struct Child {
@@ -119,6 +131,10 @@ class OnnxPart {
     std::unique_ptr<OnnxPart> part;
   };
   std::vector<std::pair<std::string, Child>> children_;
+  /// The part that a name leads to, and what the name is within it.
+  std::pair<OnnxPart*, std::string> place_of(const std::string& name);
+
+  std::vector<std::pair<std::string, double>> settings_;
   std::map<std::string, std::size_t> parameters_;  // places among the children
   std::map<std::string, std::size_t> parts_;
   std::map<std::string, int> taken_;  // how often a name was wanted
@@ -170,6 +186,7 @@ class OnnxModel {
   [[nodiscard]] std::vector<std::string> operators() const;
 
   void visit(auto&& each) { parts().visit(each); }
+  void visit_settings(auto&& each) const { parts().visit_settings(each); }
   /// Tells when it was moved.
   [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
 

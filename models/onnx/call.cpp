@@ -192,9 +192,7 @@ std::int64_t Call::integer(std::string_view name, std::optional<std::int64_t> ot
 double Call::number(std::string_view name, std::optional<double> otherwise) const {
   const auto* setting = this->setting(name);
   if (setting == nullptr && otherwise) return *otherwise;
-  // The shortest number that reads as this float is what was meant: 0.1 and not 0.100000001.
-  const auto single = read<float>(*this, name, std::optional<float>{});
-  return std::stod(fmt::format("{}", single));
+  return shortest(read<float>(*this, name, std::optional<float>{}));
 }
 
 std::string Call::text(std::string_view name, std::string_view otherwise) const {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <utility>
 
@@ -38,6 +39,14 @@ std::string name_of(Element element) {
 
 std::size_t size_of(Element element) {
   return is_known(element) ? rows.at(static_cast<std::size_t>(element)).bytes : 0;
+}
+
+double shortest(float number) {
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  double result = number;
+  std::from_chars(text.data(), end, result);
+  return result;
 }
 
 void fail_to_read(const fs::path& path, std::string_view why) {

@@ -104,6 +104,13 @@ struct Elsewhere {
 /// These bytes. Throws Error, naming the network's file and the array, where they lie outside its folder or aren't there.
 std::string read_elsewhere(const std::filesystem::path& path, std::string_view name, const Elsewhere& where);
 
+/// The number whose shortest text reads as this float: what was meant, 0.1 and not 0.100000001.
+double shortest(float number);
+/// 1 - number in the same sense: 0.1 of 0.9, as a momentum of keel's is of one of ONNX's.
+inline double complement(double number) {
+  return shortest(static_cast<float>(1.0 - number));
+}
+
 /// Throws Error: "`path` can't be loaded: `why`".
 [[noreturn]] void fail_to_read(const std::filesystem::path& path, std::string_view why);
 

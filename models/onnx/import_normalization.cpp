@@ -58,8 +58,8 @@ void batch_norm_of(Call& call) {
   if (!call.tape().may_change(call.tape().program().values[mean.var.id()].storage)) return;
   const Var updates = call.node().updates->on(call.tape(), "updates", where);
   const auto count = src.shape().elements() / mean.var.shape()[0];  // a feature
-  update_running_statistics(mean.var, variance.var, updates, result.mean, result.variance, 1.0 - momentum,
-                            count, where);
+  update_running_statistics(mean.var, variance.var, updates, result.mean, result.variance,
+                            complement(momentum), count, where);
 }
 
 void instance_norm_of(Call& call) {

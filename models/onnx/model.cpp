@@ -19,10 +19,10 @@ std::string part_name(std::string_view name) {
 
 }  // namespace
 
-Parameter& OnnxPart::add(const std::string& name, Parameter parameter) {
+std::pair<OnnxPart*, std::string> OnnxPart::place_of(const std::string& name) {
+  constexpr int deepest = 16;
   OnnxPart* part = this;
   std::size_t begin = 0;
-  constexpr int deepest = 16;
   int depth = 0;
   for (auto dot = name.find('.'); dot != std::string::npos && depth < deepest;
        dot = name.find('.', begin), ++depth) {
@@ -34,11 +34,22 @@ Parameter& OnnxPart::add(const std::string& name, Parameter parameter) {
   }
   auto last = part_name(name.substr(begin));
   std::ranges::replace(last, '.', '_');
+  return {part, last};
+}
+
+Parameter& OnnxPart::add(const std::string& name, Parameter parameter) {
+  const auto [part, last] = place_of(name);
   std::string distinct = last;
   while (!part->parameters_.emplace(distinct, part->children_.size()).second)
     distinct = fmt::format("{}_{}", last, ++part->taken_[last] + 1);
   part->children_.emplace_back(distinct, Child{std::make_unique<Parameter>(std::move(parameter)), nullptr});
   return *part->children_.back().second.parameter;
+}
+
+void OnnxPart::add_setting(const std::string& parameter, const std::string& name, double value) {
+  const auto part = place_of(parameter).first;
+  const auto is_there = std::ranges::any_of(part->settings_, [&](const auto& s) { return s.first == name; });
+  if (part != this && !is_there) part->settings_.emplace_back(name, value);
 }
 
 }  // namespace detail

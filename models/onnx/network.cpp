@@ -170,7 +170,10 @@ class Builder {
       node.inputs.push_back(name.empty() ? absent : value_of(name, "the node", node.title));
     }
     for (const auto& name : file.outputs) node.outputs.push_back(name.empty() ? absent : define(name));
-    if (file.op == "BatchNormalization") node.updates = &add_updates(file.inputs[3]);
+    if (file.op == "BatchNormalization") {
+      node.updates = &add_updates(file.inputs[3]);
+      add_settings(file);
+    }
     node.file = std::move(file);
     network_.nodes.push_back(std::move(node));
   }
@@ -187,6 +190,17 @@ class Builder {
         network_.parts.add(name, Parameter{Shape{}, Initializer::constant(0.0), Parameter::Kind::statistic});
     updates.set_value(Tensor{Shape{}, dtype_of_statistic(mean)});
     return updates;
+  }
+
+  // As keel's own layer has them, whose momentum is the weight of what is new.
+  void add_settings(const FileNode& file) {
+    for (const auto& [name, otherwise] : {std::pair{"epsilon", 1e-5}, std::pair{"momentum", 0.9}}) {
+      const auto found = file.settings.find(name);
+      const auto* given = found == file.settings.end() ? nullptr : std::get_if<float>(&found->second);
+      const double value = given == nullptr ? otherwise : shortest(*given);
+      network_.parts.add_setting(file.inputs[3], name,
+                                 name == std::string_view{"momentum"} ? complement(value) : value);
+    }
   }
 
   DType dtype_of_statistic(const std::string& mean) const {
