@@ -47,7 +47,7 @@ namespace detail {
 using Recording = std::function<std::vector<Var>(std::span<const Var>)>;
 
 /// `export_onnx` of a model given by its forward pass and its parameters.
-void export_onnx(const Recording& record, const std::vector<ValueType>& samples,
+void export_onnx(const Recording& record, std::span<const ValueType> samples,
                  std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
                  const std::filesystem::path& path, const ExportOptions& options);
 
@@ -76,7 +76,7 @@ std::vector<Var> outputs_of(Model& model, std::span<const Var> inputs, const Sou
 /// Throws Error, naming the operator and its line, for one that has no counterpart in ONNX, and where the number of
 /// samples has become a part of the model: in the shape of a constant, for one.
 template <class Model>
-void export_onnx(Model& model, const std::vector<ValueType>& samples, const std::filesystem::path& path,
+void export_onnx(Model& model, std::span<const ValueType> samples, const std::filesystem::path& path,
                  const ExportOptions& options = {}, const SourceLocation& where = SourceLocation::current()) {
   const auto named = parameters(model);
   const auto record = [&](std::span<const Var> inputs) {
@@ -91,8 +91,8 @@ void export_onnx(Model& model, const std::vector<ValueType>& samples, const std:
 template <class Model>
 void export_onnx(Model& model, const Shape& sample, const std::filesystem::path& path,
                  const ExportOptions& options = {}, const SourceLocation& where = SourceLocation::current()) {
-  const std::vector<ValueType> samples{{sample, detail::input_type(parameters(model))}};
-  export_onnx(model, samples, path, options, where);
+  const ValueType type{sample, detail::input_type(parameters(model))};
+  export_onnx(model, std::span{&type, 1}, path, options, where);
 }
 
 /// An input or output of a network as its file declares it.

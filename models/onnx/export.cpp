@@ -27,7 +27,7 @@ struct Recorded {
   std::vector<std::size_t> outputs;
 };
 
-Recorded record(const detail::Recording& record, const std::vector<ValueType>& samples,
+Recorded record(const detail::Recording& record, std::span<const ValueType> samples,
                 const std::vector<std::size_t>& whole, std::int64_t count) {
   Recorded result{std::make_unique<Tape>(Mode::inference), {}, {}};
   std::vector<Var> inputs;
@@ -239,7 +239,7 @@ DType input_type(std::span<const NamedParameter> parameters) {
   return DType::f32;
 }
 
-void export_onnx(const Recording& record, const std::vector<ValueType>& samples,
+void export_onnx(const Recording& record, std::span<const ValueType> samples,
                  std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
                  const std::filesystem::path& path, const ExportOptions& options) {
   onnx::require_protobuf();

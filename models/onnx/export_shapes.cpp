@@ -137,6 +137,7 @@ void broadcast_to(const NodeWriter& node) {
 
 constexpr std::array translations{
     Translation{"reshape", reshape},
+    Translation{"flatten", reshape},
     Translation{"stop_gradient", identity},
     Translation{"transpose", transpose},
     Translation{"concatenate", concatenate},

@@ -40,7 +40,7 @@ struct SmallCnn {
 struct ResidualNet {
   Conv2d stem{2, 4, 3, {.padding = 1}}, first{4, 4, 3, {.padding = 1}}, second{4, 4, 3, {.padding = 1}};
   BatchNorm bn1{4}, bn2{4};
-  GroupNorm norm{4, 2};
+  GroupNorm norm{2, 4};
   InstanceNorm instance{4};
   ConvTranspose2d up{4, 2, 2, {.stride = 2}};
   Linear fc{2 * 16 * 16, 5};
@@ -115,7 +115,7 @@ struct Medley {
     const Var joined = concatenate(
         {choice, sums, flatten(turned), best + pad(slice(y, 1, 1, 5), {{1, 1}}, {.mode = PadMode::reflect})},
         1);
-    return log_softmax(head(joined));
+    return log_softmax(head(0.05 * joined));
   }
   void visit(auto&& each) { each("fc", fc), each("head", head); }
 };
