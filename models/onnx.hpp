@@ -25,7 +25,7 @@
 
 namespace keel {
 
-// Networks as files of the format ONNX (opset 17 when written, 7 to 22 when read), which other programs run. Where keel
+// Networks as files of the format ONNX (opset 17 when written, 6 to 22 when read), which other programs run. Where keel
 // was built without onnx.proto, of Debian's package libonnx-dev, these functions throw an Error that says so.
 
 /// A file says something that is right in ONNX, but that keel has no operator or element type for.
@@ -197,7 +197,7 @@ class OnnxModel {
   Presence presence_;
 };
 
-/// Reads a network from an ONNX file, of opset 7 to 22. Values that it keeps in other files must lie in its folder or
+/// Reads a network from an ONNX file, of opset 6 to 22. Values that it keeps in other files must lie in its folder or
 /// below. Throws Error, naming the file, the node and its operator, for anything else than a right file,
 /// OnnxUnsupported for operators and element types that keel does not have. No file makes it crash, hang, or take
 /// more memory than some multiple of the file's size.

@@ -86,6 +86,11 @@ void Call::refuse(std::string_view why) const {
   throw OnnxUnsupported{fmt::format("{}, {}: {}", network_.path.string(), node_.title, why)};
 }
 
+void Call::spend(std::int64_t elements) const {
+  if (elements > replay_.budget) refuse("the constants that the network asks for are too large");
+  replay_.budget -= elements;
+}
+
 void Call::fail(std::string_view why) const {
   throw Error{fmt::format("{}, {}: {}", network_.path.string(), node_.title, why)};
 }
@@ -130,6 +135,15 @@ Var Call::real(std::size_t i) const {
     refuse(fmt::format("its input {} is of type {}, where keel has it for float and double", i,
                        name_of(element(i))));
   return var(i);
+}
+
+Var Call::as_real(std::size_t i, DType dtype) const {
+  if (is_real(element(i)) || !is_known(i)) return real(i);
+  const auto& constant = known(i);
+  Tensor tensor{Shape{constant.extents}, DType::f64};
+  std::ranges::transform(constant.numbers, tensor.data<double>().begin(),
+                         [](std::int64_t number) { return static_cast<double>(number); });
+  return replay_.tape.stored(converted(tensor, dtype));
 }
 
 Var Call::truth(std::size_t i) const {
@@ -222,6 +236,7 @@ void Call::give(std::size_t output, const Var& var, Element element) {
 }
 
 void Call::give(std::size_t output, Constant constant) {
+  spend(static_cast<std::int64_t>(constant.numbers.size()));
   const auto element = constant.element;
   give(output, Item{element, {}, std::make_shared<const Constant>(std::move(constant))});
 }

@@ -46,6 +46,7 @@ struct Replay {
   SourceLocation where;
   DType single;  ///< what "float" is: f64 where the network is given f64
   std::vector<Item> items;
+  std::int64_t budget = std::int64_t{1} << 27;  ///< elements of constants that a file may still ask for
 };
 
 /// One node as it is recorded: what its operator's function gets its arguments from, and gives its results to.
@@ -74,6 +75,8 @@ class Call {
   [[nodiscard]] Var var(std::size_t i) const;
   /// The same of f32 or f64; throws OnnxUnsupported for others.
   [[nodiscard]] Var real(std::size_t i) const;
+  /// The same, also of integers that are known, as `dtype`.
+  [[nodiscard]] Var as_real(std::size_t i, DType dtype) const;
   [[nodiscard]] Term term(std::size_t i) const { return {real(i), where()}; }
   /// Truth values as 1 and 0 in f32, or f64 where the network is given that.
   [[nodiscard]] Var truth(std::size_t i) const;
@@ -114,6 +117,10 @@ class Call {
   void give_integers(std::vector<std::int64_t> numbers, std::vector<std::int64_t> extents,
                      Element element = Element::s64);
   [[nodiscard]] const Item& item(std::size_t i) const;
+
+  /// To be called before so many elements are made of what a few bytes of a file say: throws OnnxUnsupported where
+  /// they have become more than a network needs.
+  void spend(std::int64_t elements) const;
 
   /// Throws OnnxUnsupported: "model.onnx, node 'conv1' (Conv): `why`".
   [[noreturn]] void refuse(std::string_view why) const;

@@ -18,8 +18,8 @@ namespace {
 
 // Two numbers of samples, neither likely to be another extent; what differs between their recordings, and how, says
 // what depends on the number of samples.
-constexpr std::int64_t some = 5;
-constexpr std::int64_t more = 7;
+constexpr std::int64_t some_samples = 5;
+constexpr std::int64_t more_samples = 7;
 
 struct Recorded {
   std::unique_ptr<Tape> tape;
@@ -48,8 +48,8 @@ Recorded record(const detail::Recording& record, std::span<const ValueType> samp
 
 std::optional<Extent> extent_of(std::int64_t of_some, std::int64_t of_more) {
   if (of_some == of_more) return Extent{of_some};
-  if (of_some % some != 0 || of_some / some * more != of_more) return std::nullopt;
-  return Extent{of_some / some, true};
+  if (of_some % some_samples != 0 || of_some / some_samples * more_samples != of_more) return std::nullopt;
+  return Extent{of_some / some_samples, true};
 }
 
 Extents extents_of(const ValueType& a, const ValueType& b, const std::string& what) {
@@ -61,8 +61,8 @@ Extents extents_of(const ValueType& a, const ValueType& b, const std::string& wh
     if (alike) extents.push_back(*extent);
   }
   if (!alike)
-    refuse(
-        fmt::format("{} is {} for {} of them and {} for {}", what, to_string(a), some, to_string(b), more));
+    refuse(fmt::format("{} is {} for {} of them and {} for {}", what, to_string(a), some_samples,
+                       to_string(b), more_samples));
   return extents;
 }
 
@@ -75,10 +75,11 @@ bool is_uniform(const Tensor& tensor) {
 void require_alike(const Node& a, const Node& b) {
   const auto where = fmt::format("{} at {}", a.op->name(), describe(a.where));
   if (a.op->name() != b.op->name() || a.inputs != b.inputs || a.outputs != b.outputs)
-    refuse(fmt::format("{} is recorded for {} of them, {} at {} for {}", where, some, b.op->name(),
-                       describe(b.where), more));
+    refuse(fmt::format("{} is recorded for {} of them, {} at {} for {}", where, some_samples, b.op->name(),
+                       describe(b.where), more_samples));
   if (a.op->attributes() != b.op->attributes())
-    refuse(fmt::format("{} has other settings for {} of them than for {}", where, some, more));
+    refuse(
+        fmt::format("{} has other settings for {} of them than for {}", where, some_samples, more_samples));
 }
 
 // A constant that both recordings have, or that is one number all over, in a shape of its own.
@@ -245,8 +246,9 @@ void export_onnx(const Recording& record, std::span<const ValueType> samples,
   onnx::require_protobuf();
   if (samples.empty())
     throw Error{"a model without inputs can't be exported: give the type of a sample of each"};
-  const auto recorded = onnx::record(record, samples, options.whole_inputs, onnx::some);
-  auto program = onnx::symbolic(recorded, onnx::record(record, samples, options.whole_inputs, onnx::more));
+  const auto recorded = onnx::record(record, samples, options.whole_inputs, onnx::some_samples);
+  auto program =
+      onnx::symbolic(recorded, onnx::record(record, samples, options.whole_inputs, onnx::more_samples));
   onnx::name_parameters(program, parameters);
   onnx::name_momenta(program, settings);
   drop_dead_nodes(program.program, program.outputs);

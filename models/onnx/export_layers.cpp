@@ -128,24 +128,23 @@ void layer_norm(const NodeWriter& node) {
             {{"axis", std::int64_t{-1}}, {"epsilon", epsilon(node)}});
 }
 
-constexpr std::array translations{
-    Translation{"linear", linear},
-    Translation{"matmul", matmul},
-    Translation{"conv2d", conv2d},
-    Translation{"conv2d_backward_data", conv_transpose2d},
-    Translation{"max_pool2d", max_pool2d},
-    Translation{"average_pool2d", average_pool2d},
-    Translation{"adaptive_average_pool2d", adaptive_average_pool2d},
-    Translation{"softmax", softmax},
-    Translation{"log_softmax", log_softmax},
-    Translation{"batch_norm", batch_norm},
-    Translation{"group_norm", group_norm},
-    Translation{"layer_norm", layer_norm},
-};
-
 }  // namespace
 
 std::span<const Translation> layer_translations() {
+  static constexpr std::array translations{
+      Translation{"linear", linear},
+      Translation{"matmul", matmul},
+      Translation{"conv2d", conv2d},
+      Translation{"conv2d_backward_data", conv_transpose2d},
+      Translation{"max_pool2d", max_pool2d},
+      Translation{"average_pool2d", average_pool2d},
+      Translation{"adaptive_average_pool2d", adaptive_average_pool2d},
+      Translation{"softmax", softmax},
+      Translation{"log_softmax", log_softmax},
+      Translation{"batch_norm", batch_norm},
+      Translation{"group_norm", group_norm},
+      Translation{"layer_norm", layer_norm},
+  };
   return translations;
 }
 

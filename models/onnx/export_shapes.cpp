@@ -135,30 +135,29 @@ void broadcast_to(const NodeWriter& node) {
   node.give("Mul", {node.add("Expand", {node.input(0), shape}), node.number_of(node.number("scale"))});
 }
 
-constexpr std::array translations{
-    Translation{"reshape", reshape},
-    Translation{"flatten", reshape},
-    Translation{"stop_gradient", identity},
-    Translation{"transpose", transpose},
-    Translation{"concatenate", concatenate},
-    Translation{"slice", slice},
-    Translation{"take", take},
-    Translation{"gather", gather},
-    Translation{"scatter_add", scatter_add},
-    Translation{"one_hot", one_hot},
-    Translation{"cumsum", cumsum},
-    Translation{"sum", sum},
-    Translation{"mean", mean},
-    Translation{"max", max},
-    Translation{"prod", prod},
-    Translation{"sum_to", sum_to},
-    Translation{"argmax", argmax},
-    Translation{"broadcast_to", broadcast_to},
-};
-
 }  // namespace
 
 std::span<const Translation> shape_translations() {
+  static constexpr std::array translations{
+      Translation{"reshape", reshape},
+      Translation{"flatten", reshape},
+      Translation{"stop_gradient", identity},
+      Translation{"transpose", transpose},
+      Translation{"concatenate", concatenate},
+      Translation{"slice", slice},
+      Translation{"take", take},
+      Translation{"gather", gather},
+      Translation{"scatter_add", scatter_add},
+      Translation{"one_hot", one_hot},
+      Translation{"cumsum", cumsum},
+      Translation{"sum", sum},
+      Translation{"mean", mean},
+      Translation{"max", max},
+      Translation{"prod", prod},
+      Translation{"sum_to", sum_to},
+      Translation{"argmax", argmax},
+      Translation{"broadcast_to", broadcast_to},
+  };
   return translations;
 }
 

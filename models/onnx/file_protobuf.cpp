@@ -264,8 +264,8 @@ FileGraph read_file(const fs::path& path) {
                     "does not have",
                     path.string())};
   FileGraph graph{.opset = opset_of(model), .name = proto.name()};
-  if (graph.opset < 7 || graph.opset > 22) {
-    throw OnnxUnsupported{fmt::format("{} can't be loaded: it is of opset {}, where keel reads 7 to 22",
+  if (graph.opset < 6 || graph.opset > 22) {
+    throw OnnxUnsupported{fmt::format("{} can't be loaded: it is of opset {}, where keel reads 6 to 22",
                                       path.string(), graph.opset)};
   }
   for (auto& node : *proto.mutable_node()) graph.nodes.push_back(node_of(node, path));

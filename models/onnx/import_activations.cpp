@@ -137,29 +137,28 @@ void hardmax(Call& call) {
   });
 }
 
-constexpr std::array entries{
-    OperatorEntry{"Relu", 1, 1, 1, rectified},
-    OperatorEntry{"LeakyRelu", 1, 1, 1, leaky},
-    OperatorEntry{"PRelu", 2, 2, 1, parametric},
-    OperatorEntry{"Elu", 1, 1, 1, exponential_unit},
-    OperatorEntry{"Selu", 1, 1, 1, scaled_exponential_unit},
-    OperatorEntry{"Celu", 1, 1, 1, continuous_exponential_unit},
-    OperatorEntry{"Softplus", 1, 1, 1, soft_plus},
-    OperatorEntry{"Softsign", 1, 1, 1, soft_sign},
-    OperatorEntry{"HardSigmoid", 1, 1, 1, hard_sigmoid_of},
-    OperatorEntry{"HardSwish", 1, 1, 1, hard_swish},
-    OperatorEntry{"Gelu", 1, 1, 1, gaussian},
-    OperatorEntry{"Mish", 1, 1, 1, mish},
-    OperatorEntry{"ThresholdedRelu", 1, 1, 1, thresholded},
-    OperatorEntry{"Shrink", 1, 1, 1, shrink},
-    OperatorEntry{"Softmax", 1, 1, 1, softmax_of},
-    OperatorEntry{"LogSoftmax", 1, 1, 1, log_softmax_of},
-    OperatorEntry{"Hardmax", 1, 1, 1, hardmax},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> activation_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"Relu", 1, 1, 1, rectified},
+      OperatorEntry{"LeakyRelu", 1, 1, 1, leaky},
+      OperatorEntry{"PRelu", 2, 2, 1, parametric},
+      OperatorEntry{"Elu", 1, 1, 1, exponential_unit},
+      OperatorEntry{"Selu", 1, 1, 1, scaled_exponential_unit},
+      OperatorEntry{"Celu", 1, 1, 1, continuous_exponential_unit},
+      OperatorEntry{"Softplus", 1, 1, 1, soft_plus},
+      OperatorEntry{"Softsign", 1, 1, 1, soft_sign},
+      OperatorEntry{"HardSigmoid", 1, 1, 1, hard_sigmoid_of},
+      OperatorEntry{"HardSwish", 1, 1, 1, hard_swish},
+      OperatorEntry{"Gelu", 1, 1, 1, gaussian},
+      OperatorEntry{"Mish", 1, 1, 1, mish},
+      OperatorEntry{"ThresholdedRelu", 1, 1, 1, thresholded},
+      OperatorEntry{"Shrink", 1, 1, 1, shrink},
+      OperatorEntry{"Softmax", 1, 1, 1, softmax_of},
+      OperatorEntry{"LogSoftmax", 1, 1, 1, log_softmax_of},
+      OperatorEntry{"Hardmax", 1, 1, 1, hardmax},
+  };
   return entries;
 }
 

@@ -10,9 +10,6 @@
 namespace keel::onnx {
 namespace {
 
-// Constants that a few bytes of a file ask for must not fill the memory.
-constexpr std::int64_t most_elements = std::int64_t{1} << 26;
-
 Constant one_number(std::int64_t number) {
   return {Element::s64, {}, {number}, {}};
 }
@@ -42,14 +39,15 @@ void constant(Call& call) {
   call.refuse("a constant of this kind is not to be had in keel");
 }
 
+// How many elements these extents have, which are paid for.
 std::int64_t elements(const Call& call, const std::vector<std::int64_t>& extents) {
+  constexpr std::int64_t most = std::int64_t{1} << 40;
   std::int64_t product = 1;
   for (const auto extent : extents) {
     if (extent < 0) call.fail(fmt::format("an extent of {} is negative", extent));
-    if (extent > 0 && product > most_elements / extent)
-      call.refuse(fmt::format("a constant of more than {} elements is too large", most_elements));
-    product *= extent;
+    product = extent > 0 && product > most / extent ? most : product * extent;
   }
+  call.spend(product);
   return product;
 }
 
@@ -94,13 +92,18 @@ void size_of_input(Call& call) {
   call.give_integers({product}, {});
 }
 
+void pay_for_range(const Call& call, double count) {
+  if (!(count < 1e12)) call.refuse("a range of so many numbers is too large");
+  call.spend(static_cast<std::int64_t>(std::max(count, 0.0)));
+}
+
 void range(Call& call) {
   const Element element = call.element(0);
   if (is_real(element)) {
     const double start = call.known_number(0);
     const double step = call.known_number(2);
     const double count = std::ceil((call.known_number(1) - start) / step);
-    if (!(count < static_cast<double>(most_elements))) call.refuse("a range of so many numbers is too large");
+    pay_for_range(call, count);
     std::vector<double> numbers;
     for (double i = 0.0; i < count; ++i) numbers.push_back(start + i * step);
     const std::vector<std::int64_t> extents{static_cast<std::int64_t>(numbers.size())};
@@ -119,7 +122,7 @@ void range(Call& call) {
     call.fail("its range has no step");
   const double count = std::ceil((static_cast<double>(limit[0]) - static_cast<double>(start[0])) /
                                  static_cast<double>(step[0]));
-  if (count >= static_cast<double>(most_elements)) call.refuse("a range of so many numbers is too large");
+  pay_for_range(call, count);
   std::vector<std::int64_t> numbers;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
     numbers.push_back(start[0] + i * step[0]);
@@ -150,9 +153,9 @@ void eye_like(Call& call) {
 // The windows of signal processing, as sums of cosines.
 void cosine_window(Call& call, double a, double b, double c) {
   const auto counts = call.known_integers(0);
-  if (counts.size() != 1 || counts[0] < 0 || counts[0] > most_elements)
-    call.fail("its size is not one number");
+  if (counts.size() != 1 || counts[0] < 0) call.fail("its size is not one number");
   if (call.integer("output_datatype", 1) != 1) call.refuse("keel has windows of float alone");
+  call.spend(counts[0]);
   const double period = static_cast<double>(counts[0]) - (call.flag("periodic", true) ? 0.0 : 1.0);
   std::vector<float> numbers;
   for (std::int64_t i = 0; i < counts[0]; ++i) {
@@ -179,6 +182,8 @@ void identity(Call& call) {
 void dropout(Call& call) {
   if (call.has(2) && call.known_number(2) != 0.0)
     call.refuse("keel does not draw: a dropout in training mode has no counterpart");
+  if (call.opset() < 7 && !call.flag("is_test"))
+    call.refuse("keel reads dropouts of opset 6 in inference alone");
   call.give(0, call.item(0));
   if (!call.wants(1)) return;
   const auto extents = call.extents(0);
@@ -186,23 +191,22 @@ void dropout(Call& call) {
   call.give(1, Constant{Element::boolean, extents, std::vector<std::int64_t>(count, 1), {}});
 }
 
-constexpr std::array entries{
-    OperatorEntry{"Constant", 0, 0, 1, constant},
-    OperatorEntry{"ConstantOfShape", 1, 1, 1, constant_of_shape},
-    OperatorEntry{"Shape", 1, 1, 1, shape_of},
-    OperatorEntry{"Size", 1, 1, 1, size_of_input},
-    OperatorEntry{"Range", 3, 3, 1, range},
-    OperatorEntry{"EyeLike", 1, 1, 1, eye_like},
-    OperatorEntry{"BlackmanWindow", 1, 1, 1, blackman},
-    OperatorEntry{"HammingWindow", 1, 1, 1, hamming},
-    OperatorEntry{"HannWindow", 1, 1, 1, hann},
-    OperatorEntry{"Identity", 1, 1, 1, identity},
-    OperatorEntry{"Dropout", 1, 3, 2, dropout},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> constant_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"Constant", 0, 0, 1, constant},
+      OperatorEntry{"ConstantOfShape", 1, 1, 1, constant_of_shape},
+      OperatorEntry{"Shape", 1, 1, 1, shape_of},
+      OperatorEntry{"Size", 1, 1, 1, size_of_input},
+      OperatorEntry{"Range", 3, 3, 1, range},
+      OperatorEntry{"EyeLike", 1, 1, 1, eye_like},
+      OperatorEntry{"BlackmanWindow", 1, 1, 1, blackman},
+      OperatorEntry{"HammingWindow", 1, 1, 1, hamming},
+      OperatorEntry{"HannWindow", 1, 1, 1, hann},
+      OperatorEntry{"Identity", 1, 1, 1, identity},
+      OperatorEntry{"Dropout", 1, 3, 2, dropout},
+  };
   return entries;
 }
 

@@ -78,14 +78,13 @@ void transposed_convolution(Call& call) {
   call.give(as_given(spatial, dst, where));
 }
 
-constexpr std::array entries{
-    OperatorEntry{"Conv", 2, 3, 1, convolution},
-    OperatorEntry{"ConvTranspose", 2, 3, 1, transposed_convolution},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> convolution_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"Conv", 2, 3, 1, convolution},
+      OperatorEntry{"ConvTranspose", 2, 3, 1, transposed_convolution},
+  };
   return entries;
 }
 

@@ -76,6 +76,8 @@ std::int64_t remainder(std::int64_t a, std::int64_t b) {
 template <Binary function, Whole whole>
 void binary(Call& call) {
   if (fold_whole(call, whole)) return;
+  if (call.opset() < 7 && call.is_set("axis"))
+    call.refuse("keel lines up shapes from the back, as ONNX does since opset 7");
   call.give(function(call.real(0), call.real(1), call.where()));
 }
 
@@ -101,7 +103,7 @@ void power(Call& call) {
   const Var base = call.real(0);
   if (call.is_known(1) && call.extents(1).empty())
     return call.give(pow(base, call.known_number(1), call.where()));
-  call.give(pow(base, call.real(1), call.where()));
+  call.give(pow(base, call.as_real(1, base.dtype()), call.where()));
 }
 
 // The sign of a by fmod, of b otherwise.
@@ -169,44 +171,43 @@ void clip(Call& call) {
   call.give(dst);
 }
 
-constexpr std::array entries{
-    OperatorEntry{"Abs", 1, 1, 1, unary<abs>},
-    OperatorEntry{"Neg", 1, 1, 1, unary<negate>},
-    OperatorEntry{"Exp", 1, 1, 1, unary<exp>},
-    OperatorEntry{"Log", 1, 1, 1, unary<log>},
-    OperatorEntry{"Sqrt", 1, 1, 1, unary<sqrt>},
-    OperatorEntry{"Erf", 1, 1, 1, unary<erf>},
-    OperatorEntry{"Sin", 1, 1, 1, unary<sin>},
-    OperatorEntry{"Cos", 1, 1, 1, unary<cos>},
-    OperatorEntry{"Tan", 1, 1, 1, unary<tan>},
-    OperatorEntry{"Sinh", 1, 1, 1, sinh_of},
-    OperatorEntry{"Cosh", 1, 1, 1, cosh_of},
-    OperatorEntry{"Asinh", 1, 1, 1, asinh_of},
-    OperatorEntry{"Acosh", 1, 1, 1, acosh_of},
-    OperatorEntry{"Atanh", 1, 1, 1, atanh_of},
-    OperatorEntry{"Tanh", 1, 1, 1, unary<tanh>},
-    OperatorEntry{"Sigmoid", 1, 1, 1, unary<sigmoid>},
-    OperatorEntry{"Reciprocal", 1, 1, 1, unary<reciprocal>},
-    OperatorEntry{"Sign", 1, 1, 1, unary<sign>},
-    OperatorEntry{"Floor", 1, 1, 1, unary<floor>},
-    OperatorEntry{"Ceil", 1, 1, 1, unary<ceil>},
-    OperatorEntry{"Round", 1, 1, 1, unary<round>},
-    OperatorEntry{"Add", 2, 2, 1, binary<add, plus>},
-    OperatorEntry{"Sub", 2, 2, 1, binary<subtract, minus>},
-    OperatorEntry{"Mul", 2, 2, 1, binary<multiply, times>},
-    OperatorEntry{"Div", 2, 2, 1, binary<divide, over>},
-    OperatorEntry{"Mod", 2, 2, 1, modulo},
-    OperatorEntry{"Pow", 2, 2, 1, power},
-    OperatorEntry{"Sum", 1, any_number, 1, variadic<add, plus>},
-    OperatorEntry{"Max", 1, any_number, 1, variadic<maximum, larger>},
-    OperatorEntry{"Min", 1, any_number, 1, variadic<smallest, smaller>},
-    OperatorEntry{"Mean", 1, any_number, 1, mean_of_inputs},
-    OperatorEntry{"Clip", 1, 3, 1, clip},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> elementwise_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"Abs", 1, 1, 1, unary<abs>},
+      OperatorEntry{"Neg", 1, 1, 1, unary<negate>},
+      OperatorEntry{"Exp", 1, 1, 1, unary<exp>},
+      OperatorEntry{"Log", 1, 1, 1, unary<log>},
+      OperatorEntry{"Sqrt", 1, 1, 1, unary<sqrt>},
+      OperatorEntry{"Erf", 1, 1, 1, unary<erf>},
+      OperatorEntry{"Sin", 1, 1, 1, unary<sin>},
+      OperatorEntry{"Cos", 1, 1, 1, unary<cos>},
+      OperatorEntry{"Tan", 1, 1, 1, unary<tan>},
+      OperatorEntry{"Sinh", 1, 1, 1, sinh_of},
+      OperatorEntry{"Cosh", 1, 1, 1, cosh_of},
+      OperatorEntry{"Asinh", 1, 1, 1, asinh_of},
+      OperatorEntry{"Acosh", 1, 1, 1, acosh_of},
+      OperatorEntry{"Atanh", 1, 1, 1, atanh_of},
+      OperatorEntry{"Tanh", 1, 1, 1, unary<tanh>},
+      OperatorEntry{"Sigmoid", 1, 1, 1, unary<sigmoid>},
+      OperatorEntry{"Reciprocal", 1, 1, 1, unary<reciprocal>},
+      OperatorEntry{"Sign", 1, 1, 1, unary<sign>},
+      OperatorEntry{"Floor", 1, 1, 1, unary<floor>},
+      OperatorEntry{"Ceil", 1, 1, 1, unary<ceil>},
+      OperatorEntry{"Round", 1, 1, 1, unary<round>},
+      OperatorEntry{"Add", 2, 2, 1, binary<add, plus>},
+      OperatorEntry{"Sub", 2, 2, 1, binary<subtract, minus>},
+      OperatorEntry{"Mul", 2, 2, 1, binary<multiply, times>},
+      OperatorEntry{"Div", 2, 2, 1, binary<divide, over>},
+      OperatorEntry{"Mod", 2, 2, 1, modulo},
+      OperatorEntry{"Pow", 2, 2, 1, power},
+      OperatorEntry{"Sum", 1, any_number, 1, variadic<add, plus>},
+      OperatorEntry{"Max", 1, any_number, 1, variadic<maximum, larger>},
+      OperatorEntry{"Min", 1, any_number, 1, variadic<smallest, smaller>},
+      OperatorEntry{"Mean", 1, any_number, 1, mean_of_inputs},
+      OperatorEntry{"Clip", 1, 3, 1, clip},
+  };
   return entries;
 }
 

@@ -131,7 +131,7 @@ void gather_of(Call& call) {
     return call.give_integers(numbers, call.known(1).extents, call.element(0));
   }
   const auto indices = indices_of(call, 1, shape[axis]);
-  call.give(take(call.real(0), indices, static_cast<std::int64_t>(axis), call.where()));
+  call.give(take(call.var(0), indices, static_cast<std::int64_t>(axis), call.where()));
 }
 
 void gather_elements(Call& call) {
@@ -173,7 +173,7 @@ void gather_nd(Call& call) {
     if (number > std::numeric_limits<std::int32_t>::max()) call.refuse("keel's indices are s32");
     numbers.push_back(static_cast<std::int32_t>(number));
   }
-  const auto rows = reshape(call.real(0), {batches * within, behind}, call.where());
+  const auto rows = reshape(call.var(0), {batches * within, behind}, call.where());
   const auto taken =
       take(rows,
            call.tape().stored(Tensor::of<std::int32_t>(Shape{static_cast<std::int64_t>(numbers.size())},
@@ -251,21 +251,20 @@ void reverse_sequence(Call& call) {
   call.give(samples.size() == 1 ? samples.front() : concatenate(samples, 1 - time, call.where()));
 }
 
-constexpr std::array entries{
-    OperatorEntry{"Slice", 1, 5, 1, slice_of},
-    OperatorEntry{"Gather", 2, 2, 1, gather_of},
-    OperatorEntry{"GatherElements", 2, 2, 1, gather_elements},
-    OperatorEntry{"GatherND", 2, 2, 1, gather_nd},
-    OperatorEntry{"Scatter", 3, 3, 1, scatter_elements},
-    OperatorEntry{"ScatterElements", 3, 3, 1, scatter_elements},
-    OperatorEntry{"OneHot", 3, 3, 1, one_hot_of},
-    OperatorEntry{"CumSum", 2, 2, 1, cumulative_sum},
-    OperatorEntry{"ReverseSequence", 2, 2, 1, reverse_sequence},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> indexing_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"Slice", 1, 5, 1, slice_of},
+      OperatorEntry{"Gather", 2, 2, 1, gather_of},
+      OperatorEntry{"GatherElements", 2, 2, 1, gather_elements},
+      OperatorEntry{"GatherND", 2, 2, 1, gather_nd},
+      OperatorEntry{"Scatter", 3, 3, 1, scatter_elements},
+      OperatorEntry{"ScatterElements", 3, 3, 1, scatter_elements},
+      OperatorEntry{"OneHot", 3, 3, 1, one_hot_of},
+      OperatorEntry{"CumSum", 2, 2, 1, cumulative_sum},
+      OperatorEntry{"ReverseSequence", 2, 2, 1, reverse_sequence},
+  };
   return entries;
 }
 

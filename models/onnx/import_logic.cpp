@@ -14,7 +14,7 @@ namespace keel::onnx {
 namespace {
 
 using Comparison = Var (*)(const Operand& a, const Operand& b, const SourceLocation& where);
-using Whole = bool (*)(std::int64_t a, std::int64_t b);
+using WholeTest = bool (*)(std::int64_t a, std::int64_t b);
 
 bool whole_equal(std::int64_t a, std::int64_t b) {
   return a == b;
@@ -32,7 +32,7 @@ bool whole_less_equal(std::int64_t a, std::int64_t b) {
   return a <= b;
 }
 
-template <Comparison function, Whole whole>
+template <Comparison function, WholeTest whole>
 void comparison(Call& call) {
   const bool are_known = call.is_known(0) && call.is_known(1) && !is_real(call.element(0));
   if (are_known && call.known(0).extents == call.known(1).extents) {
@@ -140,26 +140,25 @@ void cast_like(Call& call) {
   cast_to(call, call.element(1));
 }
 
-constexpr std::array entries{
-    OperatorEntry{"Equal", 2, 2, 1, comparison<equal, whole_equal>},
-    OperatorEntry{"Greater", 2, 2, 1, comparison<greater, whole_greater>},
-    OperatorEntry{"GreaterOrEqual", 2, 2, 1, comparison<greater_equal, whole_greater_equal>},
-    OperatorEntry{"Less", 2, 2, 1, comparison<less, whole_less>},
-    OperatorEntry{"LessOrEqual", 2, 2, 1, comparison<less_equal, whole_less_equal>},
-    OperatorEntry{"And", 2, 2, 1, connective<multiply>},
-    OperatorEntry{"Or", 2, 2, 1, connective<maximum>},
-    OperatorEntry{"Xor", 2, 2, 1, connective<differs>},
-    OperatorEntry{"Not", 1, 1, 1, negation},
-    OperatorEntry{"Where", 3, 3, 1, choose},
-    OperatorEntry{"IsNaN", 1, 1, 1, is_nan},
-    OperatorEntry{"IsInf", 1, 1, 1, is_infinite},
-    OperatorEntry{"Cast", 1, 1, 1, cast},
-    OperatorEntry{"CastLike", 2, 2, 1, cast_like},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> logic_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"Equal", 2, 2, 1, comparison<equal, whole_equal>},
+      OperatorEntry{"Greater", 2, 2, 1, comparison<greater, whole_greater>},
+      OperatorEntry{"GreaterOrEqual", 2, 2, 1, comparison<greater_equal, whole_greater_equal>},
+      OperatorEntry{"Less", 2, 2, 1, comparison<less, whole_less>},
+      OperatorEntry{"LessOrEqual", 2, 2, 1, comparison<less_equal, whole_less_equal>},
+      OperatorEntry{"And", 2, 2, 1, connective<multiply>},
+      OperatorEntry{"Or", 2, 2, 1, connective<maximum>},
+      OperatorEntry{"Xor", 2, 2, 1, connective<differs>},
+      OperatorEntry{"Not", 1, 1, 1, negation},
+      OperatorEntry{"Where", 3, 3, 1, choose},
+      OperatorEntry{"IsNaN", 1, 1, 1, is_nan},
+      OperatorEntry{"IsInf", 1, 1, 1, is_infinite},
+      OperatorEntry{"Cast", 1, 1, 1, cast},
+      OperatorEntry{"CastLike", 2, 2, 1, cast_like},
+  };
   return entries;
 }
 

@@ -57,14 +57,13 @@ void softmax_cross_entropy(Call& call) {
   call.give(1, log_p, call.element(0));
 }
 
-constexpr std::array entries{
-    OperatorEntry{"NegativeLogLikelihoodLoss", 2, 3, 1, negative_log_likelihood},
-    OperatorEntry{"SoftmaxCrossEntropyLoss", 2, 3, 2, softmax_cross_entropy},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> loss_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"NegativeLogLikelihoodLoss", 2, 3, 1, negative_log_likelihood},
+      OperatorEntry{"SoftmaxCrossEntropyLoss", 2, 3, 2, softmax_cross_entropy},
+  };
   return entries;
 }
 

@@ -32,6 +32,8 @@ void batch_norm_of(Call& call) {
   const Var src = call.real(0);
   const auto epsilon = call.number("epsilon", 1e-5);
   const auto momentum = call.number("momentum", 0.9);
+  if (call.opset() < 7 && !call.flag("is_test"))
+    call.refuse("keel reads batch norms of opset 6 in inference alone");
   if (call.integer("spatial", 1) == 0) call.refuse("keel's batch norm has one mean a channel");
   const Term mean = call.term(3);
   const Term variance = call.term(4);
@@ -151,20 +153,19 @@ void local_response_norm(Call& call) {
   call.give(src / Term{pow(scale.var, call.number("beta", 0.75), where), where});
 }
 
-constexpr std::array entries{
-    OperatorEntry{"BatchNormalization", 5, 5, 5, batch_norm_of},
-    OperatorEntry{"InstanceNormalization", 3, 3, 1, instance_norm_of},
-    OperatorEntry{"GroupNormalization", 3, 3, 1, group_norm_of},
-    OperatorEntry{"LayerNormalization", 2, 3, 3, layer_norm_of},
-    OperatorEntry{"RMSNormalization", 2, 2, 1, rms_norm_of},
-    OperatorEntry{"MeanVarianceNormalization", 1, 1, 1, mean_variance_norm},
-    OperatorEntry{"LpNormalization", 1, 1, 1, norm_of_axis},
-    OperatorEntry{"LRN", 1, 1, 1, local_response_norm},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> normalization_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"BatchNormalization", 5, 5, 5, batch_norm_of},
+      OperatorEntry{"InstanceNormalization", 3, 3, 1, instance_norm_of},
+      OperatorEntry{"GroupNormalization", 3, 3, 1, group_norm_of},
+      OperatorEntry{"LayerNormalization", 2, 3, 3, layer_norm_of},
+      OperatorEntry{"RMSNormalization", 2, 2, 1, rms_norm_of},
+      OperatorEntry{"MeanVarianceNormalization", 1, 1, 1, mean_variance_norm},
+      OperatorEntry{"LpNormalization", 1, 1, 1, norm_of_axis},
+      OperatorEntry{"LRN", 1, 1, 1, local_response_norm},
+  };
   return entries;
 }
 

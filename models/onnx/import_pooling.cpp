@@ -7,6 +7,7 @@
 #include "keel/models/onnx/call.hpp"
 #include "keel/models/onnx/spatial.hpp"
 #include "keel/ops/arithmetic.hpp"
+#include "keel/ops/conv2d.hpp"
 #include "keel/ops/elementwise.hpp"
 #include "keel/ops/max.hpp"
 #include "keel/ops/pad.hpp"
@@ -43,10 +44,21 @@ void max_pool(Call& call) {
   call.give(as_given(spatial, max_pool2d(src, options_of(spatial, padded), call.where()), call.where()));
 }
 
-// The mean of each window, padding counted as zeros. Dilated windows are the mean of shifted images.
+// Dilated windows are those of a convolution of each channel, whose weights are all the same.
+Term mean_by_convolution(const Call& call, const Spatial& spatial, const Var& src) {
+  const auto channels = src.shape()[1];
+  const auto [height, width] = spatial.kernel;
+  const auto part = src.tape().constant(1.0 / static_cast<double>(height * width), src.dtype());
+  const Var weights = broadcast_to(part, Shape{channels, 1, height, width}, call.where());
+  const Conv2dOptions options{
+      .stride = spatial.stride, .padding = 0, .dilation = spatial.dilation, .groups = channels};
+  return {conv2d(src, weights, {}, options, call.where()), call.where()};
+}
+
+// The mean of each window, padding counted as zeros.
 Term mean_of_windows(const Call& call, const Spatial& spatial, const Var& images) {
-  if (spatial.dilation != Size2d{1}) call.refuse("keel has no average of dilated windows");
   const Var src = pad(images, {spatial.rows, spatial.columns}, {}, call.where());
+  if (spatial.dilation != Size2d{1}) return mean_by_convolution(call, spatial, src);
   return {average_pool2d(src, options_of(spatial, false), call.where()), call.where()};
 }
 
@@ -105,17 +117,16 @@ void global_max(Call& call) {
   call.give(max(call.real(0), pixels_of(call), true, call.where()));
 }
 
-constexpr std::array entries{
-    OperatorEntry{"MaxPool", 1, 1, 2, max_pool},
-    OperatorEntry{"AveragePool", 1, 1, 1, average_pool},
-    OperatorEntry{"LpPool", 1, 1, 1, norm_pool},
-    OperatorEntry{"GlobalAveragePool", 1, 1, 1, global_average},
-    OperatorEntry{"GlobalMaxPool", 1, 1, 1, global_max},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> pooling_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"MaxPool", 1, 1, 2, max_pool},
+      OperatorEntry{"AveragePool", 1, 1, 1, average_pool},
+      OperatorEntry{"LpPool", 1, 1, 1, norm_pool},
+      OperatorEntry{"GlobalAveragePool", 1, 1, 1, global_average},
+      OperatorEntry{"GlobalMaxPool", 1, 1, 1, global_max},
+  };
   return entries;
 }
 

@@ -70,14 +70,13 @@ void gemm(Call& call) {
   call.give(product);
 }
 
-constexpr std::array entries{
-    OperatorEntry{"MatMul", 2, 2, 1, matmul_of},
-    OperatorEntry{"Gemm", 2, 3, 1, gemm},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> product_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"MatMul", 2, 2, 1, matmul_of},
+      OperatorEntry{"Gemm", 2, 3, 1, gemm},
+  };
   return entries;
 }
 

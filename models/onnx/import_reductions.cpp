@@ -8,9 +8,11 @@
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/axes.hpp"
 #include "keel/ops/elementwise.hpp"
+#include "keel/ops/indexing.hpp"
 #include "keel/ops/max.hpp"
 #include "keel/ops/reduce.hpp"
 #include "keel/ops/reshape.hpp"
+#include "keel/ops/slice.hpp"
 #include "keel/ops/softmax.hpp"
 
 namespace keel::onnx {
@@ -60,32 +62,40 @@ using Place = Var (*)(const Var& src, std::int64_t axis, const SourceLocation& w
 
 template <Place place>
 void place_of_extreme(Call& call) {
-  if (call.flag("select_last_index")) call.refuse("keel finds the first of several, not the last");
   const Var src = call.real(0);
   const auto axis = call.integer("axis", 0);
-  const Var found = place(src, axis, call.where());
+  Var found;
+  if (call.flag("select_last_index")) {  // of several, that is the first one from the back
+    const auto count = src.shape()[axis_of(axis, src.shape())];
+    std::vector<std::int32_t> from_back(static_cast<std::size_t>(count));
+    std::iota(from_back.rbegin(), from_back.rend(), 0);
+    const Var table =
+        call.tape().stored(Tensor::of<std::int32_t>(Shape{count}, std::span<const std::int32_t>{from_back}));
+    found = take(table, place(flip(src, {axis}, call.where()), axis, call.where()), 0, call.where());
+  } else {
+    found = place(src, axis, call.where());
+  }
   const bool keep = call.flag("keepdims", true);
   call.give(0, keep ? reshape_to(found, with_ones(src.shape(), {axis}), call.where()) : found, Element::s64);
 }
 
-constexpr std::array entries{
-    OperatorEntry{"ReduceSum", 1, 2, 1, reduce<sum, as_is, as_is>},
-    OperatorEntry{"ReduceMean", 1, 2, 1, reduce<mean, as_is, as_is>},
-    OperatorEntry{"ReduceMax", 1, 2, 1, reduce<max, as_is, as_is>},
-    OperatorEntry{"ReduceMin", 1, 2, 1, reduce<min, as_is, as_is>},
-    OperatorEntry{"ReduceProd", 1, 2, 1, reduce_product},
-    OperatorEntry{"ReduceL1", 1, 2, 1, reduce<sum, abs, as_is>},
-    OperatorEntry{"ReduceL2", 1, 2, 1, reduce<sum, square, sqrt>},
-    OperatorEntry{"ReduceSumSquare", 1, 2, 1, reduce<sum, square, as_is>},
-    OperatorEntry{"ReduceLogSum", 1, 2, 1, reduce<sum, as_is, log>},
-    OperatorEntry{"ReduceLogSumExp", 1, 2, 1, reduce<log_sum_exp, as_is, as_is>},
-    OperatorEntry{"ArgMax", 1, 1, 1, place_of_extreme<argmax>},
-    OperatorEntry{"ArgMin", 1, 1, 1, place_of_extreme<argmin>},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> reduction_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"ReduceSum", 1, 2, 1, reduce<sum, as_is, as_is>},
+      OperatorEntry{"ReduceMean", 1, 2, 1, reduce<mean, as_is, as_is>},
+      OperatorEntry{"ReduceMax", 1, 2, 1, reduce<max, as_is, as_is>},
+      OperatorEntry{"ReduceMin", 1, 2, 1, reduce<min, as_is, as_is>},
+      OperatorEntry{"ReduceProd", 1, 2, 1, reduce_product},
+      OperatorEntry{"ReduceL1", 1, 2, 1, reduce<sum, abs, as_is>},
+      OperatorEntry{"ReduceL2", 1, 2, 1, reduce<sum, square, sqrt>},
+      OperatorEntry{"ReduceSumSquare", 1, 2, 1, reduce<sum, square, as_is>},
+      OperatorEntry{"ReduceLogSum", 1, 2, 1, reduce<sum, as_is, log>},
+      OperatorEntry{"ReduceLogSumExp", 1, 2, 1, reduce<log_sum_exp, as_is, as_is>},
+      OperatorEntry{"ArgMax", 1, 1, 1, place_of_extreme<argmax>},
+      OperatorEntry{"ArgMin", 1, 1, 1, place_of_extreme<argmin>},
+  };
   return entries;
 }
 

@@ -167,8 +167,8 @@ void expand(Call& call) {
   const Shape dst = broadcast(src, Shape{call.known_integers(1)});
   if (is_real(call.element(0))) return call.give(broadcast_to(call.real(0), dst, call.where()));
   if (src == dst) return call.give(0, call.item(0));
-  if (!call.is_known(0) || src.elements() != 1 || dst.elements() > std::int64_t{1} << 26)
-    call.refuse("keel stretches floats and doubles alone");
+  if (!call.is_known(0) || src.elements() != 1) call.refuse("keel stretches floats and doubles alone");
+  call.spend(dst.elements());
   call.give_integers(Extents(static_cast<std::size_t>(dst.elements()), call.known(0).numbers.front()),
                      Shape{dst}.extents(), call.element(0));
 }
@@ -178,6 +178,10 @@ void tile_of(Call& call) {
   if (counts.size() != call.rank(0)) call.fail("its repeats are not one for each axis");
   if (std::ranges::any_of(counts, [](auto count) { return count < 0; }))
     call.fail("one of its repeats is negative");
+  constexpr std::int64_t most = std::int64_t{1} << 40;
+  const auto src = call.extents(0);
+  for (std::size_t i = 0; i < src.size(); ++i)
+    call.spend(counts[i] > most / std::max<std::int64_t>(src[i], 1) ? most : counts[i] * src[i]);
   call.give(tile(call.var(0), counts, call.where()));
 }
 
@@ -213,6 +217,7 @@ void pad_of(Call& call) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const PadWidths width{(*given)[i], (*given)[i + axes.size()]};
     if (std::abs(width.before) > widest || std::abs(width.after) > widest) call.fail("its pads are too wide");
+    if (options.mode != PadMode::constant) call.spend(std::abs(width.before) + std::abs(width.after));
     widths[place_of(call, axes[i], rank)] = width;
   }
   Var src = call.var(0);
@@ -263,25 +268,24 @@ void triangle(Call& call) {
   call.give(call.flag("upper", true) ? triu(src, diagonal, call.where()) : tril(src, diagonal, call.where()));
 }
 
-constexpr std::array entries{
-    OperatorEntry{"Reshape", 1, 2, 1, reshape_of},
-    OperatorEntry{"Flatten", 1, 1, 1, flatten_of},
-    OperatorEntry{"Squeeze", 1, 2, 1, squeeze_of},
-    OperatorEntry{"Unsqueeze", 1, 2, 1, unsqueeze_of},
-    OperatorEntry{"Transpose", 1, 1, 1, transpose_of},
-    OperatorEntry{"Concat", 1, any_number, 1, concat},
-    OperatorEntry{"Split", 1, 2, any_number, split_of},
-    OperatorEntry{"Expand", 2, 2, 1, expand},
-    OperatorEntry{"Tile", 2, 2, 1, tile_of},
-    OperatorEntry{"Pad", 1, 4, 1, pad_of},
-    OperatorEntry{"DepthToSpace", 1, 1, 1, depth_to_space},
-    OperatorEntry{"SpaceToDepth", 1, 1, 1, space_to_depth},
-    OperatorEntry{"Trilu", 1, 2, 1, triangle},
-};
-
 }  // namespace
 
 std::span<const OperatorEntry> shape_operators() {
+  static constexpr std::array entries{
+      OperatorEntry{"Reshape", 1, 2, 1, reshape_of},
+      OperatorEntry{"Flatten", 1, 1, 1, flatten_of},
+      OperatorEntry{"Squeeze", 1, 2, 1, squeeze_of},
+      OperatorEntry{"Unsqueeze", 1, 2, 1, unsqueeze_of},
+      OperatorEntry{"Transpose", 1, 1, 1, transpose_of},
+      OperatorEntry{"Concat", 1, any_number, 1, concat},
+      OperatorEntry{"Split", 1, 2, any_number, split_of},
+      OperatorEntry{"Expand", 2, 2, 1, expand},
+      OperatorEntry{"Tile", 2, 2, 1, tile_of},
+      OperatorEntry{"Pad", 1, 4, 1, pad_of},
+      OperatorEntry{"DepthToSpace", 1, 1, 1, depth_to_space},
+      OperatorEntry{"SpaceToDepth", 1, 1, 1, space_to_depth},
+      OperatorEntry{"Trilu", 1, 2, 1, triangle},
+  };
   return entries;
 }
 

@@ -48,6 +48,8 @@ std::span<const OperatorEntry> convolution_operators();
 std::span<const OperatorEntry> pooling_operators();
 std::span<const OperatorEntry> normalization_operators();
 std::span<const OperatorEntry> loss_operators();
+std::span<const OperatorEntry> resize_operators();
+std::span<const OperatorEntry> recurrent_operators();
 
 inline constexpr std::size_t absent = std::numeric_limits<std::size_t>::max();
 

@@ -11,7 +11,8 @@ std::map<std::string_view, const OperatorEntry*> all_operators() {
   for (const auto family :
        {elementwise_operators(), activation_operators(), logic_operators(), constant_operators(),
         shape_operators(), indexing_operators(), reduction_operators(), product_operators(),
-        convolution_operators(), pooling_operators(), normalization_operators(), loss_operators()}) {
+        convolution_operators(), pooling_operators(), normalization_operators(), loss_operators(),
+        resize_operators(), recurrent_operators()}) {
     for (const auto& entry : family) all.emplace(entry.op, &entry);
   }
   return all;

@@ -67,6 +67,16 @@ void record_node(const Network& network, const NetworkNode& node, Replay& replay
   } catch (const ShapeError& error) {
     throw ShapeError{fmt::format("{}, {}: {}", network.path.string(), node.title, error.what())};
   }
+  constexpr std::size_t most_nodes = std::size_t{1} << 20U;
+  constexpr std::int64_t most_elements = std::int64_t{1} << 34U;
+  if (replay.tape.program().nodes.size() > most_nodes)
+    call.refuse("the network is made of more than a million of keel's operators");
+  for (const auto output : node.outputs) {
+    if (output == absent || !replay.items[output].var.defined()) continue;
+    if (replay.items[output].var.shape().elements() > most_elements)
+      call.refuse(
+          fmt::format("its output of shape {} is too large", to_string(replay.items[output].var.shape())));
+  }
   for (const auto output : node.outputs)
     if (output != absent && !replay.items[output].defined())
       call.refuse("keel does not compute all of its outputs");
