@@ -25,8 +25,9 @@
 
 namespace keel {
 
-// Networks as files of the format ONNX (opset 17 when written, 6 to 22 when read), which other programs run. Where keel
-// was built without onnx.proto, of Debian's package libonnx-dev, these functions throw an Error that says so.
+// Networks as files of the format ONNX (opset 17 when written, 6 to 22 when read), which other programs
+// run. Where keel was built without onnx.proto, of Debian's package libonnx-dev, these functions throw an
+// Error that says so.
 
 /// A file says something that is right in ONNX, but that keel has no operator or element type for.
 class OnnxUnsupported : public Error {
@@ -70,11 +71,12 @@ std::vector<Var> outputs_of(Model& model, std::span<const Var> inputs, const Sou
 }  // namespace detail
 
 /// Writes what `model` computes in inference mode, for batches of any size, into an ONNX file: opset 17, IR
-/// version 8. `samples` are the types of one sample of each input, without the batch's axis, which comes first
-/// and is called N in the file; so are inputs "input", or "input0", "input1", ..., and outputs "output", ...
-/// Parameters become initializers under their paths, other stored values constants. The file is there whole or not at all.
-/// Throws Error, naming the operator and its line, for one that has no counterpart in ONNX, and where the number of
-/// samples has become a part of the model: in the shape of a constant, for one.
+/// version 8. `samples` are the types of one sample of each input, without the batch's axis, which comes
+/// first and is called N in the file; so are inputs "input", or "input0", "input1", ..., and outputs
+/// "output", ... Parameters become initializers under their paths, other stored values constants. The file
+/// is there whole or not at all. Throws Error, naming the operator and its line, for one that has no
+/// counterpart in ONNX, and where the number of samples has become a part of the model: in the shape of a
+/// constant, for one.
 template <class Model>
 void export_onnx(Model& model, std::span<const ValueType> samples, const std::filesystem::path& path,
                  const ExportOptions& options = {}, const SourceLocation& where = SourceLocation::current()) {
@@ -159,9 +161,9 @@ class OnnxNetwork {
 
 }  // namespace detail
 
-/// A network from an ONNX file: a model like any other. Its parameters are the file's floating-point initializers
-/// under their names, a batch norm's running statistics among them; on a training tape a batch norm normalizes by
-/// the batch and moves these. A dropout does nothing, as in the file.
+/// A network from an ONNX file: a model like any other. Its parameters are the file's floating-point
+/// initializers under their names, a batch norm's running statistics among them; on a training tape a batch
+/// norm normalizes by the batch and moves these. A dropout does nothing, as in the file.
 class OnnxModel {
  public:
   explicit OnnxModel(std::unique_ptr<detail::OnnxNetwork> network);
@@ -169,8 +171,8 @@ class OnnxModel {
   OnnxModel& operator=(OnnxModel&&) noexcept;
   ~OnnxModel();
 
-  /// The first output of a network of one input. Throws ShapeError, naming the file, the node and its operator,
-  /// where shapes don't fit, OnnxUnsupported where what these shapes need is not to be had.
+  /// The first output of a network of one input. Throws ShapeError, naming the file, the node and its
+  /// operator, where shapes don't fit, OnnxUnsupported where what these shapes need is not to be had.
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
   /// All outputs. Integers and truth values are s32.
   std::vector<Var> apply(std::span<const Var> inputs,
@@ -197,10 +199,10 @@ class OnnxModel {
   Presence presence_;
 };
 
-/// Reads a network from an ONNX file, of opset 6 to 22. Values that it keeps in other files must lie in its folder or
-/// below. Throws Error, naming the file, the node and its operator, for anything else than a right file,
-/// OnnxUnsupported for operators and element types that keel does not have. No file makes it crash, hang, or take
-/// more memory than some multiple of the file's size.
+/// Reads a network from an ONNX file, of opset 6 to 22. Values that it keeps in other files must lie in its
+/// folder or below. Throws Error, naming the file, the node and its operator, for anything else than a
+/// right file, OnnxUnsupported for operators and element types that keel does not have. No file makes it
+/// crash, hang, or take more memory than some multiple of the file's size.
 OnnxModel load_onnx(const std::filesystem::path& path, const ImportOptions& options = {});
 
 }  // namespace keel

@@ -30,7 +30,8 @@ struct Constant {
 /// Copies what a file says of an array. Throws OnnxUnsupported for element types that keel does not have.
 Constant constant_of(const Array& array, const std::filesystem::path& path);
 
-/// What stands for a value of the network on a tape: a Var, or something known beforehand, or, once it was asked for, both.
+/// What stands for a value of the network on a tape: a Var, or something known beforehand, or, once it was
+/// asked for, both.
 struct Item {
   Element element =
       Element::undefined;  ///< as the network has it; truth values may be f32, f64 or s32 on the tape
@@ -49,7 +50,8 @@ struct Replay {
   std::int64_t budget = std::int64_t{1} << 27;  ///< elements of constants that a file may still ask for
 };
 
-/// One node as it is recorded: what its operator's function gets its arguments from, and gives its results to.
+/// One node as it is recorded: what its operator's function gets its arguments from, and gives its results
+/// to.
 class Call {
  public:
   Call(const Network& network, const NetworkNode& node, Replay& replay)
@@ -102,8 +104,8 @@ class Call {
   [[nodiscard]] const Setting* setting(std::string_view name) const;
   [[nodiscard]] Constant constant(const Array& array) const;
 
-  /// What the setting `name` says, or, since newer opsets have made inputs of such settings, input `i`; none where
-  /// neither does.
+  /// What the setting `name` says, or, since newer opsets have made inputs of such settings, input `i`;
+  /// none where neither does.
   [[nodiscard]] std::optional<std::vector<std::int64_t>> setting_or_input(std::string_view name,
                                                                           std::size_t i) const;
 
@@ -118,8 +120,8 @@ class Call {
                      Element element = Element::s64);
   [[nodiscard]] const Item& item(std::size_t i) const;
 
-  /// To be called before so many elements are made of what a few bytes of a file say: throws OnnxUnsupported where
-  /// they have become more than a network needs.
+  /// To be called before so many elements are made of what a few bytes of a file say: throws
+  /// OnnxUnsupported where they have become more than a network needs.
   void spend(std::int64_t elements) const;
 
   /// Throws OnnxUnsupported: "model.onnx, node 'conv1' (Conv): `why`".

@@ -16,8 +16,8 @@
 namespace keel::onnx {
 namespace {
 
-// Two numbers of samples, neither likely to be another extent; what differs between their recordings, and how, says
-// what depends on the number of samples.
+// Two numbers of samples, neither likely to be another extent; what differs between their recordings, and
+// how, says what depends on the number of samples.
 constexpr std::int64_t some_samples = 5;
 constexpr std::int64_t more_samples = 7;
 

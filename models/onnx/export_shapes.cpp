@@ -12,7 +12,8 @@ namespace {
 
 using Numbers = std::vector<std::int64_t>;
 
-// A target shape: one extent may be open, and is left to the reader where it depends on the number of samples.
+// A target shape: one extent may be open, and is left to the reader where it depends on the number of
+// samples.
 std::string target(const NodeWriter& node, const Extents& extents) {
   const bool has_zero = std::ranges::any_of(extents, [](const Extent& extent) { return extent.number == 0; });
   if (std::ranges::count(extents, true, &Extent::of_samples) != 1 || has_zero)

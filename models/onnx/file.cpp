@@ -82,13 +82,24 @@ std::string read_elsewhere(const fs::path& path, std::string_view name, const El
   if (error || !fs::is_regular_file(file, error)) fail("which is not there");
   const auto inside = file.lexically_relative(folder);
   if (inside.empty() || *inside.begin() == "..") fail("which is a link out of the folder of the network");
+  const auto number = [&](const std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size())
+      fail(fmt::format("at or up to '{}', which is not a number of bytes", text));
+    return value;
+  };
+  const auto offset = number(where.offset);
+  if (number(where.length) != where.bytes)
+    fail(fmt::format("where there are {} bytes of them, not the {} of its shape", where.length, where.bytes));
   const auto size = fs::file_size(file, error);
-  if (error || where.offset > size || size - where.offset < where.bytes)
+  if (error || offset > size || size - offset < where.bytes) {
     fail(fmt::format("which is shorter than the {} bytes from byte {} on that it should have", where.bytes,
-                     where.offset));
+                     offset));
+  }
   std::string bytes(where.bytes, '\0');
   std::ifstream stream{file, std::ios::binary};
-  stream.seekg(static_cast<std::streamoff>(where.offset));
+  stream.seekg(static_cast<std::streamoff>(offset));
   stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   if (!stream) fail("which can't be read");
   return bytes;

@@ -74,14 +74,16 @@ struct FileGraph {
   std::vector<Declared> outputs;
 };
 
-/// What a file says. Throws Error, naming it, for one that can't be read, is not of this format or too large, and
-/// for values that are not there in full; OnnxUnsupported for what keel has nothing for, such as subgraphs.
+/// What a file says. Throws Error, naming it, for one that can't be read, is not of this format or too
+/// large, and for values that are not there in full; OnnxUnsupported for what keel has nothing for, such as
+/// subgraphs.
 FileGraph read_file(const std::filesystem::path& path);
 
 /// An array from a file of its own, as ONNX's test data are, by whose name it is called then.
 Array read_array(const std::filesystem::path& path);
 
-/// The operators of a file's nodes, with their domains where these are not ONNX's own, whether keel has them or not.
+/// The operators of a file's nodes, with their domains where these are not ONNX's own, whether keel has
+/// them or not.
 std::vector<std::string> operators_in(const std::filesystem::path& path);
 
 /// The bytes of a file. In it, -1 extents are called N.
@@ -90,18 +92,20 @@ std::string serialized(const FileGraph& graph);
 /// Throws Error where keel was built without onnx.proto.
 void require_protobuf();
 
-/// How many elements extents have. Throws Error, naming the array and the file, where one is negative or their product
-/// too large.
+/// How many elements extents have. Throws Error, naming the array and the file, where one is negative or
+/// their product too large.
 std::int64_t elements_of(const std::vector<std::int64_t>& extents, std::string_view name,
                          const std::filesystem::path& path);
 
 /// Where, beside the file of a network, values lie.
 struct Elsewhere {
   std::string location;
-  std::uint64_t offset = 0;
-  std::uint64_t bytes = 0;
+  std::string offset;       ///< as the file writes numbers
+  std::string length;       ///< in bytes
+  std::uint64_t bytes = 0;  ///< that there have to be
 };
-/// These bytes. Throws Error, naming the network's file and the array, where they lie outside its folder or aren't there.
+/// These bytes. Throws Error, naming the network's file and the array, where they lie outside its folder or
+/// aren't there.
 std::string read_elsewhere(const std::filesystem::path& path, std::string_view name, const Elsewhere& where);
 
 /// The number whose shortest text reads as this float: what was meant, 0.1 and not 0.100000001.

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <optional>
 #include <utility>
 
 #include "keel/models/onnx.hpp"
@@ -30,9 +29,8 @@ void parse(const fs::path& path, Message& message) {
   if (error) fail_to_read(path, "it can't be read");
   if (size > largest_file) fail_to_read(path, "it is larger than 2 GiB");
   std::string bytes(size, '\0');
-  std::ifstream file{path, std::ios::binary};
-  file.read(bytes.data(), static_cast<std::streamsize>(size));
-  if (!file) fail_to_read(path, "it can't be read");
+  if (!std::ifstream{path, std::ios::binary}.read(bytes.data(), static_cast<std::streamsize>(size)))
+    fail_to_read(path, "it can't be read");
   google::protobuf::io::ArrayInputStream stream{bytes.data(), static_cast<int>(size)};
   google::protobuf::io::CodedInputStream coded{&stream};
   coded.SetTotalBytesLimit(std::numeric_limits<std::int32_t>::max());
@@ -54,28 +52,12 @@ std::string bytes_of(const From& numbers, std::int64_t count, std::string_view n
   return bytes;
 }
 
-std::uint64_t whole_number(const std::string& text, const std::string& name, const fs::path& path) {
-  std::uint64_t number = 0;
-  for (const char digit : text) {
-    if (digit < '0' || digit > '9' || number > (std::numeric_limits<std::uint64_t>::max() - 9) / 10)
-      fail_to_read(path,
-                   fmt::format("array '{}' lies at '{}' of another file, which is not a number", name, text));
-    number = number * 10 + static_cast<std::uint64_t>(digit - '0');
-  }
-  return number;
-}
-
 std::string external_bytes(const pb::TensorProto& tensor, std::size_t bytes, const fs::path& path) {
-  Elsewhere elsewhere{.bytes = bytes};
-  std::optional<std::uint64_t> length;
+  Elsewhere elsewhere{.location = {}, .offset = "0", .length = std::to_string(bytes), .bytes = bytes};
   for (const auto& entry : tensor.external_data()) {
     if (entry.key() == "location") elsewhere.location = entry.value();
-    if (entry.key() == "offset") elsewhere.offset = whole_number(entry.value(), tensor.name(), path);
-    if (entry.key() == "length") length = whole_number(entry.value(), tensor.name(), path);
-  }
-  if (length.value_or(bytes) != bytes) {
-    fail_to_read(path, fmt::format("array '{}' has {} bytes in another file, where its shape needs {}",
-                                   tensor.name(), *length, bytes));
+    if (entry.key() == "offset") elsewhere.offset = entry.value();
+    if (entry.key() == "length") elsewhere.length = entry.value();
   }
   return read_elsewhere(path, tensor.name(), elsewhere);
 }
@@ -286,7 +268,7 @@ std::vector<std::string> operators_in(const fs::path& path) {
   parse(path, model);
   std::vector<std::string> operators;
   for (const auto& node : model.graph().node())
-    operators.push_back(node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type());
+    operators.push_back((node.domain().empty() ? "" : node.domain() + ".") + node.op_type());
   return operators;
 }
 
@@ -294,9 +276,7 @@ std::string serialized(const FileGraph& graph) {
   pb::ModelProto model;
   model.set_ir_version(8);
   model.set_producer_name("keel");
-  auto& opset = *model.add_opset_import();
-  opset.set_domain("");
-  opset.set_version(graph.opset);
+  model.add_opset_import()->set_version(graph.opset);
   auto& proto = *model.mutable_graph();
   proto.set_name(graph.name);
   for (const auto& node : graph.nodes) {

@@ -33,9 +33,17 @@ void leaky(Call& call) {
   call.give(where(greater(x.var, 0.0, x.where), x.var, (x * slope).var, x.where));
 }
 
+// Up to opset 6 several slopes are those of the channels.
 void parametric(Call& call) {
   const Term x = call.term(0);
-  call.give(where(greater(x.var, 0.0, x.where), x.var, (x * call.term(1)).var, x.where));
+  Term slope = call.term(1);
+  const Shape shape = slope.var.shape();
+  if (call.opset() < 7 && shape.rank() == 1 && x.var.shape().rank() > 2) {
+    std::vector<std::int64_t> along(x.var.shape().rank() - 1, 1);
+    along[0] = shape[0];
+    slope = slope.reshaped(Shape{along});
+  }
+  call.give(where(greater(x.var, 0.0, x.where), x.var, (x * slope).var, x.where));
 }
 
 void exponential_unit(Call& call) {

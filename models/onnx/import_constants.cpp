@@ -1,4 +1,5 @@
-// What is known without the network's inputs: constants, and the arithmetic on shapes that exporters leave in files.
+// What is known without the network's inputs: constants, and the arithmetic on shapes that exporters leave
+// in files.
 
 #include <fmt/format.h>
 #include <array>

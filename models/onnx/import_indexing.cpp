@@ -94,7 +94,8 @@ void slice_of(Call& call) {
   call.give(src);
 }
 
-// Indices that are known may be of a type of their own: they are checked here, as keel checks others when it runs.
+// Indices that are known may be of a type of their own: they are checked here, as keel checks others when
+// it runs.
 void require_indices(const Call& call, std::size_t input, std::int64_t extent) {
   if (!call.is_known(input)) return;
   for (const auto index : call.known_integers(input))
@@ -194,7 +195,8 @@ void scatter_elements(Call& call) {
   if (reduction == "add")
     return call.give(scatter_add(call.real(0), indices, updates, signed_axis, call.where()));
   if (reduction != "none") call.refuse(fmt::format("keel scatters by addition, not by '{}'", reduction));
-  // Of several updates of one element any may be the last: where there is one each, it replaces what was there.
+  // Of several updates of one element any may be the last: where there is one each, it replaces what was
+  // there.
   const Term ones{broadcast_to(call.tape().constant(1.0, updates.dtype()), updates.shape(), call.where()),
                   call.where()};
   const Term nothing{broadcast_to(call.tape().constant(0.0, updates.dtype()), shape, call.where()),
@@ -228,7 +230,8 @@ void cumulative_sum(Call& call) {
   call.give(cumsum(call.real(0), axis, options, call.where()));
 }
 
-// Up to each sample's length the order along one axis is reversed: by known lengths, element numbers are known.
+// Up to each sample's length the order along one axis is reversed: by known lengths, element numbers are
+// known.
 void reverse_sequence(Call& call) {
   const auto src = call.extents(0);
   const auto lengths = call.known_integers(1);

@@ -25,8 +25,8 @@
 namespace keel::onnx {
 namespace {
 
-// Batch norm by the batch's statistics where the tape is that of training, or the file says so. ONNX's momentum is
-// the weight of what was, its variance biased.
+// Batch norm by the batch's statistics where the tape is that of training, or the file says so. ONNX's
+// momentum is the weight of what was, its variance biased.
 void batch_norm_of(Call& call) {
   const auto& where = call.where();
   const Var src = call.real(0);

@@ -74,7 +74,8 @@ void average_pool(Call& call) {
       (call.flag("count_include_pad") || !has_padding(spatial)) && !spatial.rounds_up)
     return call.give(as_given(spatial, average_pool2d(src, options_of(spatial, true), where), where));
   const Term means = mean_of_windows(call, spatial, src);
-  // The part of each window that counts: the image, and the padding that the file names where that is included.
+  // The part of each window that counts: the image, and the padding that the file names where that is
+  // included.
   auto counted = spatial;
   const Shape image{1, 1, src.shape()[2], src.shape()[3]};
   Var ones = broadcast_to(src.tape().constant(1.0, src.dtype()), image, where);

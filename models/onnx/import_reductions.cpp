@@ -25,7 +25,8 @@ Var as_is(const Var& src, const SourceLocation&) {
   return src;
 }
 
-// after(reduction(before(src))); where there are no axes and nothing to be reduced, that of each element alone.
+// after(reduction(before(src))); where there are no axes and nothing to be reduced, that of each element
+// alone.
 template <Reduction reduction, Function before, Function after>
 void reduce(Call& call) {
   const auto given = call.setting_or_input("axes", 1);

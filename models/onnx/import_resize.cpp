@@ -43,7 +43,8 @@ double source_of(const Call& call, const Interpolation& by, const Resampling& ax
     return centre * (1.0 - adjustment) + (x + 0.5) / axis.scale - 0.5;
   }
   if (by.coordinates == "pytorch_half_pixel") return axis.to > 1 ? (x + 0.5) / axis.scale - 0.5 : 0.0;
-  if (by.coordinates == "align_corners") return axis.to > 1 ? x * (from - 1.0) / (to - 1.0) : 0.0;
+  if (by.coordinates == "align_corners")
+    return axis.to > 1 ? x * (from - 1.0) / (axis.scale * from - 1.0) : 0.0;
   if (by.coordinates == "asymmetric") return x / axis.scale;
   call.refuse(fmt::format("keel has no coordinates of mode '{}'", by.coordinates));
 }
@@ -123,7 +124,8 @@ std::vector<double> numbers_of(const Call& call, std::size_t i) {
   return {known.reals.data<float>().begin(), known.reals.data<float>().end()};
 }
 
-// By scales or sizes of all axes, or of those that are named; where they are to keep their proportion, by one scale.
+// By scales or sizes of all axes, or of those that are named; where they are to keep their proportion, by
+// one scale.
 std::vector<Resampling> resamplings_of(const Call& call, std::size_t scales_at, std::size_t sizes_at) {
   const auto src = call.extents(0);
   const auto rank = static_cast<std::int64_t>(src.size());

@@ -26,7 +26,8 @@ struct Spatial {
   [[nodiscard]] Size2d padding() const { return {rows.before, columns.before}; }
 };
 
-/// What a node says, whose images are its first input, and whose kernel is `kernel` where it is not a setting.
+/// What a node says, whose images are its first input, and whose kernel is `kernel` where it is not a
+/// setting.
 Spatial spatial_of(const Call& call, std::vector<std::int64_t> kernel);
 
 /// Images (N, C, H, W), also where there is one direction.

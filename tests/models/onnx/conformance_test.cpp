@@ -58,7 +58,8 @@ std::string table_of(const std::map<std::string, Count>& counts, const Count& to
   return table;
 }
 
-// With $KEEL_ONNX_TABLE set, `table` becomes the file of that name; and why tests did not pass, a file beside it.
+// With $KEEL_ONNX_TABLE set, `table` becomes the file of that name; and why tests did not pass, a file
+// beside it.
 void keep(const std::string& table, const std::vector<OnnxOutcome>& outcomes) {
   const char* path = std::getenv("KEEL_ONNX_TABLE");
   if (path == nullptr) return;

@@ -48,7 +48,8 @@ BOOST_AUTO_TEST_CASE(it_says_what_it_is) {
   BOOST_TEST((model.outputs()[0].extents == std::vector<std::int64_t>{-1, 5}));
 }
 
-// Trained by the same batches, a network and what was made of its file stay the same, batch norm's statistics included.
+// Trained by the same batches, a network and what was made of its file stay the same, batch norm's
+// statistics included.
 BOOST_AUTO_TEST_CASE(it_is_trained_as_the_network_that_it_was) {
   NormalizedMlp network;
   network.dropout = Dropout{0.0};

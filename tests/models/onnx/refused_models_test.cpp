@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(several_inputs_and_outputs) {
 BOOST_AUTO_TEST_CASE(files_are_written_whole_or_not_at_all) {
   const auto function = [](const Var& x) { return relu(x); };
   Of<decltype(function)> model{function};
-  BOOST_TEST(throws_with<NoValuesError>([&] { export_onnx(model, {3}, file()); }, {"fc.weights"}));
+  BOOST_TEST(throws_with<NoValuesError>([&] { export_onnx(model, {3}, file()); }, {"fc."}));
   initialize(model, Rng{1});
   BOOST_TEST(throws_with<Error>([&] { export_onnx(model, {3}, path / "none/m.onnx"); }, {"none/m.onnx"}));
   export_onnx(model, {3}, file());
