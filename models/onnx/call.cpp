@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -176,6 +177,14 @@ double Call::known_number(std::size_t i) const {
   }
   if (constant.numbers.size() != 1) fail(fmt::format("its input {} must be one number", i));
   return static_cast<double>(constant.numbers.front());
+}
+
+std::int64_t Call::known_integer(std::size_t i) const {
+  constexpr double most = 0x1p53;
+  const double number = known_number(i);
+  if (!(std::abs(number) <= most) || std::floor(number) != number)
+    fail(fmt::format("its input {} must be a whole number, not {}", i, number));
+  return static_cast<std::int64_t>(number);
 }
 
 const Setting* Call::setting(std::string_view name) const {

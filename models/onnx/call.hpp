@@ -47,7 +47,7 @@ struct Replay {
   SourceLocation where;
   DType single;  ///< what "float" is: f64 where the network is given f64
   std::vector<Item> items;
-  std::int64_t budget = std::int64_t{1} << 27;  ///< elements of constants that a file may still ask for
+  std::int64_t budget = std::int64_t{1} << 25;  ///< elements of constants that a file may still ask for
 };
 
 /// One node as it is recorded: what its operator's function gets its arguments from, and gives its results
@@ -89,6 +89,7 @@ class Call {
   [[nodiscard]] const Constant& known(std::size_t i) const;
   [[nodiscard]] std::vector<std::int64_t> known_integers(std::size_t i) const;
   [[nodiscard]] double known_number(std::size_t i) const;
+  [[nodiscard]] std::int64_t known_integer(std::size_t i) const;
 
   // Settings. Each throws Error where it has another type, and where there is neither one nor a default.
   [[nodiscard]] bool is_set(std::string_view name) const { return node_.file.settings.contains(name); }

@@ -126,7 +126,9 @@ void range(Call& call) {
   pay_for_range(call, count);
   std::vector<std::int64_t> numbers;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
-    numbers.push_back(start[0] + i * step[0]);
+    numbers.push_back(
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(start[0]) +
+                                  static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(step[0])));
   call.give_integers(numbers, {static_cast<std::int64_t>(numbers.size())}, element);
 }
 

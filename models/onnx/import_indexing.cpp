@@ -207,7 +207,7 @@ void scatter_elements(Call& call) {
 }
 
 void one_hot_of(Call& call) {
-  const auto depth = static_cast<std::int64_t>(call.known_number(1));
+  const auto depth = call.known_integer(1);
   if (depth < 1 || depth > std::int64_t{1} << 31) call.refuse("keel needs at least one class");
   const auto rank = static_cast<std::int64_t>(call.rank(0)) + 1;
   const auto axis = call.integer("axis", -1);
@@ -225,7 +225,7 @@ void one_hot_of(Call& call) {
 }
 
 void cumulative_sum(Call& call) {
-  const auto axis = static_cast<std::int64_t>(call.known_number(1));
+  const auto axis = call.known_integer(1);
   const CumsumOptions options{.exclusive = call.flag("exclusive"), .reverse = call.flag("reverse")};
   call.give(cumsum(call.real(0), axis, options, call.where()));
 }

@@ -21,6 +21,7 @@ void likelihood_loss(Call& call, const Var& log_p) {
   const Shape shape = log_p.shape();
   if (shape.rank() < 2) call.fail("its first input has no classes");
   const auto classes = shape[1];
+  call.spend(classes);
   std::vector<std::int32_t> numbers(static_cast<std::size_t>(classes));
   std::iota(numbers.begin(), numbers.end(), 0);
   std::vector<std::int64_t> along(shape.rank(), 1);

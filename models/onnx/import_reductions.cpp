@@ -68,6 +68,7 @@ void place_of_extreme(Call& call) {
   Var found;
   if (call.flag("select_last_index")) {  // of several, that is the first one from the back
     const auto count = src.shape()[axis_of(axis, src.shape())];
+    call.spend(count);
     std::vector<std::int32_t> from_back(static_cast<std::size_t>(count));
     std::iota(from_back.rbegin(), from_back.rend(), 0);
     const Var table =

@@ -146,6 +146,7 @@ std::vector<Resampling> resamplings_of(const Call& call, std::size_t scales_at, 
       call.fail("its axes or scales are out of range");
     auto& [from, to, scale] = all[static_cast<std::size_t>(axis)];
     scale = by_sizes ? given[i] / static_cast<double>(from) : given[i];
+    if (static_cast<double>(from) * scale > 1e15) call.refuse("its images are too large");
     to = static_cast<std::int64_t>(by_sizes ? given[i] : std::floor(static_cast<double>(from) * scale));
     common = policy == "not_larger" ? std::min(common, scale) : std::max(common, scale);
     if (from < 1 || to < 1) call.refuse("keel has no images without pixels");

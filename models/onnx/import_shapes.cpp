@@ -125,6 +125,8 @@ void concat(Call& call) {
     all_known = all_known && is_whole_and_known(call, i) && call.rank(i) == 1;
   const auto axis = call.integer("axis", call.opset() < 4 ? std::optional<std::int64_t>{1} : std::nullopt);
   if (all_known) {
+    for (std::size_t i = 0; i < call.inputs(); ++i)
+      call.spend(static_cast<std::int64_t>(call.known(i).numbers.size()));
     Extents numbers;
     for (std::size_t i = 0; i < call.inputs(); ++i)
       numbers.insert(numbers.end(), call.known(i).numbers.begin(), call.known(i).numbers.end());
@@ -216,7 +218,8 @@ void pad_of(Call& call) {
   constexpr std::int64_t widest = std::int64_t{1} << 40;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const PadWidths width{(*given)[i], (*given)[i + axes.size()]};
-    if (std::abs(width.before) > widest || std::abs(width.after) > widest) call.fail("its pads are too wide");
+    const auto is_wide = [](std::int64_t by) { return by > widest || by < -widest; };
+    if (is_wide(width.before) || is_wide(width.after)) call.fail("its pads are too wide");
     if (options.mode != PadMode::constant) call.spend(std::abs(width.before) + std::abs(width.after));
     widths[place_of(call, axes[i], rank)] = width;
   }
@@ -263,7 +266,7 @@ void space_to_depth(Call& call) {
 }
 
 void triangle(Call& call) {
-  const auto diagonal = call.has(1) ? static_cast<std::int64_t>(call.known_number(1)) : 0;
+  const auto diagonal = call.has(1) ? call.known_integer(1) : 0;
   const Var src = call.real(0);
   call.give(call.flag("upper", true) ? triu(src, diagonal, call.where()) : tril(src, diagonal, call.where()));
 }

@@ -11,7 +11,7 @@ namespace {
 
 using Numbers = std::vector<std::int64_t>;
 
-constexpr std::int64_t largest = 1 << 30;
+constexpr std::int64_t largest = 1 << 24;
 
 Numbers setting(const Call& call, std::string_view name, std::size_t count, std::int64_t otherwise,
                 std::int64_t least) {
