@@ -64,8 +64,13 @@ void record_node(const Network& network, const NetworkNode& node, Replay& replay
     node.entry->record(call);
   } catch (const OnnxUnsupported&) {
     throw;
+  } catch (const NoValuesError&) {
+    throw;
   } catch (const ShapeError& error) {
     throw ShapeError{fmt::format("{}, {}: {}", network.path.string(), node.title, error.what())};
+  } catch (const Error& error) {
+    if (std::string_view{error.what()}.starts_with(network.path.string())) throw;
+    throw Error{fmt::format("{}, {}: {}", network.path.string(), node.title, error.what())};
   }
   constexpr std::size_t most_nodes = std::size_t{1} << 20U;
   constexpr std::int64_t most_elements = std::int64_t{1} << 34U;

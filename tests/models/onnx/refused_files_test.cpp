@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -96,6 +97,8 @@ BOOST_AUTO_TEST_CASE(graphs_that_make_no_sense) {
   BOOST_TEST(refuses(graph_of({{"Softmax", "s", {"x"}, {"y"}, {{"axis", std::string{"last"}}}}}),
                      {"attribute 'axis' is of another type"}));
   BOOST_TEST(refuses(graph_of({{"Concat", "c", {"x", "x"}, {"y"}, {}}}), {"attribute 'axis' is missing"}));
+  BOOST_TEST(
+      refuses(graph_of({{"Clip", "c", {"x"}, {"y"}, {{"min", std::nanf("")}}}}), {"m.onnx", "'c' (Clip)"}));
   auto twice = graph_of({good});
   twice.initializers = {array("w", {2}, 8), array("w", {2}, 8)};
   BOOST_TEST(refuses(twice, {"two initializers are called 'w'"}));
