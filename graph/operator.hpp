@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "keel/runtime/kernel.hpp"
 #include "keel/runtime/shape.hpp"
 #include "keel/runtime/slot.hpp"
+#include "keel/runtime/window.hpp"
 
 namespace keel {
 
@@ -91,6 +93,21 @@ struct Cost {
   double bytes = 0.0;  ///< read and written
 };
 
+/// A setting of an operator by its name: numbers, as many as it has. A height and a width are two; what is
+/// left out, or stands for all axes, is none; truth is 1 or 0.
+struct Attribute {
+  std::string_view name;
+  std::vector<double> numbers;
+
+  Attribute(std::string_view called, double number) : name(called), numbers{number} {}
+  Attribute(std::string_view called, std::int64_t number) : Attribute(called, static_cast<double>(number)) {}
+  Attribute(std::string_view called, const Size2d& size)
+      : name(called), numbers{static_cast<double>(size.height), static_cast<double>(size.width)} {}
+  Attribute(std::string_view called, std::span<const std::int64_t> several)
+      : name(called), numbers(several.begin(), several.end()) {}
+  bool operator==(const Attribute&) const = default;
+};
+
 /// A function of arrays: its name, shape rule, kernels and derivative. Operators hold their settings, never
 /// values, and do not change once made; nodes and plans share them.
 class Operator {
@@ -103,9 +120,14 @@ class Operator {
   /// For errors, graphs and profiles, in the spelling of the function that records it: "batch_norm".
   [[nodiscard]] virtual std::string_view name() const = 0;
 
-  /// Whether `other` makes the same outputs of the same inputs. A plan then runs one of two such nodes. By default
-  /// only where it is this very object; see `same_settings`.
+  /// Whether `other` makes the same outputs of the same inputs. A plan then runs one of two such nodes. By
+  /// default only where it is this very object; see `same_settings`.
   [[nodiscard]] virtual bool is_same(const Operator& other) const { return this == &other; }
+
+  /// Its settings that its inputs' and outputs' types do not tell, for what describes it elsewhere: files
+  /// of other formats, pictures. A list, rather than a getter each, so that an operator stays in its source
+  /// file.
+  [[nodiscard]] virtual std::vector<Attribute> attributes() const { return {}; }
 
   /// Types of the outputs. Throws ShapeError, saying what was expected; the tape adds the operator and
   /// caller's line.
@@ -138,7 +160,8 @@ class Operator {
                                         std::span<const MemoryFormat> present,
                                         std::span<const ValueType> outputs) const;
 
-  /// Whether no gradient flows back through it by intention: the walk ends here, and no derivative is asked for.
+  /// Whether no gradient flows back through it by intention: the walk ends here, and no derivative is asked
+  /// for.
   [[nodiscard]] virtual bool stops_gradients() const { return false; }
 
   /// Whether output 0 has input 0's elements, in the same order, under another shape. A plan then lets both
@@ -156,7 +179,8 @@ class Operator {
   [[nodiscard]] virtual std::vector<std::size_t> adjacent(std::span<const ValueType>) const { return {}; }
 };
 
-/// Whether `other` is of the same class and has the same settings, which are members of it: most operators' `is_same`.
+/// Whether `other` is of the same class and has the same settings, which are members of it: most operators'
+/// `is_same`.
 template <class Op, class... Settings>
 bool same_settings(const Op& op, const Operator& other, Settings Op::*... settings) {
   const auto* same = dynamic_cast<const Op*>(&other);

@@ -74,8 +74,13 @@ bool fold_into_the_layer_before(Rewriter& rewriter, std::size_t index) {
   const auto folded = fold(stored(node.inputs[1]), node.inputs.size() > 2 ? stored(node.inputs[2]) : Tensor{},
                            {stored(norm.inputs[1]), stored(norm.inputs[2]), stored(norm.inputs[3]),
                             stored(norm.inputs[4]), op->settings().epsilon});
-  node.inputs = {node.inputs[0], rewriter.add_stored(folded.weights, "folded weights"),
-                 rewriter.add_stored(folded.bias, "folded bias")};
+  const auto name = [&](std::size_t i, std::string_view otherwise) {
+    const std::string present = i < node.inputs.size() ? rewriter.value(node.inputs[i]).name : "";
+    return fmt::format("folded {}", present.empty() ? otherwise : present);
+  };
+  const auto bias_name = name(2, "bias");
+  node.inputs = {node.inputs[0], rewriter.add_stored(folded.weights, name(1, "weights")),
+                 rewriter.add_stored(folded.bias, bias_name)};
   node.outputs = norm.outputs;
   rewriter.remove(index);
   return true;
@@ -96,35 +101,41 @@ bool copy_stored(Rewriter& rewriter, std::size_t index) {
   return any;
 }
 
-void refuse_what_is_left(const Plan& plan) {
-  for (const auto& step : plan.steps()) {
-    const auto* op = dynamic_cast<const BatchNormOp*>(step.node.op.get());
+constexpr FusionRule fold_rule{"batch_norm into the layer before", fold_into_the_layer_before};
+
+void refuse_what_is_left(const Program& program) {
+  for (const auto& node : program.nodes) {
+    const auto* op = dynamic_cast<const BatchNormOp*>(node.op.get());
     if (op == nullptr || op->settings().of_groups) continue;
     if (!op->settings().given_statistics) {
       throw Error{
           fmt::format("the batch norm at {} can't be folded: "
                       "in training it normalizes by each batch's own statistics; record it for inference",
-                      describe(step.node.where))};
+                      describe(node.where))};
     }
     throw Error{
         fmt::format("the batch norm at {} can't be folded: "
                     "it must be directly behind a layer with weights whose output nothing else reads",
-                    describe(step.node.where))};
+                    describe(node.where))};
   }
 }
 
 }  // namespace
+
+void detail::fold_program(Program& program, std::span<const std::size_t> outputs) {
+  fuse(program, outputs, {&fold_rule, 1});
+  refuse_what_is_left(program);
+}
 
 FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, const ValueType& batch,
                                 Mode mode) {
   Tape tape{mode};
   const Var input = tape.input(batch, "batch");
   const Var dst = detail::computed(model(input), SourceLocation::current());
-  std::vector<FusionRule> rules{{"values of its own", copy_stored},
-                                {"batch_norm into the layer before", fold_into_the_layer_before}};
+  std::vector<FusionRule> rules{{"values of its own", copy_stored}, fold_rule};
   rules.insert(rules.end(), fusion_rules().begin(), fusion_rules().end());
   Plan plan{tape, std::span{&dst, 1}, {.rules = rules}};
-  refuse_what_is_left(plan);
+  refuse_what_is_left(plan.program());
   return {std::move(plan), input.id()};
 }
 

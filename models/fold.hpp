@@ -16,7 +16,8 @@ class FoldedInference {
  public:
   FoldedInference(Plan plan, std::size_t input) : plan_(std::move(plan)), input_(input) {}
 
-  /// The predictions, in memory of their own that the next call overwrites. Throws ShapeError for a batch of another type.
+  /// The predictions, in memory of their own that the next call overwrites. Throws ShapeError for a batch
+  /// of another type.
   Tensor operator()(const Tensor& batch) {
     plan_.bind(input_, batch);
     plan_.run();
@@ -30,6 +31,14 @@ class FoldedInference {
   std::size_t input_;
 };
 
+namespace detail {
+
+/// Folds the batch norms of a recorded program into the layers before them. What was folded is called as
+/// the values that it replaces, behind "folded ". Throws Error as `fold_batch_norm` does.
+void fold_program(Program& program, std::span<const std::size_t> outputs);
+
+}  // namespace detail
+
 /// `fold_batch_norm` of a model given as a function that is recorded on a tape of `mode`.
 FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, const ValueType& batch,
                                 Mode mode = Mode::inference);
@@ -41,9 +50,9 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
 ///   W' = gamma / sqrt(variance + epsilon) W,   b' = gamma / sqrt(variance + epsilon) (b - mean) + beta.
 ///
 /// They are computed in double. The model is not changed, and later changes of it do not reach what was
-/// compiled, which has values of its own, those of layers without a batch norm as well. Throws Error, naming its
-/// line, for a batch norm that is not directly behind a layer with weights whose output nothing else reads:
-/// behind a ReLU, for one, or where it normalizes by the batch's statistics.
+/// compiled, which has values of its own, those of layers without a batch norm as well. Throws Error,
+/// naming its line, for a batch norm that is not directly behind a layer with weights whose output nothing
+/// else reads: behind a ReLU, for one, or where it normalizes by the batch's statistics.
 template <class Model>
 FoldedInference fold_batch_norm(Model& model, const ValueType& batch) {
   const auto recorded = [&](const Var& src) { return detail::recorded(model, [&] { return model(src); }); };

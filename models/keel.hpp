@@ -37,6 +37,7 @@
 #include "keel/models/mlp.hpp"
 #include "keel/models/mode.hpp"
 #include "keel/models/model_watch.hpp"
+#include "keel/models/onnx.hpp"
 #include "keel/models/optimizer.hpp"
 #include "keel/models/optimizer_base.hpp"
 #include "keel/models/parameter.hpp"

@@ -109,6 +109,7 @@ class AdaptiveAverageOp final : public Operator {
     return backward_ ? "adaptive_average_pool2d_backward" : "adaptive_average_pool2d";
   }
 
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"size", size_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     require_rank(inputs[0], 4, "src");

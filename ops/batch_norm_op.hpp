@@ -31,6 +31,9 @@ class BatchNormOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &BatchNormOp::settings_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"epsilon", settings_.epsilon}, {"given_statistics", settings_.given_statistics ? 1.0 : 0.0}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> expand(std::span<const Var> inputs,

@@ -58,6 +58,7 @@ class ConcatenateOp final : public Operator {
  public:
   explicit ConcatenateOp(std::int64_t axis) : axis_(axis) {}
   [[nodiscard]] std::string_view name() const override { return "concatenate"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"axis", axis_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     const auto& first = inputs[0].shape;
     const auto axis = axis_of(axis_, first);

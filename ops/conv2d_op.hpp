@@ -11,12 +11,20 @@
 
 namespace keel {
 
+inline std::vector<Attribute> conv2d_attributes(const Conv2dOptions& options) {
+  return {{"stride", options.stride},
+          {"padding", options.padding},
+          {"dilation", options.dilation},
+          {"groups", options.groups}};
+}
+
 /// The operator behind `conv2d`. Inputs: src, weights and, if any, bias. In f32 images lie with their channels
 /// last, weights row-major: the kernel brings them into oneDNN's own format on each run.
 class Conv2dOp final : public Operator {
  public:
   explicit Conv2dOp(Conv2dOptions options) : options_(options) {}
   [[nodiscard]] std::string_view name() const override { return "conv2d"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return conv2d_attributes(options_); }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;
@@ -36,6 +44,7 @@ class Conv2dBackwardDataOp final : public Operator {
  public:
   Conv2dBackwardDataOp(Conv2dOptions options, Size2d image) : options_(options), image_(image) {}
   [[nodiscard]] std::string_view name() const override { return "conv2d_backward_data"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return conv2d_attributes(options_); }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;

@@ -44,6 +44,11 @@ class CumsumOp final : public Operator {
  public:
   CumsumOp(std::int64_t axis, const CumsumOptions& options) : axis_(axis), options_(options) {}
   [[nodiscard]] std::string_view name() const override { return "cumsum"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"axis", axis_},
+            {"exclusive", options_.exclusive ? 1.0 : 0.0},
+            {"reverse", options_.reverse ? 1.0 : 0.0}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     axis_of(axis_, inputs[0].shape);

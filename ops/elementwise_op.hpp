@@ -24,6 +24,9 @@ class ElementwiseOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &ElementwiseOp::kind_, &ElementwiseOp::slope_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return kind_ == Kind::leaky_relu ? std::vector<Attribute>{{"slope", slope_}} : std::vector<Attribute>{};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;

@@ -73,6 +73,7 @@ class ScatterOp final : public Operator {
  public:
   ScatterOp(const Shape& dst, std::int64_t axis) : dst_(dst), axis_(axis) {}
   [[nodiscard]] std::string_view name() const override { return "scatter_add"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"axis", axis_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs.first(1));
     require_lines(dst_, inputs[1], axis_of(axis_, dst_));
@@ -100,6 +101,7 @@ class GatherOp final : public Operator {
  public:
   explicit GatherOp(std::int64_t axis) : axis_(axis) {}
   [[nodiscard]] std::string_view name() const override { return "gather"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"axis", axis_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs.first(1));
     require_lines(inputs[0].shape, inputs[1], axis_of(axis_, inputs[0].shape));

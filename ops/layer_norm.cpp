@@ -163,6 +163,7 @@ class LayerNormOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &LayerNormOp::epsilon_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"epsilon", epsilon_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     require_epsilon(epsilon_);

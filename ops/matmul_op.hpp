@@ -20,6 +20,10 @@ class MatmulOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &MatmulOp::transposes_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"transpose_src", transposes_.src ? 1.0 : 0.0},
+            {"transpose_weights", transposes_.weights ? 1.0 : 0.0}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] Cost cost(std::span<const ValueType> inputs,

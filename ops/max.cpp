@@ -154,6 +154,9 @@ class MaxOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &MaxOp::axes_, &MaxOp::keep_axes_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"axes", axes_}, {"keep_axes", keep_axes_ ? 1.0 : 0.0}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     const auto& src = inputs[0].shape;
@@ -189,6 +192,7 @@ class ArgmaxOp final : public Operator {
  public:
   explicit ArgmaxOp(std::int64_t axis) : axis_(axis) {}
   [[nodiscard]] std::string_view name() const override { return "argmax"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"axis", axis_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     const auto& src = inputs[0].shape;

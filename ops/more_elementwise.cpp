@@ -151,6 +151,11 @@ class MoreElementwiseOp final : public Operator {
   MoreElementwiseOp(Kind kind, Settings settings)
       : row_(table.at(static_cast<std::size_t>(kind))), settings_(settings) {}
   [[nodiscard]] std::string_view name() const override { return row_.name; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    if (row_.name == "pow") return {{"exponent", settings_.a}};
+    if (row_.name == "clamp") return {{"lower", settings_.a}, {"upper", settings_.b}};
+    return {};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     return {inputs[0]};

@@ -57,6 +57,9 @@ class ProdOp final : public Operator {
  public:
   ProdOp(Axes axes, bool keep_axes) : axes_(std::move(axes)), keep_axes_(keep_axes) {}
   [[nodiscard]] std::string_view name() const override { return "prod"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"axes", axes_}, {"keep_axes", keep_axes_ ? 1.0 : 0.0}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_same_float(inputs);
     const auto& src = inputs[0].shape;

@@ -91,6 +91,12 @@ class StepsOp final : public Operator {
   StepsOp(const Shape& src, const Steps& steps, bool backward)
       : src_(src), steps_(steps), backward_(backward) {}
   [[nodiscard]] std::string_view name() const override { return backward_ ? "slice_backward" : "slice"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"axis", static_cast<double>(steps_.axis)},
+            {"begin", steps_.begin},
+            {"end", steps_.begin + steps_.count * steps_.step},
+            {"step", steps_.step}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     const Shape dst = shape_of(src_, steps_);
     require_shape(inputs[0], backward_ ? dst : src_, backward_ ? "grad_dst" : "src");

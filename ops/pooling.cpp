@@ -171,6 +171,12 @@ class Pool2dOp final : public Operator {
   [[nodiscard]] std::string_view name() const override {
     return kind_ == Kind::max ? "max_pool2d" : "average_pool2d";
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"kernel", options_.kernel},
+            {"stride", options_.stride},
+            {"padding", options_.padding},
+            {"dilation", options_.dilation}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     if (kind_ == Kind::average && options_.dilation != Size2d{1})
       throw ShapeError{

@@ -149,6 +149,7 @@ class BroadcastOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &BroadcastOp::dst_, &BroadcastOp::scale_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"scale", scale_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     if (scale_ != 1.0) require_same_float(inputs);
     require_stretches(inputs[0].shape, dst_);

@@ -29,6 +29,9 @@ class ReduceOp final : public Operator {
     return same_settings(*this, other, &ReduceOp::kind_, &ReduceOp::axes_, &ReduceOp::keep_axes_,
                          &ReduceOp::stretched_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"axes", axes_}, {"keep_axes", keep_axes_ ? 1.0 : 0.0}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;

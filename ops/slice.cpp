@@ -126,6 +126,9 @@ class SliceOp final : public Operator {
  public:
   explicit SliceOp(const Bounds& range) : range_(range) {}
   [[nodiscard]] std::string_view name() const override { return "slice"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override {
+    return {{"axis", range_.axis}, {"begin", range_.begin}, {"end", range_.end}, {"step", 1.0}};
+  }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     const auto& src = inputs[0].shape;
     return {{shape_of(src, part_of(src, range_)), inputs[0].dtype}};

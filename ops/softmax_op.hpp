@@ -19,6 +19,7 @@ class SoftmaxOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &SoftmaxOp::axis_, &SoftmaxOp::logarithm_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"axis", axis_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   [[nodiscard]] Kernel bind(const Binding& binding) const override;
   [[nodiscard]] std::vector<Var> vjp(const VjpContext& context) const override;

@@ -163,6 +163,7 @@ class TakeOp final : public Operator {
  public:
   explicit TakeOp(std::int64_t axis) : axis_(axis) {}
   [[nodiscard]] std::string_view name() const override { return "take"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"axis", axis_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_dtype(inputs[1], DType::s32, "indices");
     const auto& [shape, dtype] = inputs[0];
@@ -205,6 +206,7 @@ class OneHotOp final : public Operator {
  public:
   OneHotOp(std::int64_t classes, DType dtype) : classes_(classes), dtype_(dtype) {}
   [[nodiscard]] std::string_view name() const override { return "one_hot"; }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"classes", classes_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_dtype(inputs[0], DType::s32, "indices");
     const auto& indices = inputs[0].shape;

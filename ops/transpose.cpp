@@ -55,6 +55,7 @@ class TransposeOp final : public Operator {
   [[nodiscard]] bool is_same(const Operator& other) const override {
     return same_settings(*this, other, &TransposeOp::permutation_);
   }
+  [[nodiscard]] std::vector<Attribute> attributes() const override { return {{"permutation", permutation_}}; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     std::vector<std::int64_t> extents;
     for (const auto axis : permutation_of(inputs[0].shape)) extents.push_back(inputs[0].shape[axis]);
