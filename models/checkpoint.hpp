@@ -30,8 +30,8 @@ enum class Names : std::uint8_t {
 
 struct SaveOptions {
   Names names = Names::keel;
-  /// What else the file is to say of itself in its `__metadata__`, by name, such as what network it is. Names must
-  /// not be those of settings, or begin with "training/".
+  /// What else the file is to say of itself in its `__metadata__`, by name, such as what network it is. Names
+  /// must not be those of settings, or begin with "training/".
   std::map<std::string, std::string> texts = {};
 };
 
@@ -98,8 +98,8 @@ requires(!std::same_as<Model, TrainingState>) LoadReport
   return load_checkpoint(parameters(model), settings(model), path, options);
 }
 
-/// All that a file of the format says of itself in its `__metadata__`: the settings of a model's layers, and what
-/// `SaveOptions::texts` gave it. Throws Error when it can't be read or is damaged.
+/// All that a file of the format says of itself in its `__metadata__`: the settings of a model's layers, and
+/// what `SaveOptions::texts` gave it. Throws Error when it can't be read or is damaged.
 std::map<std::string, std::string> checkpoint_texts(const std::filesystem::path& path);
 
 }  // namespace keel

@@ -18,8 +18,8 @@ struct FoldedLayer {
   Tensor bias;
 };
 
-/// Folds the batch norm behind a layer into it. The first axis of the weights is that of the features; `bias` may
-/// be undefined. All are f32 or f64; computed in double.
+/// Folds the batch norm behind a layer into it. The first axis of the weights is that of the features; `bias`
+/// may be undefined. All are f32 or f64; computed in double.
 FoldedLayer fold_layer(const Tensor& weights, const Tensor& bias, const NormValues& norm);
 
 }  // namespace keel::detail

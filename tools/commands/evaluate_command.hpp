@@ -15,12 +15,12 @@ struct EvaluateOptions {
   bool json = false;
 };
 
-/// Tests the network of a file on the test images of a data set, and prints how it does. Throws DataError where both
-/// don't belong together.
+/// Tests the network of a file on the test images of a data set, and prints how it does. Throws DataError
+/// where both don't belong together.
 ExitStatus evaluate_network(const EvaluateOptions& options);
 
-/// A classification in words: loss, accuracy and calibration, the confusion matrix where it fits 80 columns and the most
-/// confused pairs where it doesn't, and the classes' scores.
+/// A classification in words: loss, accuracy and calibration, the confusion matrix where it fits 80 columns
+/// and the most confused pairs where it doesn't, and the classes' scores.
 std::string classification_text(const Classification& classification, std::span<const std::string> names);
 
 }  // namespace keel::tools

@@ -4,7 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
+#include <array>
+#include <cstdio>
 #include <numeric>
 
 #include "keel/runtime/threads.hpp"
@@ -12,6 +13,7 @@
 #include "keel/tools/data/fit_image.hpp"
 #include "keel/tools/data/idx.hpp"
 #include "keel/tools/data/png.hpp"
+#include "keel/tools/data/regular_file.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/training/classification.hpp"
 
@@ -34,11 +36,10 @@ std::vector<RankedClass> ranked(std::span<const float> logits, int top) {
 }
 
 bool is_png(const std::string& path) {
-  std::array<char, 8> begin{};
-  std::ifstream{path, std::ios::binary}.read(begin.data(), begin.size());
-  std::array<std::uint8_t, 8> bytes{};
-  std::ranges::copy(begin, bytes.begin());
-  return starts_like_png(bytes);
+  std::array<std::uint8_t, 8> begin{};
+  const auto opened = open_regular_file(path);
+  return std::fread(begin.data(), 1, begin.size(), opened.file.get()) == begin.size() &&
+         starts_like_png(begin);
 }
 
 ImageSet read_images(const std::string& path) {

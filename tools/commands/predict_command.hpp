@@ -16,8 +16,8 @@ struct PredictOptions {
   bool json = false;
 };
 
-/// Prints the most likely classes of each image. A file that can't be read is named on standard error, the others are
-/// predicted all the same, and the status says so.
+/// Prints the most likely classes of each image. A file that can't be read is named on standard error, the
+/// others are predicted all the same, and the status says so.
 ExitStatus predict_images(const PredictOptions& options);
 
 }  // namespace keel::tools

@@ -11,8 +11,8 @@ namespace keel::tools {
 /// metrics.jsonl: one JSON object an epoch, each there as soon as the epoch is done.
 class MetricsFile {
  public:
-  /// Writes those of the epochs that are done, and nothing else: what an interrupted training wrote of later ones
-  /// goes.
+  /// Writes those of the epochs that are done, and nothing else: what an interrupted training wrote of later
+  /// ones goes.
   MetricsFile(std::filesystem::path path, const std::vector<TrainedEpoch>& epochs);
 
   /// Adds one. Throws Error when it can't be written.
@@ -22,8 +22,8 @@ class MetricsFile {
   std::filesystem::path path_;
 };
 
-/// Says on standard error how far a training is: on a terminal by a bar with the rate and the time left, piped by a line
-/// an epoch.
+/// Says on standard error how far a training is: on a terminal by a bar with the rate and the time left,
+/// piped by a line an epoch.
 class TrainProgress {
  public:
   TrainProgress(const Trainer& trainer, int epochs, bool quiet);

@@ -28,8 +28,8 @@ struct TrainOptions {
   bool resume = false;
 };
 
-/// The settings that the options and the data come to. Throws UsageError, saying what doesn't fit, where they can't be
-/// had together, DataError for data that can't be trained on.
+/// The settings that the options and the data come to. Throws UsageError, saying what doesn't fit, where they
+/// can't be had together, DataError for data that can't be trained on.
 TrainSettings train_settings(const TrainOptions& options, const DataSet& data);
 
 /// When checkpoints are written besides at the end: after so many epochs, steps or seconds; the others are 0.

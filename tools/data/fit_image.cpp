@@ -24,8 +24,8 @@ double border_mean(const ImageView& image) {
   return sum / static_cast<double>(count);
 }
 
-// What pixel `i` of `to` along an axis takes of the `from` there are, as `take(pixel, weight)`: by area, or, where
-// there are fewer, of the two whose middles are nearest.
+// What pixel `i` of `to` along an axis takes of the `from` there are, as `take(pixel, weight)`: by area, or,
+// where there are fewer, of the two whose middles are nearest.
 void for_each_share(std::int64_t i, std::int64_t from, std::int64_t to, auto&& take) {
   const double scale = static_cast<double>(from) / static_cast<double>(to);
   if (scale <= 1.0) {

@@ -23,9 +23,9 @@ bool has_light_background(const ImageSet& set);
 /// Black for white and white for black.
 std::vector<std::uint8_t> inverted(std::span<const std::uint8_t> pixels);
 
-/// An image in another size: scaled as a whole, as large as it fits, and put in the middle, on the mean grey of its
-/// border. Shrunk, a pixel is the mean of the area that it covers; enlarged, it is interpolated between the four
-/// nearest. An image of that size stays as it is. All sizes must be positive.
+/// An image in another size: scaled as a whole, as large as it fits, and put in the middle, on the mean grey
+/// of its border. Shrunk, a pixel is the mean of the area that it covers; enlarged, it is interpolated
+/// between the four nearest. An image of that size stays as it is. All sizes must be positive.
 std::vector<std::uint8_t> fit_image(const ImageView& image, std::int64_t height, std::int64_t width);
 
 }  // namespace keel::tools

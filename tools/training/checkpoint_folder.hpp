@@ -15,15 +15,16 @@ class CheckpointFolder {
   /// Of which the last `keep` are kept. Made with the first checkpoint.
   CheckpointFolder(std::filesystem::path folder, int keep);
 
-  /// Writes one, whole or not at all, and removes those before that are too many. Throws Error when it can't be
-  /// written.
+  /// Writes one, whole or not at all, and removes those before that are too many. Throws Error when it can't
+  /// be written.
   void save(Trainer& trainer) const;
 
   struct Restored {
     std::optional<std::filesystem::path> file;  ///< that the training goes on from; none where there are none
     std::vector<std::string> refused;           ///< why newer ones could not be used, a sentence each
   };
-  /// Loads the newest that can be used. Throws DataError, with the reasons, where there are some and none can be.
+  /// Loads the newest that can be used. Throws DataError, with the reasons, where there are some and none can
+  /// be.
   [[nodiscard]] Restored restore(Trainer& trainer) const;
 
   /// Removes all.

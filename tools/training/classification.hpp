@@ -23,8 +23,9 @@ inline constexpr std::size_t calibration_bins = 15;
 struct Classification {
   Evaluation mean;
   std::vector<std::vector<std::int64_t>> confusion;  ///< images, by true class and by predicted class
-  /// The expected calibration error (Guo et al. 2017): predictions are sorted by the probability of their class into
-  /// bins, and the distance between a bin's accuracy and its mean probability is averaged over the images.
+  /// The expected calibration error (Guo et al. 2017): predictions are sorted by the probability of their
+  /// class into bins, and the distance between a bin's accuracy and its mean probability is averaged over the
+  /// images.
   double calibration_error = 0.0;
 
   [[nodiscard]] std::vector<ClassScore> per_class() const;

@@ -16,14 +16,14 @@ struct LabelledNetwork {
   std::unique_ptr<Network> network;
 };
 
-/// Reads the network of a file that keel wrote: of `keel train`, a checkpoint of its, `keel export` or `keel import`. Its
-/// dropouts are left out, since they do nothing in inference. Throws DataError, a sentence with the file's name, where it
-/// can't be read, is damaged or does not say what network it is. Sizes that it claims are never trusted with an
-/// allocation that its weights do not justify.
+/// Reads the network of a file that keel wrote: of `keel train`, a checkpoint of its, `keel export` or `keel
+/// import`. Its dropouts are left out, since they do nothing in inference. Throws DataError, a sentence with
+/// the file's name, where it can't be read, is damaged or does not say what network it is. Sizes that it
+/// claims are never trusted with an allocation that its weights do not justify.
 LabelledNetwork load_network(const std::filesystem::path& path);
 
-/// Writes the network with its label, whole or not at all, its arrays named as PyTorch names them if the label says so:
-/// then layers have the biases that PyTorch's have by default, of zeros before a batch norm.
+/// Writes the network with its label, whole or not at all, its arrays named as PyTorch names them if the
+/// label says so: then layers have the biases that PyTorch's have by default, of zeros before a batch norm.
 void save_network(const LabelledNetwork& network, const std::filesystem::path& path);
 
 /// The same function without its batch norms, each folded into the layer before.

@@ -24,8 +24,8 @@ class EpochPass {
   /// Over the images of `set` that `images` name; `set` must outlive it.
   EpochPass(const ImageSet& set, std::vector<std::int32_t> images, std::int64_t batch_size);
 
-  /// Begins the pass of an epoch, counted from 1, or goes on with it at `place`. Its order is drawn from a stream of
-  /// its own.
+  /// Begins the pass of an epoch, counted from 1, or goes on with it at `place`. Its order is drawn from a
+  /// stream of its own.
   void begin(const Rng& rng, int epoch, const Place& place);
   void begin(const Rng& rng, int epoch) { begin(rng, epoch, {}); }
   [[nodiscard]] bool done() const { return place_.seen == std::ssize(order_); }

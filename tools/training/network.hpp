@@ -31,7 +31,8 @@ std::string name_of(Activation activation);
 
 struct NetworkOptions {
   std::int64_t inputs = 784;
-  /// Of convolutions, 3 x 3, each followed by norm, activation and 2 x 2 max pooling, on images of `height` rows.
+  /// Of convolutions, 3 x 3, each followed by norm, activation and 2 x 2 max pooling, on images of `height`
+  /// rows.
   std::vector<std::int64_t> channels = {};
   std::int64_t height = 28;
   std::vector<std::int64_t> hidden = {128};
@@ -46,9 +47,9 @@ struct NetworkOptions {
   std::int64_t largest_batch = 0;  ///< that noisy batch norm has to make noise for
 };
 
-/// The networks of `keel train` and the studies: convolutions, if any; then linear, norm, activation, dropout for
-/// each hidden layer; then linear to the logits. What two variants share is named alike ("fc1.weights") and so
-/// starts alike from the same seed.
+/// The networks of `keel train` and the studies: convolutions, if any; then linear, norm, activation, dropout
+/// for each hidden layer; then linear to the logits. What two variants share is named alike ("fc1.weights")
+/// and so starts alike from the same seed.
 class Network {
  public:
   /// Throws Error for images too small for the pooling behind so many convolutions.

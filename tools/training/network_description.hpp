@@ -9,8 +9,8 @@
 
 namespace keel::tools {
 
-/// What a classifier of images is, without its weights: all that is needed to make it again. A `Network` by its
-/// standard rules.
+/// What a classifier of images is, without its weights: all that is needed to make it again. A `Network` by
+/// its standard rules.
 struct NetworkDescription {
   std::int64_t height = 28;  ///< of an image
   std::int64_t width = 28;
@@ -26,11 +26,13 @@ struct NetworkDescription {
   bool operator==(const NetworkDescription&) const = default;
 };
 
-/// "image=28x28 channels=16-32 hidden=128 classes=10 norm=batch activation=relu dropout=0 bias=not-before-norm".
+/// "image=28x28 channels=16-32 hidden=128 classes=10 norm=batch activation=relu dropout=0
+/// bias=not-before-norm".
 std::string text_of(const NetworkDescription& description);
 
-/// Reads such a text. Throws Error, with what is wrong with it, for any other; numbers are bounded, so that those of
-/// a file can be computed with, but may stand for far more weights than the file holds: see `trained_numbers`.
+/// Reads such a text. Throws Error, with what is wrong with it, for any other; numbers are bounded, so that
+/// those of a file can be computed with, but may stand for far more weights than the file holds: see
+/// `trained_numbers`.
 NetworkDescription parse_network(std::string_view text);
 
 /// How many numbers it would train, as a floating-point number since it may be any.

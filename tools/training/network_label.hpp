@@ -9,8 +9,8 @@
 
 namespace keel::tools {
 
-/// What the file of a network says of it besides its weights, in its `__metadata__`: enough to use it without being
-/// told anything else.
+/// What the file of a network says of it besides its weights, in its `__metadata__`: enough to use it without
+/// being told anything else.
 struct NetworkLabel {
   NetworkDescription network;
   std::vector<std::string> class_names;
@@ -24,8 +24,8 @@ NetworkLabel label_for(const DataSet& data, const NetworkDescription& network);
 /// As texts of a file, with the scaling of pixels.
 std::map<std::string, std::string> texts_of(const NetworkLabel& label);
 
-/// Reads it from the texts of a file. Throws Error, a sentence about the file ("it says nothing of ..."), when they have
-/// no label, or one that makes no sense.
+/// Reads it from the texts of a file. Throws Error, a sentence about the file ("it says nothing of ..."),
+/// when they have no label, or one that makes no sense.
 NetworkLabel label_in(const std::map<std::string, std::string>& texts);
 
 }  // namespace keel::tools

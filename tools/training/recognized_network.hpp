@@ -19,8 +19,9 @@ struct UnknownNetwork {
   Evaluator::Model model;                  ///< images (N, height * width) to logits
 };
 
-/// The same as a network with a description, its batch norms among them. A guess by shapes and operators, which counts only
-/// where it computes the same logits of random images: none where it does not, or where there is no such guess.
+/// The same as a network with a description, its batch norms among them. A guess by shapes and operators,
+/// which counts only where it computes the same logits of random images: none where it does not, or where
+/// there is no such guess.
 std::optional<LabelledNetwork> recognize(const UnknownNetwork& unknown);
 
 }  // namespace keel::tools

@@ -33,8 +33,9 @@ struct TrainSettings {
 /// By the names of their options. Two trainings on the same data are the same one if theirs are.
 Json to_json(const TrainSettings& settings);
 
-/// The learning rate of each of `steps` steps. "step" takes a tenth of it in the second third of the steps behind the
-/// warm-up, and a hundredth in the last; "cosine" ends at 0. The warm-up must be shorter than `steps`.
+/// The learning rate of each of `steps` steps. "step" takes a tenth of it in the second third of the steps
+/// behind the warm-up, and a hundredth in the last; "cosine" ends at 0. The warm-up must be shorter than
+/// `steps`.
 Schedule schedule_of(const TrainSettings& settings, std::int64_t steps);
 
 /// The optimizer that was chosen when the program ran.

@@ -54,7 +54,8 @@ void require_checksum_in(const std::filesystem::path& path, const std::map<std::
 // Names the first option of which the file has another value.
 void require_settings(const std::filesystem::path& path, const std::string& text,
                       const TrainSettings& settings) {
-  const auto in_file = Json::parse(text, nullptr, false);
+  constexpr std::size_t longest = 10'000;  // of what was nested deeper, copies would overflow the stack
+  const auto in_file = text.size() <= longest ? Json::parse(text, nullptr, false) : Json{};
   const auto asked = to_json(settings);
   for (const auto& [name, value] : asked.items()) {
     const auto theirs = in_file.is_object() ? in_file.value(name, Json{}) : Json{};
@@ -67,7 +68,11 @@ void require_settings(const std::filesystem::path& path, const std::string& text
 std::vector<TrainedEpoch> epochs_in(const std::filesystem::path& path, const std::string& text) {
   std::vector<TrainedEpoch> epochs;
   try {
-    for (const auto& row : Json::parse(text)) epochs.push_back(trained_epoch_of(row));
+    for (const auto& row : Json::parse(text)) {
+      if (!row.at(0).is_number_integer() || row.at(0) != epochs.size() + 1 || !row.at(1).is_number_integer())
+        break;
+      epochs.push_back(trained_epoch_of(row));
+    }
   } catch (const Json::exception&) {
     fail_to_use(path, "one whose epochs make no sense");
   }

@@ -57,8 +57,8 @@ class Trainer {
   void save_network(const std::filesystem::path& path);
   /// Writes all that the training goes on from.
   void save(const std::filesystem::path& path);
-  /// Reads it back. Throws Error, with a sentence about the file, when it is damaged, of another network, other settings
-  /// or other data, or none; a second call may then try another file.
+  /// Reads it back. Throws Error, with a sentence about the file, when it is damaged, of another network,
+  /// other settings or other data, or none; a second call may then try another file.
   void load(const std::filesystem::path& path);
 
  private:

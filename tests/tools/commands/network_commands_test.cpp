@@ -215,6 +215,9 @@ BOOST_AUTO_TEST_CASE(a_bad_picture_is_named_after_the_good_ones) {
   BOOST_TEST(finished.out.find("keel: 'bad.png'") > good, finished.out);
   BOOST_TEST(finished.out.find("missing.png") != std::string::npos, finished.out);
   BOOST_TEST(std::ranges::count(finished.out, '\n') == 3, finished.out);
+  BOOST_REQUIRE(run_command("mkfifo pipe.png", *this / "").status == 0);
+  check_fails("predict trained/model.safetensors pipe.png", 3, {"pipe.png"});
+  check_fails("predict trained/model.safetensors trained", 3, {"'trained'"});
   check_fails("predict nowhere.safetensors good.png", 3, {"nowhere.safetensors"});
 }
 
@@ -236,7 +239,8 @@ BOOST_AUTO_TEST_CASE(exported_networks_do_the_same) {
   BOOST_TEST(full.status == 1, full.err);
 }
 
-// By the names and shapes of the networks that the project began with, whose layers have biases, batch norm or not.
+// By the names and shapes of the networks that the project began with, whose layers have biases, batch norm
+// or not.
 BOOST_AUTO_TEST_CASE(pytorchs_names_are_those_of_simple_nn) {
   for (const bool bn : {false, true}) {
     const std::string model = bn ? "bn" : "plain";

@@ -76,6 +76,28 @@ BOOST_AUTO_TEST_CASE(the_folder_has_what_the_contract_says) {
                metrics[best - 1].at("validation_loss").get<double>());
 }
 
+BOOST_AUTO_TEST_CASE(on_a_terminal_there_is_a_bar_with_rate_and_time_left) {
+  if (run_command("command -v script", *this / "").status != 0) {
+    BOOST_TEST_MESSAGE("there is no 'script' here");
+    return;
+  }
+  const auto on_terminal = [&](const std::string& more) {
+    return run_command(
+               fmt::format(
+                   "script -qec \"'{}' train --data tiny --threads 1 --epochs 200 --out results --force {}\" "
+                   "/dev/null </dev/null",
+                   std::getenv("KEEL_PROGRAM"), more),
+               *this / "")
+        .out;
+  };
+  const auto shown = on_terminal("");
+  BOOST_TEST(shown.find("\r[") != std::string::npos, shown);
+  for (const char* part : {"] epoch ", "/200, ", " steps/s, ", " s left"})
+    BOOST_TEST(shown.find(part) != std::string::npos, shown);
+  BOOST_TEST(shown.find("train loss") == std::string::npos, shown);
+  BOOST_TEST(on_terminal("--quiet").find("steps/s") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(it_is_the_run_that_compare_makes) {
   BOOST_REQUIRE(
       run("compare --data tiny --epochs 2 --batch-size 32 --seed 4 --quiet --out compared").status == 0);
