@@ -1,12 +1,14 @@
 #include "keel/tools/training/onnx_network.hpp"
 
-#if __has_include("keel/models/onnx.hpp")
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "keel/models/onnx.hpp"
 #include "keel/ops/arithmetic.hpp"
@@ -114,35 +116,3 @@ void export_onnx_network(const LabelledNetwork& network, const fs::path& path, b
 }
 
 }  // namespace keel::tools
-
-#else
-
-#include "keel/runtime/error.hpp"
-
-namespace keel::tools {
-namespace {
-
-[[noreturn]] void fail_without_onnx() {
-  throw Error{
-      "this keel was built without ONNX: install libonnx-dev, libprotobuf-dev and protobuf-compiler, and build "
-      "it again"};
-}
-
-}  // namespace
-
-Classifier load_onnx_classifier(const std::filesystem::path& /*path*/) {
-  fail_without_onnx();
-}
-
-LabelledNetwork import_onnx_network(const std::filesystem::path& /*path*/) {
-  fail_without_onnx();
-}
-
-void export_onnx_network(const LabelledNetwork& /*network*/, const std::filesystem::path& /*path*/,
-                         bool /*fold*/) {
-  fail_without_onnx();
-}
-
-}  // namespace keel::tools
-
-#endif
