@@ -28,10 +28,23 @@ Term larger(const Term& a, const Term& b) {
 
 // With c = d, cut off at -delta and delta, both branches are c (d - c / 2): every derivative at d = 0 is right,
 // which it would not be from |d|.
-Term huber_terms(const Term& d, double delta) {
+Term cut_off(const Term& d, double delta) {
   const Term lowest = d.constant(-delta);
-  const Term c = larger(lowest, negative(larger(lowest, negative(d))));
+  return larger(lowest, negative(larger(lowest, negative(d))));
+}
+Term huber_terms(const Term& d, double delta) {
+  const Term c = cut_off(d, delta);
   return c * (d - c * 0.5);
+}
+// c / beta is at most 1, so that the product is in range where the loss is.
+Term smooth_l1_terms(const Term& d, double beta) {
+  const Term c = cut_off(d, beta);
+  return (c * (1.0 / beta)) * (d - c * 0.5);
+}
+
+// Whether the parabola is narrower than the element type's numbers.
+bool is_l1(double beta, DType dtype) {
+  return std::isinf(dtype == DType::f32 ? static_cast<float>(1.0 / beta) : 1.0 / beta);
 }
 
 }  // namespace
@@ -59,7 +72,7 @@ Var smooth_l1(const Var& prediction, const Var& target, const SmoothL1Options& o
   }
   const Term d = difference("smooth_l1", prediction, target, where);
   const Term terms =
-      options.beta == 0.0 ? larger(d, negative(d)) : huber_terms(d, options.beta) * (1.0 / options.beta);
+      is_l1(options.beta, prediction.dtype()) ? larger(d, negative(d)) : smooth_l1_terms(d, options.beta);
   return reduced(terms.var, options.reduction, where);
 }
 

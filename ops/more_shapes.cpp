@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <numeric>
+#include <limits>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/composed.hpp"
@@ -129,8 +129,12 @@ Var rearranged(const Var& src, std::int64_t axis, std::int64_t count, const Sour
   return take(src, src.tape().stored(numbers, "places"), axis, where);
 }
 
-void require_count(std::int64_t count) {
+// An extent so many times. The product may be more than fits into 64 bits.
+std::int64_t times(std::int64_t extent, std::int64_t count) {
   if (count < 0) throw ShapeError{fmt::format("a count is {}, but must be at least 0", count)};
+  if (extent > 0 && count > std::numeric_limits<std::int64_t>::max() / extent)
+    throw ShapeError{fmt::format("{} times {} elements along an axis are too many", count, extent)};
+  return count * extent;
 }
 
 }  // namespace
@@ -159,8 +163,9 @@ std::vector<Var> split(const Var& src, const std::vector<std::int64_t>& lengths,
                        const SourceLocation& where) {
   check_call("split", {&src, 1}, where, [&] {
     const auto extent = src.shape()[axis_of(axis, src.shape())];
-    const auto total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-    if (total == extent && std::ranges::all_of(lengths, [](auto length) { return length >= 0; })) return;
+    auto left = extent;
+    for (const auto length : lengths) left = length < 0 || length > left ? -1 : left - length;
+    if (left == 0) return;
     throw ShapeError{fmt::format("pieces of {} do not make up axis {} of {}", fmt::join(lengths, ", "),
                                  axis_of(axis, src.shape()), keel::to_string(src.shape()))};
   });
@@ -229,7 +234,16 @@ Var stack(std::initializer_list<Var> srcs, std::int64_t axis, const SourceLocati
 }
 
 Var tile(const Var& src, const std::vector<std::int64_t>& counts, const SourceLocation& where) {
-  check_call("tile", {&src, 1}, where, [&] { std::ranges::for_each(counts, require_count); });
+  check_call("tile", {&src, 1}, where, [&] {
+    const Shape shape = src.shape();
+    std::vector<std::int64_t> extents(std::max(counts.size(), shape.rank()), 1);
+    std::ranges::copy(shape.extents(), extents.end() - static_cast<std::ptrdiff_t>(shape.rank()));
+    for (std::size_t back = 1; back <= counts.size(); ++back) {
+      auto& extent = extents[extents.size() - back];
+      extent = times(extent, counts[counts.size() - back]);
+    }
+    static_cast<void>(Shape{extents});  // for its own checks
+  });
   Var result = src;
   while (result.shape().rank() < counts.size()) result = expand_dims(result, 0, where);
   for (std::size_t back = 1; back <= counts.size(); ++back) {
@@ -245,12 +259,16 @@ Var tile(const Var& src, const std::vector<std::int64_t>& counts, const SourceLo
 }
 
 Var repeat(const Var& src, std::int64_t count, std::int64_t axis, const SourceLocation& where) {
-  std::int64_t extent = 0;
+  std::int64_t repeated = 0;
   check_call("repeat", {&src, 1}, where, [&] {
-    require_count(count);
-    extent = src.shape()[axis_of(axis, src.shape())];
+    Shape shape = src.shape();
+    const auto repeated_axis = axis_of(axis, shape);
+    repeated = times(shape[repeated_axis], count);
+    std::vector<std::int64_t> extents{shape.extents().begin(), shape.extents().end()};
+    extents[repeated_axis] = repeated;
+    static_cast<void>(Shape{extents});  // for its own checks
   });
-  return rearranged(src, axis, count * extent, where, [=](std::int64_t i) { return i / count; });
+  return rearranged(src, axis, repeated, where, [=](std::int64_t i) { return i / count; });
 }
 
 }  // namespace keel

@@ -1,4 +1,5 @@
 #include "keel/ops/losses.hpp"
+#include "keel/ops/arithmetic.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -181,6 +182,25 @@ BOOST_AUTO_TEST_CASE(their_derivatives_agree_with_differences) {
     return binary_cross_entropy_with_logits(v[0], v[1], {.positive_weights = {1, 2, 0.5, 3}});
   };
   check_gradients("weighted binary cross-entropy", weighted, pair);
+}
+
+// The parabola may be narrower than any number, and differences almost too large to be one.
+BOOST_AUTO_TEST_CASE(smooth_l1_holds_at_every_width) {
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    const double large = dtype == DType::f32 ? 3e38 : 1.5e308;
+    const double narrow = dtype == DType::f32 ? 1e-50 : 1e-310;
+    for (const double beta : {narrow, 2.0}) {
+      const auto found = test::evaluate(
+          [&](Vars v) {
+            const Var prediction = multiply(v[0], v[0].tape().constant(large, dtype));
+            return std::vector{smooth_l1(prediction, multiply(prediction, v[0].tape().constant(0.0, dtype)),
+                                         {.beta = beta, .reduction = Reduction::none})};
+          },
+          {.dtype = dtype, .differentiated = false, .inputs = {Tensor::of<float>({2}, {1, -1})}});
+      for (const double value : found.outputs[0])
+        BOOST_TEST(value == large, boost::test_tools::tolerance(1e-6));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_of_nothing_sums_to_zero) {
