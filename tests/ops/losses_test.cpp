@@ -1,14 +1,15 @@
 #include "keel/ops/losses.hpp"
-#include "keel/ops/arithmetic.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "../support/ops_support.hpp"
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradients.hpp"
+#include "keel/ops/arithmetic.hpp"
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/mse.hpp"
 #include "keel/ops/reduce.hpp"
@@ -199,6 +200,30 @@ BOOST_AUTO_TEST_CASE(smooth_l1_holds_at_every_width) {
           {.dtype = dtype, .differentiated = false, .inputs = {Tensor::of<float>({2}, {1, -1})}});
       for (const double value : found.outputs[0])
         BOOST_TEST(value == large, boost::test_tools::tolerance(1e-6));
+    }
+  }
+}
+
+// What these losses are there for: however far off a target lies, its gradient is no larger than that of others.
+BOOST_AUTO_TEST_CASE(far_targets_have_gradients_all_the_same) {
+  constexpr auto infinity = std::numeric_limits<float>::infinity();
+  const Tensor prediction = Tensor::of<float>({6}, {0, 0, 0, 0, 3e38F, 0});
+  const Tensor target = Tensor::of<float>({6}, {infinity, -infinity, 3e38F, -3e38F, 88, std::nanf("")});
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    for (const bool is_huber : {true, false}) {
+      const auto slopes_of = [&](Vars v) {
+        const Var loss = is_huber ? huber(v[0], v[1], {.delta = 0.5, .reduction = Reduction::sum})
+                                  : smooth_l1(v[0], v[1], {.beta = 0.5, .reduction = Reduction::sum});
+        return std::vector{gradients(loss * 4.0, v.first(1))[0]};
+      };
+      const auto slopes =
+          test::evaluate(slopes_of, {.dtype = dtype, .differentiated = false, .inputs = {prediction, target}})
+              .outputs[0];
+      const double slope = is_huber ? 2 : 4;
+      const std::vector<double> expected{-slope, slope, -slope, slope, slope};
+      BOOST_TEST(std::vector(slopes.begin(), slopes.begin() + 5) == expected,
+                 boost::test_tools::per_element());
+      BOOST_TEST(std::isnan(slopes[5]));
     }
   }
 }
