@@ -11,6 +11,7 @@
 #include "keel/graph/tape.hpp"
 #include "keel/ops/arithmetic.hpp"
 #include "keel/ops/binary_op.hpp"
+#include "keel/ops/elementwise.hpp"
 #include "keel/ops/power.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/runtime/error.hpp"
@@ -49,18 +50,25 @@ constexpr BinaryFunction comparison(std::string_view name, Comparison) {
   return result;
 }
 
+// Whether 1 / a is more than the element type holds, or NaN.
+Var has_no_inverse(const Var& a, const SourceLocation& where) {
+  const double smallest = a.dtype() == DType::f32 ? 1.0 / std::numeric_limits<float>::max()
+                                                  : 1.0 / std::numeric_limits<double>::max();
+  return equal(greater(abs(a, where), smallest, where), 0.0, where);
+}
+
 // With y = a^b, da = b a^(b-1) and db = y log a. Both are 0 where a and b are 0, since a number's power of 0 and
 // the powers of 0 above 0 are constant; there they are not computed, so that their own derivatives are 0 too.
 Var grad_of_power(const VjpContext& c, std::size_t i) {
   const auto& where = c.where;
-  const Var a_is_zero = equal(c.inputs[0], 0.0, where);
   const Term grad{c.output_grads[0], where};
   const Term b{c.inputs[1], where};
   if (i == 0) {
-    const Var both = multiply(a_is_zero, equal(b.var, 0.0, where), where);
+    const Var both = multiply(has_no_inverse(c.inputs[0], where), equal(b.var, 0.0, where), where);
     const Term safe{keel::where(both, 1.0, b.var, where), where};
     return (grad * (b * Term{pow(c.inputs[0], (safe + -1.0).var, where), where})).var;
   }
+  const Var a_is_zero = equal(c.inputs[0], 0.0, where);
   const Var constant = multiply(a_is_zero, greater_equal(b.var, 0.0, where), where);
   const Var safe = keel::where(constant, 1.0, c.inputs[0], where);
   return (grad * Term{c.outputs[0], where} * Term{log(safe, where), where}).var;

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "keel/ops/arithmetic.hpp"
+#include "keel/ops/comparison.hpp"
 #include "keel/ops/elementwise.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/runtime/error.hpp"
@@ -26,12 +29,24 @@ Term larger(const Term& a, const Term& b) {
   return {maximum(a.var, b.var, b.where), b.where};
 }
 
-// With c = d, cut off at -delta and delta, both branches are c (d - c / 2): every derivative at d = 0 is right,
-// which it would not be from |d|.
-Term huber_terms(const Term& d, double delta) {
-  const Term lowest = d.constant(-delta);
-  const Term c = larger(lowest, negative(larger(lowest, negative(d))));
-  return c * (d - c * 0.5);
+// `inside` where |d| < width, else `outside`, NaN as well. Each branch is given what stays finite where it is not
+// chosen, since that is differentiated too; at the border the straight one has the derivative of both.
+Term bent(const Term& d, double width, const auto& inside, const auto& outside) {
+  const auto& where = d.where;
+  const Term distance{abs(d.var, where), where};
+  const Term cut_off{clamp(d.var, -width, width, where), where};
+  return {keel::where(less(distance.var, width, where), inside(cut_off).var, outside(distance).var, where),
+          where};
+}
+
+// A width beyond all numbers of the element type is its largest.
+double as_width(double width, DType dtype) {
+  return dtype == DType::f32 ? std::min<double>(width, std::numeric_limits<float>::max()) : width;
+}
+
+// Whether the parabola is narrower than the element type's numbers.
+bool is_l1(double beta, DType dtype) {
+  return std::isinf(dtype == DType::f32 ? static_cast<float>(1.0 / beta) : 1.0 / beta);
 }
 
 }  // namespace
@@ -48,7 +63,11 @@ Var huber(const Var& prediction, const Var& target, const HuberOptions& options,
                             options.delta)};
   }
   const Term d = difference("huber", prediction, target, where);
-  return reduced(huber_terms(d, options.delta).var, options.reduction, where);
+  const double delta = as_width(options.delta, prediction.dtype());
+  const Term terms = bent(
+      d, delta, [](const Term& c) { return c * c * 0.5; },
+      [=](const Term& distance) { return (distance + -0.5 * delta) * delta; });
+  return reduced(terms.var, options.reduction, where);
 }
 
 Var smooth_l1(const Var& prediction, const Var& target, const SmoothL1Options& options,
@@ -58,8 +77,12 @@ Var smooth_l1(const Var& prediction, const Var& target, const SmoothL1Options& o
                             describe(where), options.beta)};
   }
   const Term d = difference("smooth_l1", prediction, target, where);
-  const Term terms =
-      options.beta == 0.0 ? larger(d, negative(d)) : huber_terms(d, options.beta) * (1.0 / options.beta);
+  if (is_l1(options.beta, prediction.dtype()))
+    return reduced(larger(d, negative(d)).var, options.reduction, where);
+  const double beta = as_width(options.beta, prediction.dtype());
+  const Term terms = bent(
+      d, beta, [=](const Term& c) { return c * (0.5 / beta) * c; },
+      [=](const Term& distance) { return distance + -0.5 * beta; });
   return reduced(terms.var, options.reduction, where);
 }
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <numeric>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/composed.hpp"
@@ -177,8 +176,9 @@ std::vector<Var> split(const Var& src, const std::vector<std::int64_t>& lengths,
                        const SourceLocation& where) {
   check_call("split", {&src, 1}, where, [&] {
     const auto extent = src.shape()[axis_of(axis, src.shape())];
-    const auto total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-    if (total == extent && std::ranges::all_of(lengths, [](auto length) { return length >= 0; })) return;
+    auto left = extent;
+    for (const auto length : lengths) left = length < 0 || length > left ? -1 : left - length;
+    if (left == 0) return;
     throw ShapeError{fmt::format("pieces of {} do not make up axis {} of {}", fmt::join(lengths, ", "),
                                  axis_of(axis, src.shape()), keel::to_string(src.shape()))};
   });

@@ -24,11 +24,14 @@ void require_widths(const ValueType& src, const std::vector<PadWidths>& widths, 
     throw ShapeError{fmt::format("there are {} widths for the {} axes of {}", widths.size(), shape.rank(),
                                  to_string(shape))};
   }
+  std::vector<std::int64_t> extents{shape.extents().begin(), shape.extents().end()};
   for (std::size_t i = 0; i < widths.size(); ++i) {
     const auto axis = shape.rank() - widths.size() + i;
     const auto [before, after] = widths[i];
-    if (before < 0 || after < 0)
+    constexpr auto widest = std::int64_t{1} << 48;  // of a shape
+    if (before < 0 || after < 0 || before > widest || after > widest)
       throw ShapeError{fmt::format("axis {} can't be widened by {} and {}", axis, before, after)};
+    extents[axis] += before + after;
     const auto most = std::max(before, after);
     const auto reach = mode == PadMode::edge ? std::min<std::int64_t>(most, 1) : most + 1;
     if (mode == PadMode::constant || most == 0 || reach <= shape[axis]) continue;
@@ -38,6 +41,7 @@ void require_widths(const ValueType& src, const std::vector<PadWidths>& widths, 
                                        axis, to_string(shape), most,
                                        std::max<std::int64_t>(0, shape[axis] - 1))};
   }
+  static_cast<void>(Shape{extents});  // for its own checks
 }
 
 Var filled(const Var& src, std::size_t axis, std::int64_t length, double value, const SourceLocation& where) {
@@ -78,6 +82,7 @@ Var triangle(std::string_view name, const Var& src, const SourceLocation& where,
     require_same_float(std::array{src.type()});
     if (shape.rank() < 2) throw ShapeError{fmt::format("{} is no matrix", to_string(shape))};
   });
+  if (shape.elements() == 0) return src;  // rows and columns may be many all the same
   const auto rows = shape[shape.rank() - 2];
   const auto columns = shape[shape.rank() - 1];
   Tensor mask{{rows, columns}, DType::s32};

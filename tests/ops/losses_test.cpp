@@ -2,12 +2,14 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "../support/ops_support.hpp"
 #include "keel/graph/gradcheck.hpp"
 #include "keel/graph/gradients.hpp"
+#include "keel/ops/arithmetic.hpp"
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/ops/mse.hpp"
 #include "keel/ops/reduce.hpp"
@@ -181,6 +183,49 @@ BOOST_AUTO_TEST_CASE(their_derivatives_agree_with_differences) {
     return binary_cross_entropy_with_logits(v[0], v[1], {.positive_weights = {1, 2, 0.5, 3}});
   };
   check_gradients("weighted binary cross-entropy", weighted, pair);
+}
+
+// The parabola may be narrower than any number, and differences almost too large to be one.
+BOOST_AUTO_TEST_CASE(smooth_l1_holds_at_every_width) {
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    const double large = dtype == DType::f32 ? 3e38 : 1.5e308;
+    const double narrow = dtype == DType::f32 ? 1e-50 : 1e-310;
+    for (const double beta : {narrow, 2.0}) {
+      const auto found = test::evaluate(
+          [&](Vars v) {
+            const Var prediction = multiply(v[0], v[0].tape().constant(large, dtype));
+            return std::vector{smooth_l1(prediction, multiply(prediction, v[0].tape().constant(0.0, dtype)),
+                                         {.beta = beta, .reduction = Reduction::none})};
+          },
+          {.dtype = dtype, .differentiated = false, .inputs = {Tensor::of<float>({2}, {1, -1})}});
+      for (const double value : found.outputs[0])
+        BOOST_TEST(value == large, boost::test_tools::tolerance(1e-6));
+    }
+  }
+}
+
+// What these losses are there for: however far off a target lies, its gradient is no larger than that of others.
+BOOST_AUTO_TEST_CASE(far_targets_have_gradients_all_the_same) {
+  constexpr auto infinity = std::numeric_limits<float>::infinity();
+  const Tensor prediction = Tensor::of<float>({6}, {0, 0, 0, 0, 3e38F, 0});
+  const Tensor target = Tensor::of<float>({6}, {infinity, -infinity, 3e38F, -3e38F, 88, std::nanf("")});
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    for (const bool is_huber : {true, false}) {
+      const auto slopes_of = [&](Vars v) {
+        const Var loss = is_huber ? huber(v[0], v[1], {.delta = 0.5, .reduction = Reduction::sum})
+                                  : smooth_l1(v[0], v[1], {.beta = 0.5, .reduction = Reduction::sum});
+        return std::vector{gradients(loss * 4.0, v.first(1))[0]};
+      };
+      const auto slopes =
+          test::evaluate(slopes_of, {.dtype = dtype, .differentiated = false, .inputs = {prediction, target}})
+              .outputs[0];
+      const double slope = is_huber ? 2 : 4;
+      const std::vector<double> expected{-slope, slope, -slope, slope, slope};
+      BOOST_TEST(std::vector(slopes.begin(), slopes.begin() + 5) == expected,
+                 boost::test_tools::per_element());
+      BOOST_TEST(std::isnan(slopes[5]));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_of_nothing_sums_to_zero) {

@@ -82,6 +82,15 @@ BOOST_AUTO_TEST_CASE(of_two_arrays_worked_by_hand) {
   }
 }
 
+// Also where the inverse of the base is not a number of its type.
+BOOST_AUTO_TEST_CASE(the_power_of_zero_is_constant_at_every_base) {
+  const Tensor base = Tensor::of<float>({5}, {0x1p-140F, -0x1p-149F, not_a_number, 0.0F, 4.0F});
+  const Tensor exponent = Tensor::of<float>({5}, {0, 0, 0, 0, 0});
+  const auto results = derivatives_of([](Vars v) { return pow(v[0], v[1]); }, {base, exponent}, DType::f32);
+  BOOST_TEST(results[0] == (Values{1, 1, 1, 1, 1}), per_element());
+  BOOST_TEST(results[1] == (Values{0, 0, 0, 0, 0}), per_element());
+}
+
 BOOST_AUTO_TEST_CASE(special_cases_are_those_of_the_standard_library) {
   const std::vector<float> numbers{0.0F, -0.0F,    1,         -1,           2,         -2.5F, 0.5F,
                                    3,    infinity, -infinity, not_a_number, 0x1p-130F, 1e30F};
