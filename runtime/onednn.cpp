@@ -113,15 +113,18 @@ namespace {
 // space is limited: it is asked for only where there is more room than it needs.
 void require_room_for_code() {
   static const bool limited = [] {
-    rlimit limit{};
-    return ::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    const auto is_finite = [](auto resource) {
+      rlimit limit{};
+      return ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    };
+    return is_finite(RLIMIT_AS) || is_finite(RLIMIT_DATA);
   }();
   if (!limited) return;
   constexpr std::size_t room = std::size_t{32} << 20;
   void* const start = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED)
     throw Error{
-        "out of memory: the limit on the address space leaves no room for a kernel's code (ulimit -v)"};
+        "out of memory: the limits on memory leave no room for a kernel's code (ulimit -v, ulimit -d)"};
   ::munmap(start, room);
 }
 

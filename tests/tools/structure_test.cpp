@@ -146,6 +146,19 @@ BOOST_AUTO_TEST_CASE(public_headers_do_not_need_onednn) {
   }
 }
 
+// StandardStreams sees only what goes by stdout and stderr.
+BOOST_AUTO_TEST_CASE(the_program_prints_by_stdout_and_stderr) {
+  std::size_t seen = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(source_root() / "tools")) {
+    if (entry.path().extension() != ".cpp" || entry.path().parent_path().filename() == "examples") continue;
+    ++seen;
+    const auto content = read_file(entry.path());
+    for (const auto* stream : {"std::cout", "std::cerr", "std::clog"})
+      BOOST_TEST((content.find(stream) == std::string::npos), entry.path() << " prints by " << stream);
+  }
+  BOOST_TEST(seen > 50U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

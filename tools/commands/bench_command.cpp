@@ -4,8 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 #include <set>
+#include <system_error>
 
+#include "keel/runtime/counted.hpp"
 #include "keel/runtime/onednn.hpp"
 #include "keel/runtime/threads.hpp"
 #include "keel/tools/bench/cases.hpp"
@@ -38,6 +42,17 @@ std::vector<BenchCase> chosen_cases(const BenchOptions& options) {
   return result;
 }
 
+// So that a file that can't be written is told before the minutes that there is something for it.
+void require_writable(const std::filesystem::path& path) {
+  if (path.empty()) return;
+  const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
+  std::error_code error;
+  const auto& target = std::filesystem::exists(path, error) ? path : parent;
+  if (::access(target.c_str(), W_OK) == 0) return;
+  throw Error{
+      fmt::format("'{}' can't be written: {}", path.string(), std::generic_category().message(errno))};
+}
+
 constexpr std::size_t table_width = 78;
 
 std::string ratio_text(const PairedRatio& ratio) {
@@ -47,9 +62,10 @@ std::string ratio_text(const PairedRatio& ratio) {
 void print_heading(int repeats, bool against_torch, std::size_t width) {
   const auto what = fmt::format(
       "step: a training step of keel's, or an inference; floor: the bare oneDNN primitives of the same shapes{}. Times "
-      "are medians over {} rounds, in microseconds; step/floor{} is the median of the ratios within a round, with "
+      "are medians over {}, in microseconds; step/floor{} is the median of the ratios within a round, with "
       "the range of the middle 80 % of them.",
-      against_torch ? "; torch: the same by libtorch" : "", repeats, against_torch ? " and step/torch" : "");
+      against_torch ? "; torch: the same by libtorch" : "", counted(repeats, "round"),
+      against_torch ? " and step/torch" : "");
   fmt::print("{}\n\n", wrapped(what, width));
   if (width >= table_width) {
     fmt::print("{:20} {:>6} {:>7} {:>9} {:>9}  {}\n", "model", "batch", "threads", "step us", "floor us",
@@ -113,6 +129,7 @@ int wanted_threads(int threads) {
 ExitStatus run_cases(const BenchOptions& options, const std::stop_token& stop) {
   const auto cases = chosen_cases(options);
   const bool against_torch = options.against == "torch";
+  require_writable(options.json);
   const auto width = terminal_width(STDOUT_FILENO);
   Json json{{"keel", keel_version()}, {"onednn", onednn::version()}, {"cpu", processor_name()}};
   if (against_torch) json["torch"] = torch_version();

@@ -77,12 +77,13 @@ std::vector<std::string> names_of_options(const CLI::App& command) {
   return names;
 }
 
-// The option that an error of CLI11's is about: its name begins what is said, or ends it.
+// The option that an error of CLI11's is about: its name begins what is said, before a colon, or else is in it.
 const CLI::Option* option_in(const CLI::App& command, const std::string& said) {
   const CLI::Option* best = nullptr;
   std::size_t longest = 0;
   for (const auto* option : command.get_options()) {
     const auto name = option->get_name(option->get_positional());
+    if (said.starts_with(name + ":")) return option;
     if (name.size() > longest && said.find(name) != std::string::npos) best = option, longest = name.size();
   }
   return best;

@@ -71,6 +71,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_can_not_be_written_is_named) {
   const auto finished = run_keel("bench --repeats 1 --threads 1 --json nowhere/bench.json", folder.path());
   BOOST_TEST(finished.status == 1);
   BOOST_TEST(finished.err.find("'nowhere/bench.json' can't be written") != std::string::npos, finished.err);
+  BOOST_TEST(finished.out.empty(), finished.out);  // it was told before the work
 }
 
 BOOST_AUTO_TEST_SUITE_END()

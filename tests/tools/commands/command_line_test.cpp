@@ -74,6 +74,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_in_the_programs_own_words) {
   check_told("compare --epochs 010", "not '010'");  // which the reader would take for 8
   check_told("compare --epochs 0x10", "not '0x10'");
   check_told("compare --epochs 1e3", "not '1e3'");
+  check_told("compare --seed --seeds",
+             "--seed takes a whole number from 0 to 18446744073709551615, not '--seeds'");
   check_told("compare --seed -1", "--seed takes a whole number from 0 to 18446744073709551615, not '-1'");
   check_told("compare --momentum 1", "--momentum takes a number from 0 to 0.999999, not '1'");
   check_told("compare --learning-rate nan", "--learning-rate takes a number from 0 to 1000000, not 'nan'");
