@@ -106,7 +106,8 @@ void range(Call& call) {
     const double count = std::ceil((call.known_number(1) - start) / step);
     pay_for_range(call, count);
     std::vector<double> numbers;
-    for (double i = 0.0; i < count; ++i) numbers.push_back(start + i * step);
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
+      numbers.push_back(start + static_cast<double>(i) * step);
     const std::vector<std::int64_t> extents{static_cast<std::int64_t>(numbers.size())};
     const auto wide = Tensor::of<double>(Shape{extents}, std::span<const double>{numbers});
     Tensor reals = wide;
