@@ -58,7 +58,6 @@ UnknownNetwork read_unknown(const std::shared_ptr<OnnxModel>& model, const fs::p
   extents.insert(extents.end(), images.extents.begin(), images.extents.end());
   UnknownNetwork result{.height = images.height,
                         .width = images.width,
-                        .parameters = parameters(*model),
                         .operators = operators,
                         .model = [model, extents, probabilities](const Var& flat) {
                           const Var dst = (*model)(extents.size() == 2 ? flat : reshape(flat, extents));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "keel/graph/tape.hpp"
 #include "keel/models/initialize.hpp"
 #include "keel/models/training_step.hpp"
 #include "keel/runtime/error.hpp"
@@ -18,13 +19,30 @@ struct GuessedLayer {
   std::vector<Tensor> statistics;  // mean, variance
 };
 
+// In the order in which the forward pass uses them.
+std::vector<const Parameter*> used_parameters(const UnknownNetwork& unknown) {
+  Tape tape{Mode::inference};
+  (void)unknown.model(tape.input({Shape{2, unknown.height * unknown.width}, DType::f32}, "images"));
+  std::vector<const Parameter*> result;
+  for (const auto& node : tape.program().nodes) {
+    for (const auto id : node.inputs) {
+      const auto& value = tape.program().values[id];
+      const auto* parameter = value.kind == ValueKind::stored ? parameter_of(value.storage) : nullptr;
+      if (parameter != nullptr && std::ranges::find(result, parameter) == result.end())
+        result.push_back(parameter);
+    }
+  }
+  return result;
+}
+
 std::vector<GuessedLayer> layers_of(const UnknownNetwork& unknown) {
   std::vector<GuessedLayer> layers;
-  for (const auto& [path, parameter] : unknown.parameters) {
+  for (const auto* parameter : used_parameters(unknown)) {
     const auto rank = parameter->shape().rank();
+    if (parameter->value().dtype() != DType::f32 || (layers.empty() && rank == 1)) return {};
     if (rank == 2 || rank == 4)
       layers.push_back({parameter->value(), {}, {}});
-    else if (layers.empty() || rank != 1 || parameter->value().dtype() != DType::f32)
+    else if (rank != 1)
       return {};
     else if (parameter->kind() == Parameter::Kind::statistic)
       layers.back().statistics.push_back(parameter->value());
