@@ -18,7 +18,7 @@ std::vector<std::int64_t> integers_in(const std::string& bytes) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     Number number{};
     std::memcpy(&number, bytes.data() + i * sizeof(Number), sizeof(Number));
-    numbers[i] = static_cast<std::int64_t>(number);
+    numbers[i] = static_cast<std::int64_t>(number);  // NOLINT(bugprone-signed-char-misuse): int8 has a sign
   }
   return numbers;
 }
@@ -119,10 +119,10 @@ Var Call::var(std::size_t i) const {
     item.var = replay_.tape.stored(converted(constant.reals, dtype));
     return item.var;
   }
-  constexpr auto limits = std::numeric_limits<std::int32_t>{};
+  using Limits = std::numeric_limits<std::int32_t>;
   std::vector<std::int32_t> numbers;
   for (const auto number : constant.numbers) {
-    if (number < limits.lowest() || number > limits.max())
+    if (number < Limits::lowest() || number > Limits::max())
       refuse(fmt::format("its input {} holds {}, which is beyond keel's s32", i, number));
     numbers.push_back(static_cast<std::int32_t>(number));
   }
@@ -150,7 +150,7 @@ Var Call::as_real(std::size_t i, DType dtype) const {
 Var Call::truth(std::size_t i) const {
   if (element(i) != Element::boolean)
     refuse(fmt::format("its input {} is of type {}, where keel has it for bool", i, name_of(element(i))));
-  const Var value = var(i);
+  Var value = var(i);
   if (value.dtype() != DType::s32) return value;
   return keel::where(value, tape().constant(1.0, replay_.single), 0.0, where());
 }

@@ -43,7 +43,7 @@ std::size_t size_of(Element element) {
 
 double shortest(float number) {
   std::array<char, 64> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  const auto* end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
   double result = number;
   std::from_chars(text.data(), end, result);
   return result;
