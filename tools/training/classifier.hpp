@@ -24,10 +24,10 @@ LabelledNetwork load_network(const std::filesystem::path& path);
 
 /// Writes the network with its label, whole or not at all, its arrays named as PyTorch names them if the
 /// label says so: then layers have the biases that PyTorch's have by default, of zeros before a batch norm.
-void save_network(const LabelledNetwork& network, const std::filesystem::path& path);
+void save_network(const LabelledNetwork& source, const std::filesystem::path& path);
 
 /// The same function without its batch norms, each folded into the layer before.
-LabelledNetwork folded(const LabelledNetwork& network);
+LabelledNetwork folded(const LabelledNetwork& source);
 
 /// What tells images apart.
 struct Classifier {

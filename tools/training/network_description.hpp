@@ -28,7 +28,7 @@ struct NetworkDescription {
 
 /// "image=28x28 channels=16-32 hidden=128 classes=10 norm=batch activation=relu dropout=0
 /// bias=not-before-norm".
-std::string text_of(const NetworkDescription& description);
+std::string text_of(const NetworkDescription& network);
 
 /// Reads such a text. Throws Error, with what is wrong with it, for any other; numbers are bounded, so that
 /// those of a file can be computed with, but may stand for far more weights than the file holds: see
@@ -36,13 +36,13 @@ std::string text_of(const NetworkDescription& description);
 NetworkDescription parse_network(std::string_view text);
 
 /// How many numbers it would train, as a floating-point number since it may be any.
-double trained_numbers(const NetworkDescription& description);
+double trained_numbers(const NetworkDescription& network);
 
 /// How many layers it has that have parameters.
-std::size_t layer_count(const NetworkDescription& description);
+std::size_t layer_count(const NetworkDescription& network);
 
 /// Throws Error for a network that can't be, such as one with more convolutions than its images allow.
-NetworkOptions options_of(const NetworkDescription& description);
+NetworkOptions options_of(const NetworkDescription& network);
 
 /// "none", "batch", "layer" or "group".
 std::string name_of(Norm norm);
