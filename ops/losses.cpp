@@ -39,9 +39,10 @@ Term bent(const Term& d, double width, const auto& inside, const auto& outside) 
           where};
 }
 
-// A width beyond all numbers of the element type is its largest.
+// As the element type has it, so that both branches meet there; beyond all numbers its largest.
 double as_width(double width, DType dtype) {
-  return dtype == DType::f32 ? std::min<double>(width, std::numeric_limits<float>::max()) : width;
+  return dtype == DType::f32 ? static_cast<float>(std::min<double>(width, std::numeric_limits<float>::max()))
+                             : width;
 }
 
 // Whether the parabola is narrower than the element type's numbers.

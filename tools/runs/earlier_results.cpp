@@ -58,10 +58,10 @@ void remove_files(const fs::path& folder, const char* extension) {
 
 }  // namespace
 
-void remove_earlier_results(const fs::path& folder) {
+void remove_earlier_results(const fs::path& folder, bool networks_too) {
   std::error_code error;
   for (const char* name : trained_networks) {
-    if (!fs::exists(folder / name, error)) continue;
+    if (networks_too || !fs::exists(folder / name, error)) continue;
     throw UsageError{fmt::format(
         "the folder '{}' holds a trained network ('{}'), which --force does not replace; name another with --out",
         folder.string(), name)};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <set>
 
 #include "keel/tools/runs/earlier_results.hpp"
@@ -83,7 +84,7 @@ fs::path ready_folder(const Workspace::Request& request) {
   auto path = choose(request);
   if (request.resume) return path;
   if (request.force) {
-    remove_earlier_results(path);
+    remove_earlier_results(path, request.command == "train");
   } else {
     require_unused(path, request.settings);
   }
@@ -99,10 +100,10 @@ Workspace::Workspace(const Request& request)
 
 Workspace::~Workspace() {
   std::error_code ignored;
-  const auto runs = path_ / "runs";
-  if (kept_ || (fs::exists(runs, ignored) && !fs::remove(runs, ignored)))
-    return;  // only an empty one is removed
-  folder_.take_back(command_file);
+  if (kept_) return;
+  fs::remove(path_ / "runs", ignored);  // only an empty one
+  const fs::directory_iterator all{path_, ignored};
+  if (std::distance(begin(all), end(all)) == 1) folder_.take_back(command_file);
 }
 
 fs::path Workspace::write(std::string_view name, std::string_view content) {

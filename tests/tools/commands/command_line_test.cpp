@@ -15,7 +15,8 @@ namespace keel::test {
 namespace {
 
 constexpr std::array every_command{"",           "compare",     "batch-study", "study", "report", "data",
-                                   "data mnist", "data digits", "data info",   "bench", "graph"};
+                                   "data mnist", "data digits", "data info",   "bench", "graph",  "train",
+                                   "evaluate",   "predict",     "export",      "import"};
 
 std::size_t widest_line(const std::string& text) {
   std::istringstream stream{text};

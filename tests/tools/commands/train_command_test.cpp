@@ -194,7 +194,8 @@ BOOST_AUTO_TEST_CASE(a_diverged_training_fails_with_the_best_network_kept) {
 BOOST_AUTO_TEST_CASE(an_interrupted_training_goes_on_by_the_command_that_it_prints) {
   const std::string options = "--model bn --dropout 0.1 --epochs 400 --batch-size 32 --quiet";
   train(options + " --out whole");
-  for (const auto& [signal, status] : std::vector<std::pair<std::string, int>>{{"INT", 130}}) {
+  for (const auto& [signal, status] :
+       std::vector<std::pair<std::string, int>>{{"INT", 130}, {"TERM", 143}, {"HUP", 129}}) {
     const auto interrupted = run_command(
         fmt::format("'{}' train --data tiny --threads 1 {} --out results & pid=$!;"
                     "for i in $(seq 6000); do [ -s results/metrics.jsonl ] && break; sleep 0.01; done;"
@@ -267,10 +268,18 @@ BOOST_AUTO_TEST_CASE(an_older_checkpoint_is_used_where_newer_ones_are_spoilt) {
 
 BOOST_AUTO_TEST_CASE(nothing_of_an_earlier_training_stays_where_another_is_forced_in) {
   train(fmt::format("--model bn {} --out results", quick));
-  check_fails("train --data tiny --out results", 2, {"not empty"});
+  check_fails("train --data tiny --out results", 2, {"another command", "--force"});
+  check_fails("compare --data tiny --epochs 1 --out results --force", 2, {"holds a trained network"});
   train(fmt::format("{} --limit 32 --epochs 1 --force --out results", "--batch-size 32 --quiet"));
   BOOST_TEST(checkpoints("results").size() == 1U);
   BOOST_TEST(metrics_in(content("results/metrics.jsonl")).size() == 1U);
+
+  const auto compared =
+      run_keel("compare --data tiny --epochs 1 --batch-size 32 --quiet --out compared", *this / "");
+  BOOST_TEST_REQUIRE(compared.status == 0, compared.err);
+  BOOST_TEST(fs::exists(*this / "compared/runs"));
+  train(fmt::format("{} --force --out compared", quick));
+  BOOST_TEST(!fs::exists(*this / "compared/runs"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
