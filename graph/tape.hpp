@@ -57,6 +57,11 @@ class Tape {
   /// The values that were reported, by number.
   [[nodiscard]] const std::map<std::string, std::size_t, std::less<>>& reports() const { return reports_; }
 
+  /// Something beside the values that the recording follows from, such as which layers there are: `changed`
+  /// tells whether it is another than when it was asked last. A plan that is kept must then be recorded anew.
+  void depend_on(std::function<bool()> changed) { dependencies_.push_back(std::move(changed)); }
+  [[nodiscard]] const std::vector<std::function<bool()>>& dependencies() const { return dependencies_; }
+
   /// Its values and nodes stay where they are for as long as the tape lives.
   [[nodiscard]] const Program& program() const { return program_; }
   /// The handle of value `id`.
@@ -75,11 +80,12 @@ class Tape {
   std::map<std::pair<const std::byte*, ValueType>, std::size_t> stored_;
   std::map<std::pair<std::uint64_t, DType>, std::size_t> constants_;  // by the bits of their values
   std::map<std::string, std::size_t, std::less<>> reports_;
+  std::vector<std::function<bool()>> dependencies_;
   std::shared_ptr<const void> life_ = std::make_shared<int>();
 };
 
-/// Gives a tape another mode until the end of the scope. In training mode that was asked for so, layers change
-/// all the state that they keep, whatever the tape was restricted to.
+/// Gives a tape another mode until the end of the scope. In training mode that was asked for so, layers
+/// change all the state that they keep, whatever the tape was restricted to.
 class ModeScope {
  public:
   ModeScope(Tape& tape, Mode mode)

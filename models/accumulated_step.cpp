@@ -40,16 +40,22 @@ void GradientSums::add(const std::map<std::string, Tensor>& grads, double weight
   for (const auto& [path, grad] : grads) {
     auto& sum = sums_[path];
     if (!sum.defined() || sum.type() != grad.type()) sum = Tensor{grad.type()};
-    add_scaled(sum, weight, grad);
+    add_scaled(sum, weight / unit_, grad);
   }
   weight_ += weight;
 }
 
-const std::map<std::string, Tensor>& GradientSums::take_mean() {
+const std::map<std::string, Tensor>& GradientSums::mean() {
   if (weight_ == 0.0) throw Error{"a step was to be applied before any part of its batch was added"};
-  for (const auto& [path, sum] : sums_) scale(sum, 1.0 / weight_);
-  weight_ = 0.0;
+  if (unit_ != weight_)
+    for (const auto& [path, sum] : sums_) scale(sum, unit_ / weight_);
+  unit_ = weight_;
   return sums_;
+}
+
+void GradientSums::discard() {
+  weight_ = 0.0;
+  unit_ = 1.0;
 }
 
 }  // namespace keel

@@ -9,6 +9,7 @@
 
 #include "keel/models/update.hpp"
 #include "keel/models/value_and_grad.hpp"
+#include "keel/runtime/error.hpp"
 
 namespace keel {
 
@@ -17,13 +18,16 @@ class GradientSums {
  public:
   /// Adds `weight` times each.
   void add(const std::map<std::string, Tensor>& grads, double weight);
-  /// The weighted mean of what was added, after which all begins anew; in memory that the next `add` overwrites.
-  /// Throws Error when nothing was added.
-  const std::map<std::string, Tensor>& take_mean();
+  /// The weighted mean of what was added, in memory that the next `add` overwrites. Throws Error when nothing
+  /// was added.
+  const std::map<std::string, Tensor>& mean();
+  /// Begins anew.
+  void discard();
 
  private:
-  std::map<std::string, Tensor> sums_;
+  std::map<std::string, Tensor> sums_;  // divided by unit_
   double weight_ = 0.0;
+  double unit_ = 1.0;
 };
 
 /// A training step on a batch that comes in parts, such as one too large for the memory:
@@ -52,8 +56,20 @@ class AccumulatedStep {
     return loss;
   }
 
-  /// Updates the model by what was added since the last time. Throws Error when that is nothing.
-  void apply() { update_(sums_.take_mean()); }
+  /// Updates the model by what was added since the last time; what was frozen meanwhile stays as it is.
+  /// Throws Error when that is nothing. After an Error what was added is still there, to be applied or
+  /// discarded; after NonFiniteError, which nothing mends, it is gone.
+  void apply() {
+    try {
+      update_(sums_.mean());
+    } catch (const NonFiniteError&) {
+      discard();
+      throw;
+    }
+    discard();
+  }
+  /// Drops what was added since the last time, such as that of a batch of which a part failed.
+  void discard() { sums_.discard(); }
 
   /// What was `report`ed by that name when the last part was added.
   [[nodiscard]] Tensor reported(std::string_view name) const { return gradients_.reported(name); }

@@ -91,14 +91,18 @@ class PartOf final : public AnyPart {
   Module& module_;
 };
 
+/// What `src` is recorded for is recorded anew when the object is another: also where a function applies it,
+/// of which only the parameters that it computes with are known.
+void follow(const Var& src, const Presence& presence);
+
 }  // namespace detail
 
 /// A layer, a model or a function of one Var, of a type that is chosen when the program runs:
 ///
 ///   AnyModel model = deep ? AnyModel{Mlp{...}} : AnyModel{Linear{784, 10}};
 ///
-/// It is a model like that which it holds: the same paths, the same steps and checkpoints. It is moved, like all
-/// models, and not copied; what it holds stays where it is.
+/// It is a model like that which it holds: the same paths, the same steps and checkpoints. It is moved, like
+/// all models, and not copied; what it holds stays where it is.
 class AnyModel {
  public:
   /// Takes `model` over. A function takes a Var, and may take the caller's line as well.
@@ -113,6 +117,7 @@ class AnyModel {
 
   /// Throws Error when it was moved from.
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) {
+    detail::follow(src, presence_);
     return held().apply(src, where);
   }
 
@@ -122,8 +127,6 @@ class AnyModel {
   void visit_settings(auto&& each) const {
     if (held_) held_->part().visit_settings(each);
   }
-  /// Whether it holds more than a function.
-  [[nodiscard]] bool has_parts() const { return held_ && held_->has_parts(); }
   [[nodiscard]] std::span<const std::byte> extent() const {
     return held_ ? held_->part().extent() : std::span<const std::byte>{};
   }
@@ -138,7 +141,6 @@ class AnyModel {
     virtual ~Held() = default;
     [[nodiscard]] virtual Var apply(const Var& src, const SourceLocation& where) = 0;
     [[nodiscard]] virtual detail::AnyPart& part() = 0;
-    [[nodiscard]] virtual bool has_parts() const = 0;
   };
 
   template <class Model>
@@ -149,7 +151,6 @@ class AnyModel {
       return detail::call_model(model_, std::span{&src, 1}, where);
     }
     [[nodiscard]] detail::AnyPart& part() override { return part_; }
-    [[nodiscard]] bool has_parts() const override { return detail::has_parts<Model>; }
 
    private:
     Model model_;
@@ -162,8 +163,8 @@ class AnyModel {
   Presence presence_;
 };
 
-/// Layers and functions, one applied to the output of the other, as many and of what kinds the program decides
-/// when it runs:
+/// Layers and functions, one applied to the output of the other, as many and of what kinds the program
+/// decides when it runs:
 ///
 ///   Layers model;
 ///   for (int i = 0; i < depth; ++i) model.push(Linear{64, 64}), model.push(relu);
@@ -176,26 +177,28 @@ class Layers {
     (push(std::move(layers)), ...);
   }
 
-  /// Adds one behind the others, which stay where they are. Steps that are compiled already follow, once it is
-  /// initialized.
+  /// Adds one behind the others, which stay where they are. Steps that are compiled already follow, once it
+  /// is initialized.
   template <class Layer>
   void push(Layer layer) {
     layers_.emplace_back(std::move(layer));
+    presence_.change();
   }
   [[nodiscard]] std::size_t size() const { return layers_.size(); }
-  [[nodiscard]] AnyModel& operator[](std::size_t index) { return layers_.at(index); }
+  /// Throws Error where there is none.
+  [[nodiscard]] AnyModel& operator[](std::size_t index);
 
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) {
+    detail::follow(src, presence_);
     Var value = src;
     for (auto& layer : layers_) value = layer(value, where);
     return value;
   }
 
   void visit(auto&& each) {
-    for (std::size_t i = 0; i < layers_.size(); ++i)
-      if (layers_[i].has_parts()) each(std::to_string(i), layers_[i]);
+    for (std::size_t i = 0; i < layers_.size(); ++i) each(std::to_string(i), layers_[i]);
   }
-  /// Tells when it was moved, which its layers would not.
+  /// Tells when it grew or was moved, which its layers would not.
   [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
 
  private:

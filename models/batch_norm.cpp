@@ -2,6 +2,7 @@
 
 #include "keel/ops/batch_norm.hpp"
 #include "keel/ops/running_statistics.hpp"
+#include "keel/ops/types.hpp"
 
 namespace keel {
 
@@ -11,7 +12,9 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
       beta_(Shape{features}, Initializer::constant(0.0)),
       running_mean_(Shape{features}, Initializer::constant(0.0), Parameter::Kind::statistic),
       running_variance_(Shape{features}, Initializer::constant(1.0), Parameter::Kind::statistic),
-      updates_(Shape{}, Initializer::constant(0.0), Parameter::Kind::statistic) {}
+      updates_(Shape{}, Initializer::constant(0.0), Parameter::Kind::statistic) {
+  require_epsilon(options.epsilon);
+}
 
 Var BatchNorm::operator()(const Var& src, const SourceLocation& where) const {
   Tape& tape = src.tape();

@@ -22,6 +22,7 @@ struct BatchNormOptions {
 /// alone. In the step of a model that it is not a part of it normalizes by the batch and leaves them alone, too.
 class BatchNorm {
  public:
+  /// Throws Error when epsilon is no number from 0 on.
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
 
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;

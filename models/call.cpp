@@ -23,6 +23,12 @@ void refuse_targets(std::size_t given, const SourceLocation& where) {
                   describe(where), counted(given, "target"))};
 }
 
+void refuse_moved() {
+  throw Error{
+      "a training step, an inference or a compiled function was used that was moved away: "
+      "use the one that it was moved into"};
+}
+
 // The output of a plan is a view only where it is no view of something else: it has memory of its own.
 Var computed(const Var& value, const SourceLocation& where) {
   const auto& [type, kind, name, storage, format] = value.tape().program().values[value.id()];

@@ -14,6 +14,8 @@ namespace keel::detail {
 inline constexpr std::size_t most_vars = 8;
 
 [[noreturn]] void refuse_inputs(std::size_t given, std::size_t taken, const SourceLocation& where);
+/// A step, an inference or a compiled function that was moved away.
+[[noreturn]] void refuse_moved();
 [[noreturn]] void refuse_targets(std::size_t given, const SourceLocation& where);
 
 template <std::size_t>

@@ -61,16 +61,21 @@ void save_checkpoint(std::span<const NamedParameter> parameters, std::span<const
 }
 
 std::map<std::string, std::string> checkpoint_texts(const std::filesystem::path& path) {
-  return Safetensors{path}.metadata();
+  Safetensors file{path};
+  file.read_values();
+  return file.metadata();
 }
 
 LoadReport load_checkpoint(std::span<const NamedParameter> parameters, std::span<const NamedSetting> settings,
                            const std::filesystem::path& path, const LoadOptions& options) {
   detail::require_distinct_paths(parameters);
-  const Safetensors file{path};
+  Safetensors file{path};
   LoadReport report;
-  const auto matches = detail::match_parameters(file, parameters, options, report);
-  detail::compare_settings(file, settings, options, report);
+  std::vector<detail::Match> matches;
+  file.read_values_if([&] {
+    matches = detail::match_parameters(file, parameters, options, report);
+    detail::compare_settings(file, settings, options, report);
+  });
   detail::MatchedMemory memory{matches};
   detail::copy(detail::copies_of(file, matches));
   memory.keep();

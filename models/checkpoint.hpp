@@ -43,7 +43,8 @@ struct LoadOptions {
   /// Names, or what they begin with up to a dot, and what stands in their place: {{"encoder", "backbone"}} makes
   /// "encoder.fc1.weights" "backbone.fc1.weights". Nothing in its place takes the beginning away with its dot.
   std::map<std::string, std::string> renamed = {};
-  /// After these, any other way to rename arrays; an empty name leaves the array aside.
+  /// After these, any other way to rename arrays, and settings of layers with them, such as "bn1.epsilon"; an
+  /// empty name leaves the array, or the setting, aside.
   std::function<std::string(const std::string& name)> rename = {};
   /// Whether everything must fit; else what does is loaded, and the report says the rest.
   bool strict = true;
@@ -76,8 +77,8 @@ LoadReport load_checkpoint(std::span<const NamedParameter> parameters, std::span
 
 /// Writes the values of all of the model's parameters, batch norm's statistics and their count among them,
 /// and the settings of its layers into a file. The file is there whole or not at all: it is written under
-/// another name beside it, flushed to disk and renamed. Throws Error when the model has no values yet, when two
-/// of its parameters or settings have one path, or when the file can't be written.
+/// another name beside it, flushed to disk and renamed. Throws Error when the model has no values yet, when
+/// two of its parameters or settings have one path, or when the file can't be written.
 template <class Model>
 requires(!std::same_as<Model, TrainingState>) void save_checkpoint(Model& model,
                                                                    const std::filesystem::path& path,
@@ -87,11 +88,12 @@ requires(!std::same_as<Model, TrainingState>) void save_checkpoint(Model& model,
 
 /// Reads them back, into the memory that the model has, so that compiled steps go on with the new values; a
 /// model without values gets memory of the file's element type. Evaluation is then that of the model that was
-/// saved, bit for bit. Arrays of I64 are read as s32, f32 or f64, those of F16 and BF16 as f32. Throws Error, naming
-/// the file and the parameter or setting, when the file can't be read, is damaged or not of this format, or doesn't
-/// fit: other parameters, shapes, element types, or another value for a setting (settings that the file doesn't
-/// mention are not compared). Where the options are not strict, what doesn't fit is reported instead, but a
-/// parameter that has no values and gets none is an Error still. After one the model is as it was.
+/// saved, bit for bit. Arrays of I64 are read as s32, f32 or f64, those of F16 and BF16 as f32. Throws Error,
+/// naming the file and the parameter or setting, when the file can't be read, is damaged or not of this
+/// format, or doesn't fit: other parameters, shapes, element types, or another value for a setting (settings
+/// that the file doesn't mention are not compared). Where the options are not strict, what doesn't fit is
+/// reported instead, but a parameter that has no values and gets none is an Error still. After one the model
+/// is as it was.
 template <class Model>
 requires(!std::same_as<Model, TrainingState>) LoadReport
     load_checkpoint(Model& model, const std::filesystem::path& path, const LoadOptions& options = {}) {

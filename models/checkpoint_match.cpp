@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -30,13 +31,28 @@ std::optional<std::string> wanted_name(const std::string& name, const LoadOption
   return renamed_path(name.substr(options.prefix.size()), options.renamed);
 }
 
+// Whether a text may be a setting, as far as a function that renames them is concerned: a number, or "none".
+bool may_be_setting(const std::string& name, const std::string& text) {
+  double number = 0.0;
+  const auto* const end = text.data() + text.size();
+  return !name.starts_with(training_prefix) &&
+         (text == "none" || std::from_chars(text.data(), end, number).ptr == end);
+}
+
+// The same of an array.
+std::optional<std::string> wanted_array(const std::string& name, const LoadOptions& options) {
+  if (name.starts_with(optimizer_prefix)) return std::nullopt;
+  auto wanted = wanted_name(name, options);
+  if (wanted && options.rename) wanted = options.rename(*wanted);
+  return wanted && !wanted->empty() ? wanted : std::nullopt;
+}
+
 // The arrays of a file by what they stand for.
 std::map<std::string, std::string> arrays_by_name(const Safetensors& file, const LoadOptions& options) {
   std::map<std::string, std::string> result;
   for (const auto& [name, entry] : file.entries()) {
-    auto wanted = name.starts_with(optimizer_prefix) ? std::nullopt : wanted_name(name, options);
-    if (wanted && options.rename) wanted = options.rename(*wanted);
-    if (!wanted || wanted->empty()) continue;
+    const auto wanted = wanted_array(name, options);
+    if (!wanted) continue;
     const auto [other, is_new] = result.emplace(*wanted, name);
     if (!is_new) {
       file.fail(
@@ -61,18 +77,30 @@ DType model_dtype(const Safetensors& file, std::span<const Match> matches) {
                                const LoadOptions& options) {
   const bool keel = options.names == Names::keel;
   const auto other = options.prefix + name_in_file(parameter, keel ? Names::pytorch : Names::keel);
-  const auto hint = file.entries().contains(other)
+  const auto own = options.prefix + name_in_file(parameter, options.names);
+  const auto wanted = wanted_array(own, options);
+  if (file.entries().contains(own) && wanted != name_in_file(parameter, options.names)) {
+    file.fail(fmt::format("no array of it becomes '{}', which the model has: its '{}' is {}", parameter.path,
+                          own, wanted ? fmt::format("renamed to '{}'", *wanted) : "left aside"));
+  }
+  const auto hint = other != own && file.entries().contains(other)
                         ? fmt::format(", but a '{}': load it with {{.names = keel::Names::{}}}", other,
                                       keel ? "pytorch" : "keel")
                         : std::string{};
-  file.fail(fmt::format("it has no '{}', which the model has{}",
-                        options.prefix + name_in_file(parameter, options.names), hint));
+  file.fail(fmt::format("it has no '{}', which the model has{}", own, hint));
 }
 
 // Of types, what differs: the shape or the element type.
 [[noreturn]] void fail_type(const Safetensors& file, const LoadReport::Difference& difference) {
   file.fail(fmt::format("'{}' is {} in it and {} in the model", difference.path, difference.in_file,
                         difference.in_model));
+}
+
+// As keel calls it, where it has that very type.
+std::string dtype_text(const SafetensorsEntry& entry) {
+  const auto natural = entry.natural_dtype();
+  const bool is_converted = entry.dtype == "I64" || entry.dtype.ends_with("F16");
+  return natural && !is_converted ? std::string{name_of(*natural)} : entry.dtype;
 }
 
 // The parameters whose arrays are there and of their shape.
@@ -136,9 +164,7 @@ std::vector<Match> match_parameters(const Safetensors& file, std::span<const Nam
       report.loaded.push_back(named.path);
       continue;
     }
-    const auto natural = entry.natural_dtype();
-    report.of_other_type.push_back(
-        {named.path, std::string{natural ? name_of(*natural) : entry.dtype}, std::string{name_of(wanted)}});
+    report.of_other_type.push_back({named.path, dtype_text(entry), std::string{name_of(wanted)}});
     if (options.strict) fail_type(file, report.of_other_type.back());
   }
   std::erase_if(matches, [&](const Match& match) {
@@ -157,8 +183,11 @@ std::vector<Match> match_parameters(const Safetensors& file, std::span<const Nam
 void compare_settings(const Safetensors& file, std::span<const NamedSetting> settings,
                       const LoadOptions& options, LoadReport& report) {
   std::map<std::string, std::string> in_file;
-  for (const auto& [name, value] : file.metadata())
-    if (const auto wanted = wanted_name(name, options)) in_file.emplace(*wanted, value);
+  for (const auto& [name, value] : file.metadata()) {
+    auto wanted = wanted_name(name, options);
+    if (wanted && options.rename && may_be_setting(name, value)) wanted = options.rename(*wanted);
+    if (wanted) in_file.emplace(*wanted, value);
+  }
   for (const auto& [path, value] : settings) {
     const auto found = in_file.find(path);
     if (found == in_file.end() || found->second == value) continue;
@@ -207,6 +236,11 @@ std::vector<NamedTensor> tensors_of(std::span<const NamedParameter> parameters,
     }
     if (is_left_out(*named.parameter, names)) continue;
     const auto name = name_in_file(named, names);
+    if (name.starts_with(optimizer_prefix)) {
+      throw Error{fmt::format(
+          "'{}' can't be written: a parameter can't be called '{}', as an optimizer's arrays are called so",
+          path.string(), name)};
+    }
     const bool is_floating = value.dtype() == DType::f32 || value.dtype() == DType::f64;
     tensors.push_back(
         {name, value, names == Names::pytorch && is_floating && name.ends_with("num_batches_tracked")});

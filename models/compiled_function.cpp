@@ -6,28 +6,42 @@
 #include <algorithm>
 #include <utility>
 
+#include "keel/models/call.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/ops/fusion_rules.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/threads.hpp"
 
 namespace keel {
+namespace {
+
+void copy_elements(const Tensor& from, const Tensor& to) {
+  std::copy_n(from.bytes(), from.type().bytes(), to.bytes());
+}
+
+}  // namespace
 
 CompiledFunction::CompiledFunction(Mode mode, Recording recording, PlanBound bound)
     : mode_(mode), recording_(std::move(recording)), bound_(bound) {}
 
 const Plan& CompiledFunction::operator()(std::span<const Tensor> inputs) {
-  Plan& compiled = plan(inputs);
-  compiled.run();
-  return compiled;
+  auto& [plan, ids, parameters, state, dependencies, results, reported, used] = bound_to(inputs);
+  for (const auto& [value, before] : state) copy_elements(value, before);
+  try {
+    plan.run();
+  } catch (...) {
+    for (const auto& [value, before] : state) copy_elements(before, value);
+    throw;
+  }
+  return plan;
 }
 
 Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
-  if (!recording_) {
-    throw Error{
-        "a training step, an inference or a compiled function was used that was moved away: "
-        "use the one that it was moved into"};
-  }
+  return bound_to(inputs).plan;
+}
+
+CompiledFunction::Compiled& CompiledFunction::bound_to(std::span<const Tensor> inputs) {
+  if (!recording_) detail::refuse_moved();
   require_inputs(inputs);
   key_.types.clear();
   for (const auto& input : inputs) key_.types.push_back(input.type());
@@ -43,7 +57,7 @@ Plan& CompiledFunction::plan(std::span<const Tensor> inputs) {
   compiled.used = ++clock_;
   if (is_new) drop_least_used();
   for (std::size_t i = 0; i < inputs.size(); ++i) compiled.plan.bind(compiled.inputs[i], inputs[i]);
-  return compiled.plan;
+  return compiled;
 }
 
 void CompiledFunction::require_inputs(std::span<const Tensor> inputs) {
@@ -65,7 +79,7 @@ const CompiledFunction::Compiled& CompiledFunction::latest() const {
 }
 
 Tensor CompiledFunction::reported(std::string_view name) const {
-  const auto& [plan, inputs, parameters, results, names, used] = latest();
+  const auto& [plan, inputs, parameters, state, dependencies, results, names, used] = latest();
   const auto found = std::ranges::find(names, name);
   if (found != names.end()) return plan.output(results + static_cast<std::size_t>(found - names.begin()));
   throw Error{fmt::format("nothing was reported as '{}'; there is {}", name,
@@ -91,6 +105,7 @@ bool CompiledFunction::changed(Compiled& compiled) {
                     compiled.plan.program().values[value].name,
                     fate == Presence::Fate::destroyed ? "destroyed" : "moved away")};
   }
+  for (const auto& dependency : compiled.dependencies) any = dependency() || any;
   return any;
 }
 
@@ -107,7 +122,6 @@ void CompiledFunction::drop_least_used() {
 }
 
 CompiledFunction::Compiled CompiledFunction::compile(std::span<const ValueType> types) const {
-  if (!recording_) throw Error{"a compiled function, or a step, was called after it had been moved away"};
   Tape tape{mode_};
   std::vector<Var> inputs;
   std::vector<std::size_t> ids;
@@ -127,7 +141,21 @@ CompiledFunction::Compiled CompiledFunction::compile(std::span<const ValueType> 
     if (const auto* parameter = parameter_of(tape.program().values[id].storage))
       parameters.push_back({id, parameter->watch()});
   }
-  return {Plan{tape, outputs, {.rules = fusion_rules()}}, std::move(ids), std::move(parameters), results,
+  std::vector<State> state;
+  for (const auto& node : tape.program().nodes) {
+    for (const auto id : tape.program().mutated_by(node)) {
+      const auto& value = tape.program().values[id].storage;
+      const auto* parameter = parameter_of(value);
+      if (parameter != nullptr && parameter->kind() != Parameter::Kind::trained)
+        state.push_back({value, Tensor{value.type()}});
+    }
+  }
+  return {Plan{tape, outputs, {.rules = fusion_rules()}},
+          std::move(ids),
+          std::move(parameters),
+          std::move(state),
+          tape.dependencies(),
+          results,
           std::move(reported)};
 }
 

@@ -41,8 +41,9 @@ class CompiledFunction {
   CompiledFunction(Mode mode, Recording recording, PlanBound bound = {});
 
   /// Runs the recording on `inputs`, whose elements are used in place, and returns the plan, whose outputs
-  /// hold the results until the next call. Throws NoValuesError for an input that is undefined, Error when a parameter that the plan was compiled with was
-  /// moved away or destroyed.
+  /// hold the results until the next call. Throws NoValuesError for an input that is undefined, Error when a
+  /// parameter that the plan was compiled with was moved away or destroyed, and what the operators throw, such
+  /// as for a label that is out of range: running statistics and random streams are then as they were.
   const Plan& operator()(std::span<const Tensor> inputs);
 
   /// The plan for such inputs, bound to these, not run. It stays until the next call.
@@ -74,16 +75,24 @@ class CompiledFunction {
     std::size_t value;  // of the plan's program
     Presence::Watch watch;
   };
+  // What a run changes without training it, and its values before the run.
+  struct State {
+    Tensor value;
+    Tensor before;
+  };
   struct Compiled {
     Plan plan;
     std::vector<std::size_t> inputs;
     std::vector<Watched> parameters;
+    std::vector<State> state;
+    std::vector<std::function<bool()>> dependencies;
     std::size_t results;                // outputs of the plan that are the recording's
     std::vector<std::string> reported;  // the names of those behind them
     std::uint64_t used = 0;             // when, by the clock
   };
 
   [[nodiscard]] Compiled compile(std::span<const ValueType> types) const;
+  Compiled& bound_to(std::span<const Tensor> inputs);
   [[nodiscard]] const Compiled& latest() const;
   static void require_inputs(std::span<const Tensor> inputs);
   static bool changed(Compiled& compiled);

@@ -24,27 +24,6 @@ namespace keel {
 std::vector<Tensor> compute(const std::function<std::vector<Var>(std::span<const Var>)>& function,
                             std::span<const Tensor> inputs);
 
-/// What a function of Vars returns for these tensors, a Tensor for a Var, or a vector of them:
-///
-///   Tensor distances = compute([](Var a, Var b) { return sqrt(sum(square(a - b), {1})); }, points, centres);
-///   Tensor positive = compute(relu, numbers);
-///
-/// Throws what the operators throw, and NoValuesError for an undefined tensor.
-template <class Function, std::same_as<Tensor>... Tensors>
-requires(sizeof...(Tensors) > 0) auto compute(Function&& function, const Tensors&... inputs) {
-  const auto call = [&](std::span<const Var> vars) {
-    return detail::call(function, vars, std::index_sequence_for<Tensors...>{}, SourceLocation::current());
-  };
-  using Result = decltype(call(std::span<const Var>{}));
-  const std::array<Tensor, sizeof...(Tensors)> given{inputs...};
-  if constexpr (std::convertible_to<Result, Var>) {
-    const auto one = [&](std::span<const Var> vars) { return std::vector<Var>{call(vars)}; };
-    return compute(std::function<std::vector<Var>(std::span<const Var>)>{one}, given).front();
-  } else {
-    return compute(std::function<std::vector<Var>(std::span<const Var>)>{call}, given);
-  }
-}
-
 /// A tensor with the line of the expression that it stands in: see LocatedVar.
 struct LocatedTensor {
   // Implicit on purpose: the conversion is what captures the caller's line.
@@ -55,6 +34,27 @@ struct LocatedTensor {
   Tensor tensor;
   SourceLocation where;
 };
+
+/// What a function of Vars returns for these tensors, a Tensor for a Var, or a vector of them:
+///
+///   Tensor distances = compute([](Var a, Var b) { return sqrt(sum(square(a - b), {1})); }, points, centres);
+///   Tensor positive = compute(relu, numbers);
+///
+/// Throws what the operators throw, and NoValuesError for an undefined tensor.
+template <class Function, std::same_as<Tensor>... Tensors>
+auto compute(Function&& function, const LocatedTensor& first, const Tensors&... others) {
+  const auto call = [&](std::span<const Var> vars) {
+    return detail::call(function, vars, std::make_index_sequence<1 + sizeof...(Tensors)>{}, first.where);
+  };
+  using Result = decltype(call(std::span<const Var>{}));
+  const std::array<Tensor, 1 + sizeof...(Tensors)> given{first.tensor, others...};
+  if constexpr (std::convertible_to<Result, Var>) {
+    const auto one = [&](std::span<const Var> vars) { return std::vector<Var>{call(vars)}; };
+    return compute(std::function<std::vector<Var>(std::span<const Var>)>{one}, given).front();
+  } else {
+    return compute(std::function<std::vector<Var>(std::span<const Var>)>{call}, given);
+  }
+}
 
 // As of Vars: element by element, with broadcasting, both f32 or both f64; a plain number is rounded to the other
 // operand's element type.

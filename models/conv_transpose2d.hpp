@@ -5,6 +5,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/models/parameter.hpp"
+#include "keel/models/settings.hpp"
 #include "keel/runtime/source_location.hpp"
 #include "keel/runtime/window.hpp"
 
@@ -35,6 +36,13 @@ class ConvTranspose2d {
   void visit(auto&& each) {
     each("weights", weights_);
     if (bias_) each("bias", *bias_);
+  }
+  void visit_settings(auto&& each) const {
+    detail::visit_size(each, "stride", options_.stride);
+    detail::visit_size(each, "padding", options_.padding);
+    detail::visit_size(each, "output_padding", options_.output_padding);
+    detail::visit_size(each, "dilation", options_.dilation);
+    each("groups", static_cast<double>(options_.groups));
   }
 
  private:

@@ -2,10 +2,13 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <utility>
 
 #include "keel/graph/plan.hpp"
+#include "keel/models/call.hpp"
 #include "keel/models/visit_check.hpp"
+#include "keel/runtime/source_location.hpp"
 #include "keel/runtime/tensor.hpp"
 
 namespace keel {
@@ -54,8 +57,11 @@ FoldedInference fold_batch_norm(const std::function<Var(const Var&)>& model, con
 /// naming its line, for a batch norm that is not directly behind a layer with weights whose output nothing
 /// else reads: behind a ReLU, for one, or where it normalizes by the batch's statistics.
 template <class Model>
-FoldedInference fold_batch_norm(Model& model, const ValueType& batch) {
-  const auto recorded = [&](const Var& src) { return detail::recorded(model, [&] { return model(src); }); };
+FoldedInference fold_batch_norm(Model& model, const ValueType& batch,
+                                const SourceLocation& where = SourceLocation::current()) {
+  const auto recorded = [&](const Var& src) {
+    return detail::recorded(model, [&] { return detail::call_model(model, std::span{&src, 1}, where); });
+  };
   return fold_batch_norm(std::function<Var(const Var&)>{recorded}, batch);
 }
 

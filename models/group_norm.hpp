@@ -18,6 +18,8 @@ struct GroupNormOptions {
 /// `group_norm`. It has no state: training and inference are the same.
 class GroupNorm {
  public:
+  /// Throws Error when `groups` is not positive or does not divide the channels, or epsilon is no number from
+  /// 0 on.
   GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOptions options = {});
 
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
@@ -26,7 +28,10 @@ class GroupNorm {
     if (gamma_) each("gamma", *gamma_);
     if (beta_) each("beta", *beta_);
   }
-  void visit_settings(auto&& each) const { each("epsilon", options_.epsilon); }
+  void visit_settings(auto&& each) const {
+    each("epsilon", options_.epsilon);
+    each("groups", static_cast<double>(groups_));
+  }
 
  private:
   std::int64_t groups_;

@@ -171,6 +171,7 @@ std::vector<Var> detail::record_hessian(std::span<const NamedParameter> trained,
 }
 
 std::size_t Hessian::size() const {
+  if (!parameters_) detail::refuse_moved();
   std::int64_t elements = 0;
   for (const auto& named : detail::trained_of(parameters_())) elements += named.parameter->shape().elements();
   return static_cast<std::size_t>(elements);

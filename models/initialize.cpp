@@ -15,7 +15,8 @@ namespace {
 
 template <class T>
 void fill(std::span<T> values, const Initializer& initializer, Rng rng) {
-  for (auto& value : values) value = static_cast<T>(initializer.sample(rng));
+  std::int64_t index = 0;
+  for (auto& value : values) value = static_cast<T>(initializer.sample(rng, index++));
 }
 
 // A key of the first two words; the others count from 0.
@@ -73,6 +74,12 @@ void detail::allocate(std::span<const NamedParameter> parameters, DType dtype) {
 
 void initialize(std::span<const NamedParameter> parameters, const Rng& rng, DType dtype) {
   detail::require_distinct_paths(parameters);
+  if (dtype != DType::f32 && dtype != DType::f64) {
+    throw Error{
+        fmt::format("a model is initialized as f32 or f64, not as {}: a parameter of another element "
+                    "type is given that of its own, where it is made",
+                    name_of(dtype))};
+  }
   detail::allocate(parameters, dtype);
   for (const auto& [path, parameter] : parameters) {
     parameter->place(parameter->value());

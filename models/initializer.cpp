@@ -33,9 +33,17 @@ Initializer Initializer::fan_in(std::int64_t fan_in) {
   return {Kind::uniform, -bound, bound};
 }
 
-double Initializer::sample(Rng& rng) const {
+Initializer Initializer::with_zeros(std::int64_t first, std::int64_t end) const {
+  auto result = *this;
+  result.zeros_begin_ = first;
+  result.zeros_end_ = end;
+  return result;
+}
+
+double Initializer::sample(Rng& rng, std::int64_t index) const {
   if (is_constant()) return first_;
-  return kind_ == Kind::normal ? first_ + second_ * rng.normal() : rng.uniform(first_, second_);
+  const double drawn = kind_ == Kind::normal ? first_ + second_ * rng.normal() : rng.uniform(first_, second_);
+  return index >= zeros_begin_ && index < zeros_end_ ? 0.0 : drawn;
 }
 
 namespace initializers {

@@ -22,10 +22,15 @@ class Initializer {
   /// +-1/sqrt(fan_in). (Its "kaiming_uniform with a = sqrt(5)" comes to the same.)
   static Initializer fan_in(std::int64_t fan_in);
 
-  [[nodiscard]] bool is_constant() const { return kind_ == Kind::uniform && first_ == second_; }
+  /// The same, but for zeros from element `first` on, up to `end`.
+  [[nodiscard]] Initializer with_zeros(std::int64_t first, std::int64_t end) const;
+
+  [[nodiscard]] bool is_constant() const {
+    return kind_ == Kind::uniform && first_ == second_ && zeros_begin_ == zeros_end_;
+  }
   [[nodiscard]] bool is_random_stream() const { return kind_ == Kind::random_stream; }
-  /// The next value; a constant draws nothing.
-  [[nodiscard]] double sample(Rng& rng) const;
+  /// The value of the next element, number `index`; a constant draws nothing, a zero among others as they do.
+  [[nodiscard]] double sample(Rng& rng, std::int64_t index) const;
 
  private:
   enum class Kind : std::uint8_t { uniform, normal, random_stream };
@@ -34,6 +39,8 @@ class Initializer {
   Kind kind_;
   double first_;   // low, or the mean
   double second_;  // high, or the standard deviation
+  std::int64_t zeros_begin_ = 0;
+  std::int64_t zeros_end_ = 0;
 };
 
 /// How many inputs an output of a layer is computed from, and how many outputs an input has a part in.

@@ -1,10 +1,12 @@
 #include "keel/models/instance_norm.hpp"
 
 #include "keel/ops/group_norm.hpp"
+#include "keel/ops/types.hpp"
 
 namespace keel {
 
 InstanceNorm::InstanceNorm(std::int64_t channels, InstanceNormOptions options) : options_(options) {
+  require_epsilon(options.epsilon);
   if (!options.affine) return;
   gamma_.emplace(Shape{channels}, Initializer::constant(1.0));
   beta_.emplace(Shape{channels}, Initializer::constant(0.0));

@@ -18,6 +18,7 @@ struct InstanceNormOptions {
 /// state: training and inference are the same.
 class InstanceNorm {
  public:
+  /// Throws Error when epsilon is no number from 0 on.
   explicit InstanceNorm(std::int64_t channels, InstanceNormOptions options = {});
 
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;

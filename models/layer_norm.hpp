@@ -16,6 +16,7 @@ struct LayerNormOptions {
 /// `layer_norm`. It has no state: training and inference are the same.
 class LayerNorm {
  public:
+  /// Throws Error when epsilon is no number from 0 on.
   explicit LayerNorm(std::int64_t features, LayerNormOptions options = {});
 
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;
@@ -24,6 +25,7 @@ class LayerNorm {
     each("gamma", gamma_);
     each("beta", beta_);
   }
+  void visit_settings(auto&& each) const { each("epsilon", options_.epsilon); }
 
  private:
   LayerNormOptions options_;

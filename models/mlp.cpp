@@ -20,14 +20,14 @@ Mlp::Mlp(const MlpOptions& options) {
   linears_.emplace_back(inputs, options.classes, linear);
 }
 
-Var Mlp::operator()(const Var& images) const {
+Var Mlp::operator()(const Var& images, const SourceLocation& where) const {
   Var hidden = images;
   for (std::size_t i = 0; i + 1 < linears_.size(); ++i) {
-    hidden = linears_[i](hidden);
-    if (i < norms_.size()) hidden = norms_[i](hidden);
-    hidden = relu(hidden);
+    hidden = linears_[i](hidden, where);
+    if (i < norms_.size()) hidden = norms_[i](hidden, where);
+    hidden = relu(hidden, where);
   }
-  return linears_.back()(hidden);
+  return linears_.back()(hidden, where);
 }
 
 }  // namespace keel

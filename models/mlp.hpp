@@ -8,6 +8,7 @@
 #include "keel/models/batch_norm.hpp"
 #include "keel/models/linear.hpp"
 #include "keel/models/presence.hpp"
+#include "keel/runtime/source_location.hpp"
 
 namespace keel {
 
@@ -30,7 +31,7 @@ class Mlp {
   [[nodiscard]] Presence::Watch watch() const { return presence_.watch(); }
 
   /// images (N, inputs) to logits (N, classes).
-  Var operator()(const Var& images) const;
+  Var operator()(const Var& images, const SourceLocation& where = SourceLocation::current()) const;
 
   void visit(auto&& each) {
     for (std::size_t i = 0; i < linears_.size(); ++i) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "keel/models/call.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -25,6 +26,7 @@ void ModelWatch::start() {
 }
 
 bool ModelWatch::changed() {
+  if (!parts_) detail::refuse_moved();
   bool any = false;
   bool replaced = false;
   for (std::size_t i = 0; i < seen_.size(); ++i) {

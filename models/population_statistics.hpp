@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "keel/graph/var.hpp"
+#include "keel/models/call.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/models/visit_check.hpp"
+#include "keel/runtime/source_location.hpp"
 #include "keel/runtime/tensor.hpp"
 
 namespace keel {
@@ -31,9 +33,11 @@ void population_statistics(const std::function<Var(const Var&)>& model,
 /// given; it is gone through several times. All other parameters, the counts of updates and frozen statistics
 /// stay as they are. Throws Error for a layer that is applied more than once, since its statistics would
 /// depend on themselves, for a set of fewer than two values a feature, or one that changes between passes;
-/// NonFiniteError when a statistic is not finite. Whatever is thrown, the statistics are as they were before.
+/// NonFiniteError when a statistic is not finite. `where` stands in errors for a bare layer of keel's.
+/// Whatever is thrown, the statistics are as they were before.
 template <class Model, class Batches>
-void population_statistics(Model& model, Batches&& batches) {
+void population_statistics(Model& model, Batches&& batches,
+                           const SourceLocation& where = SourceLocation::current()) {
   const BatchSource source = [&](const BatchConsumer& consume) {
     if constexpr (std::invocable<Batches&, const BatchConsumer&>) {
       batches(consume);
@@ -41,7 +45,9 @@ void population_statistics(Model& model, Batches&& batches) {
       for (const Tensor& batch : batches) consume(batch);
     }
   };
-  const auto recorded = [&](const Var& src) { return detail::recorded(model, [&] { return model(src); }); };
+  const auto recorded = [&](const Var& src) {
+    return detail::recorded(model, [&] { return detail::call_model(model, std::span{&src, 1}, where); });
+  };
   population_statistics(recorded, parameters(model), source);
 }
 

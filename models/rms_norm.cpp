@@ -1,10 +1,12 @@
 #include "keel/models/rms_norm.hpp"
 
 #include "keel/ops/rms_norm.hpp"
+#include "keel/ops/types.hpp"
 
 namespace keel {
 
 RmsNorm::RmsNorm(std::int64_t features, RmsNormOptions options) : options_(options) {
+  if (options.epsilon) require_epsilon(*options.epsilon);
   if (!options.affine) return;
   gamma_.emplace(Shape{features}, Initializer::constant(1.0));
 }

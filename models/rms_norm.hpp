@@ -18,6 +18,7 @@ struct RmsNormOptions {
 /// training and inference are the same.
 class RmsNorm {
  public:
+  /// Throws Error when epsilon is no number from 0 on.
   explicit RmsNorm(std::int64_t features, RmsNormOptions options = {});
 
   Var operator()(const Var& src, const SourceLocation& where = SourceLocation::current()) const;

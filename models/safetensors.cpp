@@ -22,28 +22,28 @@
 #include "keel/runtime/error.hpp"
 
 namespace keel {
+namespace detail {
 namespace {
 
 namespace fs = std::filesystem;
-using detail::fail_to_load;
-
-constexpr std::uint64_t longest_header = 100'000'000;  // the format's own limit
 
 std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
+}  // namespace
+
 // An open regular file.
-class Source {
+class SafetensorsSource {
  public:
   // (Opening a pipe without O_NONBLOCK would wait for its writer.)
-  explicit Source(const fs::path& path)
+  explicit SafetensorsSource(const fs::path& path)
       : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (descriptor_ < 0) fail_to_load(path_, reason(errno));
   }
-  ~Source() { ::close(descriptor_); }
-  Source(const Source&) = delete;
-  Source& operator=(const Source&) = delete;
+  ~SafetensorsSource() { ::close(descriptor_); }
+  SafetensorsSource(const SafetensorsSource&) = delete;
+  SafetensorsSource& operator=(const SafetensorsSource&) = delete;
 
   [[nodiscard]] std::uint64_t size() const {
     struct stat status {};
@@ -63,9 +63,19 @@ class Source {
   }
 
  private:
-  const fs::path& path_;
+  fs::path path_;
   int descriptor_;
 };
+
+}  // namespace detail
+
+namespace {
+
+namespace fs = std::filesystem;
+using detail::fail_to_load;
+using Source = detail::SafetensorsSource;
+
+constexpr std::uint64_t longest_header = 100'000'000;  // the format's own limit
 
 // The header with its length in front.
 std::string read_header(const fs::path& path, const Source& source, std::uint64_t file_size) {
@@ -142,17 +152,32 @@ bool SafetensorsEntry::can_be_read_as(DType wanted) const {
 
 Safetensors::Safetensors(fs::path path) : path_(std::move(path)) {
   detail::require_little_endian(path_);
-  const Source source{path_};
-  const auto size = source.size();
-  const auto header = read_header(path_, source, size);
-  const auto value_bytes = size - header.size();
-  auto parsed = detail::parse_header(path_, header.substr(detail::length_bytes), value_bytes);
+  source_ = std::make_shared<const Source>(path_);
+  const auto size = source_->size();
+  header_ = read_header(path_, *source_, size);
+  value_bytes_ = size - header_.size();
+  auto parsed = detail::parse_header(path_, header_.substr(detail::length_bytes), value_bytes_);
   entries_ = std::move(parsed.entries);
   metadata_ = std::move(parsed.metadata);
-  require_side_by_side(value_bytes);
-  values_ = std::make_shared<Buffer>(value_bytes);
-  source.read({values_->data(), values_->size()});
-  require_checksum(path_, metadata_, header, {values_->data(), values_->size()});
+  require_side_by_side(value_bytes_);
+}
+
+void Safetensors::read_values() {
+  values_ = std::make_shared<Buffer>(value_bytes_);
+  source_->read({values_->data(), values_->size()});
+  source_.reset();
+  require_checksum(path_, metadata_, header_, {values_->data(), values_->size()});
+}
+
+void Safetensors::read_values_if(const std::function<void()>& accept) {
+  constexpr std::uint64_t large = std::uint64_t{1} << 28U;
+  try {
+    accept();
+  } catch (const Error&) {
+    if (value_bytes_ < large) read_values();
+    throw;
+  }
+  read_values();
 }
 
 void Safetensors::fail(std::string_view why) const {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -48,18 +49,29 @@ struct SafetensorsEntry {
   [[nodiscard]] bool can_be_read_as(DType wanted) const;
 };
 
-/// A file that was read. Every length in it has been checked against the file's size, and its bytes by the
-/// checksum, if it has one.
+namespace detail {
+class SafetensorsSource;
+}
+
+/// A file, of which the header was read: every length in it has been checked against the file's size. The
+/// values come after it, once it is known that they are wanted, since a header can claim any amount of them
+/// at no cost.
 class Safetensors {
  public:
   /// Throws Error, naming the file and what is wrong with it.
   explicit Safetensors(std::filesystem::path path);
 
+  /// Reads the values, once, and checks all bytes by the checksum, if the file has one. Throws Error as above.
+  void read_values();
+  /// `accept` decides by the header; then the values are read. What it throws is thrown after it was made
+  /// sure that the file is not damaged, which is the better reason, unless it is a large one.
+  void read_values_if(const std::function<void()>& accept);
+
   [[nodiscard]] const std::map<std::string, SafetensorsEntry>& entries() const { return entries_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  /// The values of an array that can be read as `dtype`. Only its bytes are to be looked at, since it need not be
-  /// aligned. Throws Error for an I64 that does not fit into s32.
+  /// The values, once read, of an array that can be read as `dtype`. Only its bytes are to be looked at,
+  /// since it need not be aligned. Throws Error for an I64 that does not fit into s32.
   [[nodiscard]] Tensor tensor(const std::string& name, DType dtype) const;
 
   /// Throws the Error that the file can't be loaded, and why.
@@ -71,6 +83,9 @@ class Safetensors {
   std::filesystem::path path_;
   std::map<std::string, SafetensorsEntry> entries_;
   std::map<std::string, std::string> metadata_;
+  std::shared_ptr<const detail::SafetensorsSource> source_;  // at the values, until these were read
+  std::string header_;                                       // with its length in front
+  std::uint64_t value_bytes_ = 0;
   std::shared_ptr<Buffer> values_;
 };
 

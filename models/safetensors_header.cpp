@@ -108,6 +108,24 @@ class Parser {
   std::uint64_t value_bytes_;
 };
 
+// Whether lists and objects stand in each other deeper than the format has them, before memory is taken for
+// them.
+bool is_too_deep(std::string_view text) {
+  constexpr int deepest = 3;  // the header, an array, its shape
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size() && depth <= deepest; ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\')
+      ++i;
+    else if (c == '"')
+      in_string = !in_string;
+    else if (!in_string)
+      depth += static_cast<int>(c == '[' || c == '{') - static_cast<int>(c == ']' || c == '}');
+  }
+  return depth > deepest;
+}
+
 }  // namespace
 
 void Checksum::add(std::span<const std::byte> bytes) {
@@ -120,6 +138,8 @@ std::string Checksum::text() const {
 }
 
 SafetensorsHeader parse_header(const fs::path& path, const std::string& text, std::uint64_t value_bytes) {
+  if (is_too_deep(text))
+    fail_to_load(path, "its header is nested too deep: it is damaged, or of another format");
   const json root = json::parse(text, nullptr, false);
   const Parser parser{path, root, value_bytes};
   return {parser.entries(), parser.metadata()};

@@ -55,10 +55,13 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// What a header says, each array of it within `value_bytes`. However deep it is, nothing recurses into it. Throws
-/// Error, naming `path`, for anything else than such a header.
+/// What a header says, each array of it within `value_bytes`. One that is nested deeper than the format has
+/// it is not even parsed. Throws Error, naming `path`, for anything else than such a header.
 SafetensorsHeader parse_header(const std::filesystem::path& path, const std::string& text,
                                std::uint64_t value_bytes);
+
+/// Whether a header can hold it.
+bool is_utf8(std::string_view text);
 
 /// Values lie in memory as they do in a file: throws Error, naming it, where they don't.
 void require_little_endian(const std::filesystem::path& path);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "keel/models/parameter.hpp"
+#include "keel/runtime/window.hpp"
 
 namespace keel {
 
@@ -24,6 +25,12 @@ struct NamedSetting {
 std::string setting_text(std::optional<double> value);
 
 namespace detail {
+
+/// A setting for each of the two.
+void visit_size(auto&& each, const std::string& name, const Size2d& size) {
+  each(name + "_height", static_cast<double>(size.height));
+  each(name + "_width", static_cast<double>(size.width));
+}
 
 /// Throws Error, with both values, when two settings have one path, or one that the file itself uses.
 void require_distinct_paths(std::span<const NamedSetting> settings);

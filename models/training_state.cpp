@@ -10,6 +10,7 @@
 
 #include "keel/models/checkpoint_match.hpp"
 #include "keel/models/safetensors.hpp"
+#include "keel/models/safetensors_header.hpp"
 #include "keel/runtime/error.hpp"
 
 namespace keel {
@@ -78,10 +79,12 @@ std::vector<detail::Copy> copies_of(const Safetensors& file, std::span<const Opt
   for (const auto& [path, name, value] : arrays) {
     const auto found = file.entries().find(name);
     if (found == file.entries().end())
-      file.fail(fmt::format("it has no '{}', which the optimizer keeps: it is that of another one", name));
+      file.fail(fmt::format(
+          "it has no '{}', which the training state has: it was written with another optimizer or other parts",
+          name));
     const auto& entry = found->second;
     if (entry.shape != value.shape() || !entry.can_be_read_as(value.dtype())) {
-      file.fail(fmt::format("'{}' is {} {} in it and {} in the optimizer", name, entry.dtype,
+      file.fail(fmt::format("'{}' is {} {} in it and {} in the training state", name, entry.dtype,
                             to_string(entry.shape), to_string(value.type())));
     }
     copies.push_back({file.tensor(name, value.dtype()), value});
@@ -89,8 +92,9 @@ std::vector<detail::Copy> copies_of(const Safetensors& file, std::span<const Opt
   }
   for (const auto& [name, entry] : file.entries()) {
     if (name.starts_with(detail::optimizer_prefix) && !known.contains(name))
-      file.fail(
-          fmt::format("it has '{}', which the optimizer does not keep: it is that of another one", name));
+      file.fail(fmt::format(
+          "it has '{}', which the training state has not: it was written with another optimizer or other parts",
+          name));
   }
   return copies;
 }
@@ -101,10 +105,13 @@ void TrainingState::require_name(std::string_view name) const {
   const auto is_it = [&](const auto& part) { return part.name == name; };
   const bool taken =
       !name.empty() && (std::ranges::any_of(networks_, is_it) || std::ranges::any_of(values_, is_it));
-  if (!taken && !name.empty() && name.find_first_of("./") == std::string_view::npos) return;
-  throw Error{fmt::format("a part of a training state can't be called '{}': {}", name,
-                          taken ? "there is one of that name already"
-                                : "a name must not be empty and not have a dot or a slash in it")};
+  const bool fits =
+      !name.empty() && name.find_first_of("./") == std::string_view::npos && detail::is_utf8(name);
+  if (!taken && fits) return;
+  throw Error{
+      fmt::format("a part of a training state can't be called '{}': {}", name,
+                  taken ? "there is one of that name already"
+                        : "a name must not be empty and not have a dot or a slash in it, and must be UTF-8")};
 }
 
 TrainingState& TrainingState::add_value(std::string_view name, Place place) {
@@ -158,12 +165,15 @@ void save_checkpoint(const TrainingState& state, const std::filesystem::path& pa
 }
 
 void load_checkpoint(const TrainingState& state, const std::filesystem::path& path) {
-  const Safetensors file{path};
+  Safetensors file{path};
   LoadReport report;
-  const auto matches = detail::match_parameters(file, state.parameters(), {}, report);
-  detail::compare_settings(file, state.settings(), {}, report);
-  for (const auto& [name, place] : state.values_)
-    std::visit([&key = name, &file](const auto* value) { require_value(file, key, value); }, place);
+  std::vector<detail::Match> matches;
+  file.read_values_if([&] {
+    matches = detail::match_parameters(file, state.parameters(), {}, report);
+    detail::compare_settings(file, state.settings(), {}, report);
+    for (const auto& [name, place] : state.values_)
+      std::visit([&key = name, &file](const auto* value) { require_value(file, key, value); }, place);
+  });
   detail::MatchedMemory memory{matches};
   const auto arrays = state.optimizer_arrays();
   const auto copies = copies_of(file, arrays);

@@ -43,7 +43,8 @@ class TrainingState {
   }
 
   /// Also another network and its optimizer, such as a critic; a network without one, such as a teacher; whatever
-  /// else has a `state()`, as an average of the weights; another stream or number. Names must not be empty, be taken or contain a dot or slash. Throws Error otherwise.
+  /// else has a `state()`, as an average of the weights; another stream or number. Names must not be empty,
+  /// be taken or contain a dot or slash, and must be UTF-8. Throws Error otherwise.
   template <class Model, class Optimizer>
   TrainingState& add(std::string_view name, Model& model, Optimizer& optimizer) {
     require_name(name);
@@ -106,15 +107,15 @@ class TrainingState {
   std::vector<Value> values_;
 };
 
-/// Writes all of it into a file, which is there whole or not at all, as with a model alone. `load_checkpoint` of the model
-/// reads that file as well, and leaves the rest of it aside. `texts` are as in SaveOptions. Throws Error as for a
-/// model.
+/// Writes all of it into a file, which is there whole or not at all, as with a model alone. `load_checkpoint`
+/// of the model reads that file as well, and leaves the rest of it aside. `texts` are as in SaveOptions.
+/// Throws Error as for a model.
 void save_checkpoint(const TrainingState& state, const std::filesystem::path& path,
                      const std::map<std::string, std::string>& texts = {});
 
-/// Reads it back into the memory that model and optimizer have, so that compiled steps go on from there. Throws
-/// Error as for a model, and, naming what is missing, for a file of a model alone, of another optimizer or of
-/// other parts. All is then as it was.
+/// Reads it back into the memory that model and optimizer have, so that compiled steps go on from there.
+/// Throws Error as for a model, and, naming what is missing, for a file of a model alone, of another
+/// optimizer or of other parts. All is then as it was.
 void load_checkpoint(const TrainingState& state, const std::filesystem::path& path);
 
 }  // namespace keel

@@ -12,6 +12,7 @@
 #include "keel/models/call.hpp"
 #include "keel/models/compiled_function.hpp"
 #include "keel/models/model_watch.hpp"
+#include "keel/models/report.hpp"
 #include "keel/models/step_parts.hpp"
 
 namespace keel {
@@ -19,7 +20,7 @@ namespace keel {
 /// What a training step does beside training.
 struct TrainingStepOptions {
   bool gradient_norm =
-      false;  ///< reports "gradient_norm", that of all gradients together, before any clipping
+      false;  ///< reports "gradient_norm", that of all gradients, before any clipping; 0 where all is frozen
 };
 
 /// One step of training as a call: forward, backward and update, compiled once for each shape of batch and
@@ -52,7 +53,8 @@ class TrainingStep {
 
   /// Trains on one batch, the model's inputs and then the loss's targets, and returns its loss, before the
   /// update. A loss that is not finite means that the run has diverged and the parameters are lost. Throws
-  /// NonFiniteError where a batch's statistics are not finite.
+  /// NonFiniteError where a batch's statistics are not finite. After an Error in the batch, such as a label out
+  /// of range, the model is as it was, with its statistics and random streams.
   template <std::same_as<Tensor>... Tensors>
   double operator()(const Tensors&... batch) {
     const std::array inputs{batch...};
@@ -89,7 +91,10 @@ class TrainingStep {
     const Var result = detail::computed(value, where);  // what the update will not change
     const bool has_parameters = any_frozen || !trained.empty();
     detail::keep_what_matters(value, trained);
-    if (trained.empty() && has_parameters) return {result};
+    if (trained.empty() && has_parameters) {
+      if (options.gradient_norm) report("gradient_norm", tape.constant(0.0, DType::f64), where);
+      return {result};
+    }
     const auto grads = gradients(value, trained, where);
     if (options.gradient_norm) detail::report_norm(grads, where);
     detail::record_update(optimizer, trained, grads, where);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 
 #include "keel/runtime/error.hpp"
 
@@ -12,13 +13,14 @@ GivenGradients given_gradients(Tape& tape, std::span<const NamedParameter> param
                                std::span<const std::string> paths, std::span<const Var> grads,
                                const SourceLocation& where) {
   GivenGradients given;
+  std::size_t known = 0;
   for (const auto& named : parameters) {
     const auto found = std::ranges::find(paths, named.path);
     if (found == paths.end()) continue;
-    if (named.parameter->kind() != Parameter::Kind::trained || named.parameter->frozen()) {
-      throw Error{fmt::format("the update made at {} was given a gradient of '{}', which is {}",
-                              describe(where), named.path,
-                              named.parameter->frozen() ? "frozen" : "not to be trained")};
+    if (named.parameter->kind() != Parameter::Kind::trained) {
+      throw Error{
+          fmt::format("the update made at {} was given a gradient of '{}', which is not to be trained",
+                      describe(where), named.path)};
     }
     const auto& values = values_of(named);
     const auto& grad = grads[static_cast<std::size_t>(found - paths.begin())];
@@ -27,10 +29,12 @@ GivenGradients given_gradients(Tape& tape, std::span<const NamedParameter> param
                                    describe(where), named.path, to_string(grad.type()),
                                    to_string(values.type()))};
     }
+    ++known;
+    if (named.parameter->frozen()) continue;
     given.trained.push_back(tape.stored(values, named.path));
     given.grads.push_back(grad);
   }
-  if (given.trained.size() == paths.size()) return given;
+  if (known == paths.size()) return given;
   for (const auto& path : paths) {
     if (std::ranges::count(parameters, path, &NamedParameter::path) > 0) continue;
     throw Error{
@@ -39,6 +43,11 @@ GivenGradients given_gradients(Tape& tape, std::span<const NamedParameter> param
                     describe(where), path)};
   }
   return given;
+}
+
+bool any_trained(std::span<const NamedParameter> parameters) {
+  return std::ranges::any_of(
+      parameters, [](const auto& named) { return named.parameter->kind() == Parameter::Kind::trained; });
 }
 
 }  // namespace keel::detail

@@ -15,8 +15,9 @@ namespace keel {
 
 namespace detail {
 
-/// The parameters of these paths, in the model's order, and the gradients of each. Throws Error for a path that
-/// is none of a parameter to be trained, ShapeError for a gradient of another type than its parameter.
+/// The parameters of these paths that are not frozen, in the model's order, and the gradients of each. Throws
+/// Error for a path that is none of a parameter to be trained, ShapeError for a gradient of another type than
+/// its parameter.
 struct GivenGradients {
   std::vector<Var> trained;
   std::vector<Var> grads;
@@ -24,12 +25,14 @@ struct GivenGradients {
 GivenGradients given_gradients(Tape& tape, std::span<const NamedParameter> parameters,
                                std::span<const std::string> paths, std::span<const Var> grads,
                                const SourceLocation& where);
+/// Whether there are parameters that are trained, frozen or not.
+bool any_trained(std::span<const NamedParameter> parameters);
 
 }  // namespace detail
 
-/// What an optimizer does with gradients that are given, by path: those of a `value_and_grad`, or what was made
-/// of them. Parameters without one have no part in it. Compiled once and replayed; model and optimizer are used
-/// by reference, and followed as by a TrainingStep.
+/// What an optimizer does with gradients that are given, by path: those of a `value_and_grad`, or what was
+/// made of them. Parameters without one, or that are frozen, have no part in it. Compiled once and replayed;
+/// model and optimizer are used by reference, and followed as by a TrainingStep.
 template <class Model, class Optimizer>
 class Update {
  public:
@@ -37,14 +40,15 @@ class Update {
       : paths_(std::make_shared<std::vector<std::string>>()),
         function_(Mode::training,
                   [&model, &optimizer, paths = paths_, where](Tape& tape, std::span<const Var> inputs) {
-                    const auto given =
-                        detail::given_gradients(tape, parameters(model), *paths, inputs, where);
-                    detail::record_update(optimizer, given.trained, given.grads, where);
+                    const auto all = parameters(model);
+                    const auto given = detail::given_gradients(tape, all, *paths, inputs, where);
+                    if (!given.trained.empty() || !detail::any_trained(all))
+                      detail::record_update(optimizer, given.trained, given.grads, where);
                     return std::vector<Var>{};
                   }),
         watch_(model, optimizer) {}
 
-  /// Updates the parameters that have a gradient.
+  /// Updates the parameters that have a gradient and are not frozen.
   void operator()(const std::map<std::string, Tensor>& grads) {
     bool changed = watch_.changed();
     paths_now_.clear();

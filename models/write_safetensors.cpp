@@ -26,17 +26,14 @@ struct Written {
   std::span<const std::byte> bytes;
 };
 
-bool is_utf8(const std::string& text) {
-  try {
-    const auto quoted = json(text).dump();
-    return !quoted.empty();
-  } catch (const json::type_error&) {
-    return false;
-  }
-}
-
 // What is written under them must be found again.
-void require_names(const fs::path& path, std::span<const NamedTensor> tensors) {
+void require_names(const fs::path& path, std::span<const NamedTensor> tensors,
+                   const std::map<std::string, std::string>& metadata) {
+  for (const auto& [name, text] : metadata) {
+    if (detail::is_utf8(name)) continue;
+    throw Error{
+        fmt::format("'{}' can't be written: the name '{}' of a text is not UTF-8", path.string(), name)};
+  }
   std::set<std::string_view> known{detail::metadata_key};
   for (const auto& [name, tensor, as_i64] : tensors) {
     if (!known.insert(name).second) {
@@ -47,7 +44,7 @@ void require_names(const fs::path& path, std::span<const NamedTensor> tensors) {
     }
     if (!tensor.defined())
       require_values(tensor, fmt::format("'{}' can't be written: the tensor '{}'", path.string(), name));
-    if (!is_utf8(name))
+    if (!detail::is_utf8(name))
       throw Error{fmt::format("'{}' can't be written: the name '{}' is not UTF-8", path.string(), name)};
   }
 }
@@ -96,10 +93,19 @@ void enter_checksum(std::string& header, std::span<const Written> arrays) {
 
 }  // namespace
 
+bool detail::is_utf8(std::string_view text) {
+  try {
+    const auto quoted = json(text).dump();
+    return !quoted.empty();
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
 void write_safetensors(const fs::path& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata) {
   detail::require_little_endian(path);
-  require_names(path, tensors);
+  require_names(path, tensors, metadata);
   std::vector<std::vector<std::int64_t>> integers(tensors.size());
   std::vector<Written> arrays;
   for (std::size_t i = 0; i < tensors.size(); ++i) {

@@ -96,7 +96,7 @@ class RunningStatisticsOp final : public Operator {
                 if (batch_is_held && is_held<T>(running)) continue;
                 throw NonFiniteError{fmt::format(
                     "feature {} of the batch has mean {} and variance {}: {}; the running statistics "
-                    "were left as they were",
+                    "of this layer were left as they were",
                     c, mean.get()[c], variance.get()[c],
                     batch_is_held ? refusal_of_running_variance<T>(running)
                                   : refusal_of_statistics(average, spread, dtype_of<T>()))};

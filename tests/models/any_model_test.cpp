@@ -194,4 +194,67 @@ BOOST_AUTO_TEST_CASE(freezing_and_gradients_reach_into_it) {
   BOOST_TEST(grads.contains("3.branches.1.weights"));
 }
 
+BOOST_AUTO_TEST_CASE(functions_and_layers_without_parameters_are_followed) {
+  const auto sevens = [](const Var& x) { return x * 0.0 + 7.0; };
+  const auto expect_sevens = [&](auto& predict) {
+    for (const double value : values(predict(images()))) BOOST_TEST(value == 7.0);
+  };
+  Layers model{Linear{4, 4}, relu};
+  initialize(model, Rng{1});
+  Sgd sgd{{.learning_rate = 0.0}};
+  TrainingStep step{model, sgd, [](const Var& x) { return mean(x); }};
+  Inference predict{model};
+  const auto by_function = [&](const Var& x) { return model(x); };
+  Inference predict_by_function{by_function};
+  const Tensor last = random_tensor({2, 4}, 2);
+  step(images()), step(last), predict(images()), predict_by_function(images());
+  model.push(sevens);
+  for (const auto* batch : {&images(), &last, &images()}) BOOST_TEST(step(*batch) == 7.0);
+  expect_sevens(predict);
+  expect_sevens(predict_by_function);
+
+  model[2] = AnyModel{relu};
+  predict(images()), predict_by_function(images());
+  model[1] = AnyModel{sevens};
+  expect_sevens(predict);
+  expect_sevens(predict_by_function);
+
+  AnyModel any = relu;
+  Inference predict_by_any{any};
+  predict_by_any(images());
+  any = AnyModel{sevens};
+  expect_sevens(predict_by_any);
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_without_parameters_and_one_with_are_followed_through_a_function) {
+  Layers model{Linear{4, 4}};
+  initialize(model, Rng{1});
+  const auto by_function = [&](const Var& x) { return model(x); };
+  Inference predict{by_function};
+  predict(images());
+  for (int i = 0; i < 2; ++i) {
+    if (i == 0)
+      model.push(RmsNorm{4, {.affine = false}});
+    else
+      model.push(Linear{4, 4}), initialize(model[2], Rng{2});
+    Inference fresh{by_function};
+    BOOST_TEST((values(predict(images())) == values(fresh(images()))));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(layers_of_a_recording_s_own_may_come_and_go) {
+  const auto own = [](const Var& x) {
+    Layers layers{keel::tanh, relu};
+    return layers(x);
+  };
+  Inference predict{own};
+  const auto once = values(predict(images()));
+  BOOST_TEST((values(predict(images())) == once));
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_that_is_not_there_is_named) {
+  Layers model{relu};
+  BOOST_TEST(test::throws_with<Error>([&] { (void)model[9]; }, {"no Layers[9]", "1 layer"}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "../support/checkpoint_support.hpp"
 #include "../support/ops_support.hpp"
 #include "keel/keel.hpp"
 
@@ -152,6 +157,112 @@ BOOST_AUTO_TEST_CASE(what_is_initialized_anew_begins_its_average_anew) {
   const auto fresh = values_of(training.net);
   const auto averaged = ema.in_place();
   BOOST_TEST((values_of(training.net) == fresh));
+}
+
+BOOST_AUTO_TEST_CASE(initializing_all_anew_begins_the_warm_up_anew) {
+  Training training;
+  Average ema{training.net, {.decay = 0.999, .warm_up = true}};
+  for (int i = 0; i < 100; ++i) ema.update();
+  initialize(training.net.fc1, Rng{2});
+  ema.update();
+  BOOST_TEST(ema.updates() == 101);
+  initialize(training.net, Rng{2});
+  (void)ema.state();  // looks at the model
+  Average fresh{training.net, {.decay = 0.999, .warm_up = true}};
+  for (int i = 0; i < 3; ++i) training.train(), ema.update(), fresh.update();
+  BOOST_TEST(ema.updates() == 3);
+  Values expected;
+  {
+    const auto averaged = fresh.in_place();
+    expected = values_of(training.net);
+  }
+  const auto averaged = ema.in_place();
+  BOOST_TEST((values_of(training.net) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(the_average_of_what_stays_the_same_is_that) {
+  Training training;
+  for (int i = 0; i < 3; ++i) training.train();
+  const auto own = values_of(training.net);
+  Average ema{training.net, {.decay = 0.9}};
+  for (int i = 0; i < 1000; ++i) ema.update();
+  const auto averaged = ema.in_place();
+  BOOST_TEST((values_of(training.net) == own));
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_has_arrays_of_its_own) {
+  Training training;
+  Average ema{training.net, {.decay = 0.5}};
+  training.train(), ema.update();
+  const auto averaged_values = [&] {
+    auto result = values_of(training.net);
+    result.erase("bn.updates");  // the model's own
+    return result;
+  };
+  Average copy = ema;
+  Values expected;
+  {
+    const auto averaged = ema.in_place();
+    expected = averaged_values();
+    BOOST_TEST(test::throws_with<Error>([&] { const Average in_scope{ema}; }, {"end the scope"}));
+  }
+  training.train(), ema.update();
+  BOOST_TEST(copy.updates() == 1);
+  {
+    const auto averaged = copy.in_place();
+    BOOST_TEST((averaged_values() == expected));
+  }
+  ema = copy;
+  const auto averaged = ema.in_place();
+  BOOST_TEST((averaged_values() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_moves_takes_everything_along_and_its_scope_ends_as_it_would) {
+  Training training;
+  Average ema{training.net, {.decay = 0.5}};
+  training.train(), ema.update();
+  const auto own = values_of(training.net);
+  std::optional<Average> moved;
+  {
+    const auto averaged = ema.in_place();
+    moved.emplace(std::move(ema));
+    BOOST_CHECK_THROW(moved->update(), Error);
+  }
+  BOOST_TEST((values_of(training.net) == own));
+  moved->update();
+  BOOST_TEST(moved->updates() == 2);
+  const std::initializer_list<std::string_view> parts{"use the one that it was moved into"};
+  // NOLINTBEGIN(bugprone-use-after-move)
+  BOOST_TEST(test::throws_with<Error>([&] { ema.update(); }, parts));
+  BOOST_TEST(test::throws_with<Error>([&] { (void)ema.updates(); }, parts));
+  BOOST_TEST(test::throws_with<Error>([&] { (void)ema.state(); }, parts));
+  BOOST_TEST(test::throws_with<Error>([&] { const auto averaged = ema.in_place(); }, parts));
+  // NOLINTEND(bugprone-use-after-move)
+}
+
+// A file would have the average in the place of the weights, and the other way round.
+BOOST_AUTO_TEST_CASE(no_training_state_is_saved_or_loaded_within_the_scope) {
+  Training training;
+  Average ema{training.net, {.decay = 0.5}};
+  training.train(), ema.update();
+  Rng random{1};
+  std::int64_t count = 0;
+  TrainingState state{training.net, training.sgd, random, count};
+  state.add("ema", ema);
+  const test::Folder folder;
+  save_checkpoint(state, folder.model());
+  const auto own = values_of(training.net);
+  {
+    const auto averaged = ema.in_place();
+    const auto average = values_of(training.net);
+    BOOST_TEST(test::throws_with<Error>([&] { save_checkpoint(state, folder.path / "in scope"); },
+                                        {"end the scope of in_place first"}));
+    BOOST_TEST(test::throws_with<Error>([&] { load_checkpoint(state, folder.model()); },
+                                        {"end the scope of in_place first"}));
+    BOOST_TEST((values_of(training.net) == average));
+    BOOST_TEST(!std::filesystem::exists(folder.path / "in scope"));
+  }
+  BOOST_TEST((values_of(training.net) == own));
 }
 
 BOOST_AUTO_TEST_CASE(what_makes_no_sense_is_refused) {

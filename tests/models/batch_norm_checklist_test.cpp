@@ -84,8 +84,9 @@ BOOST_AUTO_TEST_SUITE(batch_norm_checklist_test)
 
 BOOST_AUTO_TEST_CASE(of_101_samples_in_batches_of_10_the_batch_of_one_fails_in_words) {
   Epoch epoch;
-  BOOST_TEST(test::throws_with<ShapeError>([&] { epoch.train(101, false); },
-                                           {"more than one sample", "drop the batch of one", "mlp.cpp:"}));
+  BOOST_TEST(test::throws_with<ShapeError>(
+      [&] { epoch.train(101, false); },
+      {"more than one sample", "drop the batch of one", "batch_norm_checklist_test.cpp:"}));
   BOOST_TEST(epoch.sizes.size() == 10);
   BOOST_TEST((values_of(epoch.model) == epoch.before));  // what failed changed nothing
 }

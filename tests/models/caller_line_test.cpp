@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "../support/graph_support.hpp"
 #include "keel/keel.hpp"
@@ -35,6 +36,10 @@ struct Nothing {
   Var operator()(const Var& src) const { return src; }
   void visit(auto&&) {}
 };
+
+Var cross_entropy_of_two(const Var& scores, const Var& labels, const SourceLocation& where) {
+  return cross_entropy(scores, labels, {}, where);
+}
 
 }  // namespace
 
@@ -111,6 +116,25 @@ BOOST_AUTO_TEST_CASE(an_update_that_is_not_finite_names_the_line_where_the_step_
   images.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
   const auto text = text_of<Error>([&] { step(images, labels); });
   BOOST_TEST(contains(text, at_line(line)), text);
+}
+
+BOOST_AUTO_TEST_CASE(a_bare_layer_names_the_line_of_whatever_applies_it) {
+  const ValueType wrong{{2, 5}, DType::f32};
+  const std::vector<Tensor> batches{Tensor{{2, 5}}};
+  const auto check = [](const std::string& text, int line) {
+    BOOST_TEST(contains(text, at_line(line)), text);
+    BOOST_TEST(!contains(text, ".hpp"), text);
+  };
+  check(text_of<Error>([&] { (void)fold_batch_norm(linear, wrong); }), __LINE__);
+  check(text_of<Error>([&] { population_statistics(linear, batches); }), __LINE__);
+  check(text_of<Error>([&] { (void)compute(linear, batches[0]); }), __LINE__);
+  check(text_of<Error>([&] { (void)compute(cross_entropy_of_two, images, too_many); }), __LINE__);
+  Mlp mlp{{.inputs = 4}};
+  initialize(mlp, Rng{1});
+  check(text_of<Error>([&] { (void)compute([&](const Var& x) { return mlp(x); }, batches[0]); }), __LINE__);
+  const int line = __LINE__ + 1;
+  Inference predict{mlp};
+  check(text_of<Error>([&] { predict(batches[0]); }), line);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

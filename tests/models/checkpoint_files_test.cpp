@@ -30,6 +30,11 @@ struct One {
   void visit(auto&& each) { each("w", weight); }
 };
 
+struct LikeAnOptimizer {
+  Parameter weight{Shape{2}, Initializer::constant(1.0)};
+  void visit(auto&& each) { each("optimizer/w", weight); }
+};
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(checkpoint_files_test, Folder)
@@ -94,14 +99,16 @@ BOOST_AUTO_TEST_CASE(headers_that_lie_are_refused_in_words) {
   const auto entry = [&](const std::string& text) { return with_header("{\"w\":" + text + "}", data); };
   BOOST_TEST(refused(std::string(8, '\xff') + "{}", {"header would have 18446744073709551615 bytes"}));
   BOOST_TEST(refused(with_header("[]"), {"not a JSON object"}));
-  BOOST_TEST(refused(with_header(std::string(1'000'000, '[')), {"not a JSON object"}));
+  BOOST_TEST(refused(with_header(std::string(1'000'000, '[')), {"nested too deep"}));
+  const std::string nested = std::string(50, '[') + std::string(50, ']');
+  BOOST_TEST(refused(with_header(R"({"__metadata__":{"a\\\"":")" + nested + R"("},"v":7})"), {"'v' has no"}));
   BOOST_TEST(refused(entry(R"({"dtype":"F32","shape":[2]})"), {"'w' has no data_offsets"}));
   BOOST_TEST(refused(entry("7"), {"'w' has no"}));
   BOOST_TEST(
       refused(entry(R"({"dtype":"U32","shape":[2],"data_offsets":[0,8]})"), {"'w' is U32 in it and f32"}));
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
-  BOOST_TEST(refused(entry(R"({"dtype":)" + deep + R"(,"shape":[2],"data_offsets":[0,8]})"),
-                     {"dtype of 'w' is not a string"}));
+  BOOST_TEST(
+      refused(entry(R"({"dtype":)" + deep + R"(,"shape":[2],"data_offsets":[0,8]})"), {"nested too deep"}));
   BOOST_TEST(
       refused(entry(R"({"dtype":"F32","shape":[2],"data_offsets":[0,12]})"), {"stands at [0, 12] of 8"}));
   BOOST_TEST(
@@ -160,6 +167,43 @@ BOOST_AUTO_TEST_CASE(saving_again_replaces_the_file) {
   load_checkpoint(other, model());
   BOOST_TEST(other.weight.value().data<float>()[0] == 7.0F);
   BOOST_TEST(files_in(path) == 1);
+}
+
+// All zeros, and no bytes on the disk.
+BOOST_AUTO_TEST_CASE(a_file_that_claims_too_much_is_refused_before_its_values_are_read) {
+  One one;
+  initialize(one, Rng{1});
+  constexpr std::uint64_t bytes = std::uint64_t{1} << 43U;
+  const auto header = with_header(R"({"w":{"dtype":"F32","shape":[2199023255552],"data_offsets":[0,)" +
+                                  std::to_string(bytes) + "]}}");
+  write(model(), header);
+  std::error_code error;
+  fs::resize_file(model(), header.size() + bytes, error);
+  if (error) return;  // the file system has no files of that size
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(one, model()); },
+                                {"'w' is (2199023255552) in it and (2) in the model"}));
+}
+
+BOOST_AUTO_TEST_CASE(names_that_could_not_be_read_back_are_not_written) {
+  LikeAnOptimizer other;
+  initialize(other, Rng{1});
+  BOOST_TEST(throws_with<Error>([&] { save_checkpoint(other, model()); }, {"can't be called 'optimizer/w'"}));
+  One one;
+  initialize(one, Rng{1});
+  BOOST_TEST(throws_with<Error>(
+      [&] {
+        save_checkpoint(one, model(), {.texts = {{"gr\xf6\xdf", "1"}}});
+      },
+      {"not UTF-8"}));
+  BOOST_TEST(!fs::exists(model()));
+}
+
+BOOST_AUTO_TEST_CASE(half_precision_is_called_what_it_is) {
+  One one;
+  initialize(one, Rng{1}, DType::f64);
+  write(model(),
+        with_header(R"({"w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", std::string(4, '\0')));
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(one, model()); }, {"'w' is F16 in it and f64"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

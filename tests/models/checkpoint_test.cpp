@@ -150,6 +150,29 @@ BOOST_AUTO_TEST_CASE(another_setting_is_said) {
   BOOST_TEST(refused({.rate = 0.5}, {"'dropout.rate' is 0.25 in it and 0.5 in the model"}));
 }
 
+// What the arrays alone would not tell.
+BOOST_AUTO_TEST_CASE(layers_of_other_settings_are_not_loaded) {
+  const auto refused = [&](auto saved, auto other, const std::string& setting) {
+    initialize(saved, Rng{1});
+    save_checkpoint(saved, model());
+    return throws_with<Error>([&] { load_checkpoint(other, model()); }, {setting, "in the model"});
+  };
+  BOOST_TEST(refused(LayerNorm{3, {.epsilon = 1}}, LayerNorm{3}, "'epsilon' is 1 in it"));
+  BOOST_TEST(refused(GroupNorm{4, 8}, GroupNorm{2, 8}, "'groups' is 4 in it"));
+  BOOST_TEST(refused(Embedding{4, 2, {.padding_index = 1}}, Embedding{4, 2}, "'padding_index' is 1 in it"));
+  BOOST_TEST(
+      refused(Embedding{4, 2}, Embedding{4, 2, {.padding_index = 1}}, "'padding_index' is none in it"));
+  BOOST_TEST(refused(Conv2d{4, 4, 3, {.stride = {1, 2}}}, Conv2d{4, 4, 3}, "'stride_width' is 2 in it"));
+  BOOST_TEST(refused(Conv2d{4, 4, 3, {.padding = {1, 0}}}, Conv2d{4, 4, 3}, "'padding_height' is 1 in it"));
+  BOOST_TEST(refused(Conv2d{4, 4, 3, {.dilation = 2}}, Conv2d{4, 4, 3}, "'dilation_height' is 2 in it"));
+  // (Of as many weights with other groups.)
+  BOOST_TEST(refused(Conv2d{4, 4, 3, {.groups = 2}}, Conv2d{2, 4, 3}, "'groups' is 2 in it"));
+  BOOST_TEST(
+      refused(ConvTranspose2d{4, 4, 3, {.stride = 2}}, ConvTranspose2d{4, 4, 3}, "'stride_height' is 2"));
+  BOOST_TEST(refused(ConvTranspose2d{4, 4, 3, {.stride = 2, .output_padding = 1}},
+                     ConvTranspose2d{4, 4, 3, {.stride = 2}}, "'output_padding_height' is 1 in it"));
+}
+
 BOOST_AUTO_TEST_CASE(another_model_is_refused_by_the_parameter_that_differs) {
   Network saved;
   initialize(saved, Rng{1});

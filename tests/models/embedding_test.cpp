@@ -83,6 +83,33 @@ BOOST_AUTO_TEST_CASE(padding_is_zero_and_not_trained) {
   BOOST_TEST(test::values(plan.output(1)) == (std::vector<double>{0, 0, 0, 0, 1, 1}), per_element());
 }
 
+BOOST_AUTO_TEST_CASE(padding_is_zero_in_the_weights_and_the_others_start_as_without_it) {
+  for (const auto dtype : {DType::f32, DType::f64}) {
+    Embedding padded{3, 2, {.padding_index = 1}};
+    Embedding plain{3, 2};
+    initialize(padded, Rng{1}, dtype);
+    initialize(plain, Rng{1}, dtype);
+    auto expected = test::values(parameters(plain)[0].parameter->value());
+    expected[2] = expected[3] = 0.0;
+    BOOST_TEST(test::values(parameters(padded)[0].parameter->value()) == expected, per_element());
+  }
+  Embedding words{3, 2, {.padding_index = 1}};
+  initialize(words, Rng{1});
+  Adam adam{{.learning_rate = 0.1, .weight_decay = 0.1, .decay = WeightDecay::everything}};
+  TrainingStep step{words, adam, [](const Var& x) { return sum(square(x - 1.0)); }};
+  for (int i = 0; i < 3; ++i) step(Tensor::of<std::int32_t>({3}, {0, 1, 2}));
+  const auto rows = test::values(parameters(words)[0].parameter->value());
+  BOOST_TEST(rows[2] == 0.0);
+  BOOST_TEST(rows[3] == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_padding_index_out_of_range_is_refused) {
+  for (const std::int64_t index : {-1, 3}) {
+    BOOST_TEST(test::throws_with<Error>([&] { Embedding(3, 2, {.padding_index = index}); },
+                                        {"padding_index", "from 0 to 2", std::to_string(index)}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(every_weight_s_gradient) {
   Counter model;
   initialize(model, Rng{2});

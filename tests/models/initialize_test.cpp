@@ -175,4 +175,10 @@ BOOST_AUTO_TEST_CASE(another_element_type_needs_another_model) {
                                       {"'weights' is f32 and can't become f64"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_model_of_whole_numbers_is_refused_in_words) {
+  Linear layer{4, 3};
+  BOOST_TEST(
+      test::throws_with<Error>([&] { initialize(layer, Rng{1}, DType::s32); }, {"f32 or f64, not as s32"}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -127,6 +128,18 @@ BOOST_AUTO_TEST_CASE(group_norm_does_not_keep_batch_norm_from_being_folded) {
   const Tensor src = random_tensor({5, 4}, 1);
   auto folded = fold_batch_norm([&](const Var& v) { return net(v); }, src.type());
   BOOST_TEST(test::within(test::values(folded(src)), test::values(original(src)), 1e-5));
+}
+
+BOOST_AUTO_TEST_CASE(options_that_make_no_sense_are_refused_where_they_are_given) {
+  using test::throws_with;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  BOOST_TEST(throws_with<Error>([] { GroupNorm{3, 8}; }, {"GroupNorm, 8,", "3 equal groups"}));
+  BOOST_TEST(throws_with<Error>([] { GroupNorm{0, 8}; }, {"0 equal groups"}));
+  BOOST_TEST(throws_with<Error>([] { GroupNorm{2, 8, {.epsilon = -1}}; }, {"epsilon", "-1"}));
+  BOOST_TEST(throws_with<Error>([] { BatchNorm{3, {.epsilon = -1}}; }, {"epsilon", "-1"}));
+  BOOST_TEST(throws_with<Error>([&] { LayerNorm{3, {.epsilon = nan}}; }, {"epsilon", "nan"}));
+  BOOST_TEST(throws_with<Error>([&] { InstanceNorm{3, {.epsilon = nan}}; }, {"epsilon", "nan"}));
+  BOOST_TEST(throws_with<Error>([&] { RmsNorm{3, {.epsilon = nan}}; }, {"epsilon", "nan"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -40,6 +40,11 @@ struct Renamed {
   void visit(auto&& each) { each("backbone", backbone), each("last", last); }
 };
 
+struct Wrapped {
+  Body body;
+  void visit(auto&& each) { each("body", body); }
+};
+
 std::vector<double> values_at(auto& model, const std::string& path) {
   for (const auto& [name, parameter] : parameters(model))
     if (name == path) return values(parameter->value());
@@ -165,6 +170,33 @@ BOOST_AUTO_TEST_CASE(compiled_steps_go_on_with_what_was_loaded) {
   const auto before = values(inference(points));
   load_checkpoint(tuned, model(), {.strict = false});
   BOOST_TEST((values(inference(points)) != before));
+}
+
+BOOST_AUTO_TEST_CASE(a_function_renames_settings_too) {
+  Body body{1e-3};
+  initialize(body, Rng{1});
+  save_checkpoint(body, model(), {.texts = {{"note", "bn1 of epsilon"}}});
+  Wrapped wrapped;
+  std::vector<std::string> asked;
+  const LoadOptions options{.rename = [&](const std::string& name) {
+    asked.push_back(name);
+    return "body." + name;
+  }};
+  BOOST_TEST(throws_with<Error>([&] { load_checkpoint(wrapped, model(), options); },
+                                {"'body.bn1.epsilon' is 0.001 in it and 1e-05 in the model"}));
+  for (const auto& name : asked)
+    BOOST_TEST(name.find('.') != std::string::npos);  // "format", "note" are neither
+}
+
+BOOST_AUTO_TEST_CASE(what_the_options_rename_away_is_said) {
+  BOOST_TEST(throws_with<Error>(
+      [&] {
+        load_checkpoint(saved, model(), {.renamed = {{"body", "trunk"}}});
+      },
+      {"its 'body.fc1.weights' is renamed to 'trunk.fc1.weights'"}));
+  BOOST_TEST(throws_with<Error>(
+      [&] { load_checkpoint(saved, model(), {.rename = [](const std::string&) { return ""; }}); },
+      {"its 'body.fc1.weights' is left aside"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -220,8 +220,9 @@ BOOST_AUTO_TEST_CASE(whatever_is_thrown_the_statistics_are_as_before) {
   const auto before = values_of(trained.model);
   auto spoilt = batches_of(10, DType::f32);
   spoilt[3].data<float>()[7] = std::numeric_limits<float>::quiet_NaN();
-  BOOST_TEST(test::throws_with<NonFiniteError>([&] { population_statistics(trained.model, spoilt); },
-                                               {"mlp.cpp:", "not finite", "left as they were"}));
+  BOOST_TEST(test::throws_with<NonFiniteError>(
+      [&] { population_statistics(trained.model, spoilt); },
+      {"population_statistics_test.cpp:", "not finite", "left as they were"}));
   BOOST_TEST((values_of(trained.model) == before));
   // In the third pass, when two layers are done.
   int passes = 0;
@@ -241,7 +242,8 @@ BOOST_AUTO_TEST_CASE(sets_that_give_no_statistics_are_refused_in_words) {
     return test::throws_with<Error>([&] { population_statistics(trained.model, batches); }, parts);
   };
   BOOST_TEST(refused(std::vector<Tensor>{}, {"no batches"}));
-  BOOST_TEST(refused(std::vector{rows(0, 1, DType::f32)}, {"1 value per feature", "mlp.cpp:"}));
+  BOOST_TEST(refused(std::vector{rows(0, 1, DType::f32)},
+                     {"1 value per feature", "population_statistics_test.cpp:"}));
   BOOST_TEST(refused(std::vector{random_tensor({4, 5}, 1)}, {"src has 5 features"}));
   int left = 2;
   BOOST_TEST(refused(

@@ -197,4 +197,34 @@ BOOST_AUTO_TEST_CASE(what_a_guard_puts_back_is_seen_by_steps_though_values_were_
                                         {"'norm.running_mean' has no values yet"}));
 }
 
+// NOLINTBEGIN(bugprone-use-after-move)
+BOOST_AUTO_TEST_CASE(what_was_moved_away_says_so) {
+  Linear model{4, 3};
+  initialize(model, Rng{1});
+  Sgd sgd{{}};
+  const Tensor src = random_tensor({6, 4}, 1);
+  const auto loss = [](const Var& x) { return mean(square(x)); };
+  const auto says_so = [](auto& handle, const auto& use) {
+    const auto taken = std::move(handle);
+    return throws_with<Error>([&] { use(); }, {"moved away: use the one that it was moved into"});
+  };
+  TrainingStep step{model, sgd, loss};
+  BOOST_TEST(says_so(step, [&] { step(src); }));
+  Inference predict{model};
+  BOOST_TEST(says_so(predict, [&] { predict(src); }));
+  auto gradient = value_and_grad(model, loss);
+  const auto grads = gradient(src).grads;
+  BOOST_TEST(says_so(gradient, [&] { gradient(src); }));
+  AccumulatedStep parts{model, sgd, loss};
+  BOOST_TEST(says_so(parts, [&] { parts.add(src); }));
+  Update update{model, sgd};
+  BOOST_TEST(says_so(update, [&] { update(grads); }));
+  Hessian hessian{model, loss, {src}, {}};
+  BOOST_TEST(says_so(hessian, [&] { hessian.times(std::vector<double>(15)); }));
+  BOOST_TEST(says_so(hessian, [&] { (void)hessian.size(); }));
+  ModelWatch watch{model};
+  BOOST_TEST(says_so(watch, [&] { (void)watch.changed(); }));
+}
+// NOLINTEND(bugprone-use-after-move)
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_said_and_changes_nothing) {
   BOOST_TEST(
       throws_with<Error>([&] { load_checkpoint(adam.state, model()); },
                          {"model.safetensors' can't be loaded: it has no 'optimizer/mean/first.weights'",
-                          "that of another one"}));
+                          "with another optimizer"}));
   BOOST_TEST(!parameters(adam.model)[0].parameter->value().defined());  // it is as it was
   initialize(adam.model, Rng{2});
   adam.train(2);
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_said_and_changes_nothing) {
 BOOST_AUTO_TEST_CASE(names_of_parts_are_held_to_the_rules) {
   Run run{Sgd{{}}};
   double number = 0;
-  for (const auto* name : {"", "a.b", "a/b"}) {
+  for (const auto* name : {"", "a.b", "a/b", "gr\xf6\xdf"}) {
     BOOST_TEST(
         throws_with<Error>([&] { run.state.add(name, number); }, {"must not be empty and not have a dot"}),
         name);

@@ -1,7 +1,9 @@
 #include "keel/models/training_step.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <vector>
@@ -189,6 +191,39 @@ BOOST_AUTO_TEST_CASE(a_nan_in_a_batch_is_reported) {
     const auto clean = easy_batch(32, 2);
     BOOST_CHECK_THROW(step(converted(clean.images, dtype), clean.labels), NonFiniteError);
   }
+}
+
+// The second batch norm's input is not finite, the first one's is.
+BOOST_AUTO_TEST_CASE(a_batch_that_is_refused_leaves_statistics_and_streams_as_they_were) {
+  Layers model{BatchNorm{4}, Dropout{0.5}, Linear{4, 3}, [](const Var& x) { return x / x; }, BatchNorm{3}};
+  initialize(model, Rng{1});
+  Sgd sgd{{}};
+  TrainingStep step{model, sgd, cross_entropy};
+  auto gradient = value_and_grad(model, cross_entropy);
+  AccumulatedStep parts{model, sgd, cross_entropy};
+  const auto all_values = [&] {
+    std::vector<std::byte> result;
+    for (const auto& [path, parameter] : parameters(model)) {
+      const auto& value = parameter->value();
+      result.insert(result.end(), value.bytes(), value.bytes() + value.type().bytes());
+    }
+    return result;
+  };
+  const auto expect_refused = [&](const Tensor& images, const Tensor& labels) {
+    const auto before = all_values();
+    BOOST_CHECK_THROW(step(images, labels), Error);
+    BOOST_CHECK_THROW(gradient(images, labels), Error);
+    BOOST_CHECK_THROW(parts.add(images, labels), Error);
+    BOOST_TEST((all_values() == before));
+  };
+  const Tensor images = random_tensor({8, 4}, 1);
+  const Tensor labels = random_labels(8, 3, 1);
+  const Tensor bad = labels.clone();
+  bad.data<std::int32_t>()[5] = 3;
+  expect_refused(images, bad);
+  for (const auto& [path, parameter] : parameters(model[2]))
+    std::ranges::fill(parameter->value().data<float>(), 0.0F);
+  expect_refused(images, labels);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(draws_a_training_step) {
                   "legend\n", "images\n", "f32 (32, 784)\n",
                   "fc1.weights \xC2\xA0"
                   "f32 (128, 784)\n",
-                  "batch_norm\n", "relu\n", "mlp.cpp:", "batch_norm_backward\n", "bn1.running_mean",
+                  "batch_norm\n", "relu\n", "graph_command.cpp:", "batch_norm_backward\n", "bn1.running_mean",
                   "sgd_update\n", "output 0\n"});
   check_contains(texts_in(folder.path() / "pictures/compiled.svg"),
                  {"bn, training step, batch 32, as compiled\n", " kernels, arena of ", "batch_norm+relu\n",
