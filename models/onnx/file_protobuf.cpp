@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <onnx.pb.h>
 
 #include <cstring>
 #include <fstream>
@@ -10,7 +11,6 @@
 #include "keel/models/onnx.hpp"
 #include "keel/models/onnx/file.hpp"
 #include "keel/runtime/error.hpp"
-#include "onnx.pb.h"
 
 namespace keel::onnx {
 namespace {
@@ -140,7 +140,7 @@ Setting setting_of(pb::AttributeProto& attribute, const std::string& op, const f
 }
 
 FileNode node_of(pb::NodeProto& proto, const fs::path& path) {
-  if (proto.domain() != "" && proto.domain() != "ai.onnx") {
+  if (!proto.domain().empty() && proto.domain() != "ai.onnx") {
     throw OnnxUnsupported{
         fmt::format("{} can't be loaded: operator {} of node '{}' is of the domain '{}', which keel "
                     "does not have",
@@ -176,7 +176,7 @@ Declared declared(const pb::ValueInfoProto& info, const fs::path& path) {
 
 std::int64_t opset_of(const pb::ModelProto& model) {
   for (const auto& opset : model.opset_import())
-    if (opset.domain() == "" || opset.domain() == "ai.onnx") return opset.version();
+    if (opset.domain().empty() || opset.domain() == "ai.onnx") return opset.version();
   return 0;
 }
 

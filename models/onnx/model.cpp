@@ -42,12 +42,13 @@ Parameter& OnnxPart::add(const std::string& name, Parameter parameter) {
   std::string distinct = last;
   while (!part->parameters_.emplace(distinct, part->children_.size()).second)
     distinct = fmt::format("{}_{}", last, ++part->taken_[last] + 1);
-  part->children_.emplace_back(distinct, Child{std::make_unique<Parameter>(std::move(parameter)), nullptr});
-  return *part->children_.back().second.parameter;
+  auto& child = part->children_.emplace_back(distinct, Child{}).second;
+  child.parameter = std::make_unique<Parameter>(std::move(parameter));
+  return *child.parameter;
 }
 
 void OnnxPart::add_setting(const std::string& parameter, const std::string& name, double value) {
-  const auto part = place_of(parameter).first;
+  auto* const part = place_of(parameter).first;
   const auto is_there = std::ranges::any_of(part->settings_, [&](const auto& s) { return s.first == name; });
   if (part != this && !is_there) part->settings_.emplace_back(name, value);
 }

@@ -57,7 +57,8 @@ RunResult learning_rate(const RunSettings& settings, double effect) {
   if (settings.learning_rate > 30.0 * highest) {
     run.diverged = true;
     run.divergence = "the loss was nan";
-    run.epochs.back() = {.epoch = 1, .train_loss = std::nan(""), .validation = {std::nan(""), 0.2}};
+    run.epochs.back() = {
+        .epoch = run.epochs.back().epoch, .train_loss = std::nan(""), .validation = {std::nan(""), 0.2}};
     run.test.reset();
   }
   return run;

@@ -19,9 +19,9 @@ namespace {
 void add_network_options(CLI::App& command, TrainOptions& options) {
   command
       .add_option("--model", options.model,
-                  "network: plain (784-128-10, by the data), bn (the same with batch norm), "
-                  "cnn (two convolutions, batch norm), or the sizes of all layers")
-      ->type_name("plain|bn|cnn|mlp:784-256-10")
+                  "plain (784-128-10, by the data), bn (the same with batch norm), cnn (two convolutions, "
+                  "batch norm), or the sizes of all layers: mlp:784-256-10")
+      ->type_name("NETWORK")
       ->capture_default_str();
   command
       .add_option("--norm", options.norm,
@@ -106,7 +106,7 @@ void add_checkpoint_options(CLI::App& command, TrainOptions& options) {
   command
       .add_option("--checkpoint-every", options.checkpoint_every,
                   "epochs between checkpoints, or 500steps, or 30s")
-      ->type_name("N|Nsteps|Ns")
+      ->type_name("INTERVAL")
       ->capture_default_str();
   command.add_option("--keep", options.keep, "checkpoints to keep, the last ones")
       ->type_name("K")

@@ -57,10 +57,9 @@ NetworkDescription described_network(const TrainOptions& options, const DataSet&
   } else if (model.starts_with(mlp_prefix)) {
     network.hidden = hidden_layers(model, data);
   } else if (model != "plain" && model != "bn") {
-    throw UsageError{
-        fmt::format("there is no --model '{}', only plain, bn, cnn and mlp:SIZES, such as "
-                    "mlp:784-256-10",
-                    model.substr(0, 60))};
+    throw UsageError{fmt::format(
+        "--model takes plain, bn, cnn or the sizes of all layers, such as mlp:784-256-10, not '{}'",
+        model.substr(0, 60))};
   }
   const bool by_itself_normalized = model == "bn" || model == "cnn";
   network.norm = parse_norm(!options.norm.empty() ? options.norm : by_itself_normalized ? "batch" : "none");
@@ -172,9 +171,9 @@ CheckpointInterval parse_interval(const std::string& text) {
   if (const auto seconds = whole_number_in<double>(number_before("s"));
       seconds && *seconds > 0.0 && *seconds <= 1e9)
     return {.seconds = *seconds};
-  throw UsageError{
-      fmt::format("--checkpoint-every '{}' can't be read; say 2 for every second epoch, 500steps or 30s",
-                  text.substr(0, 60))};
+  throw UsageError{fmt::format(
+      "--checkpoint-every takes a number of epochs, of steps (500steps) or of seconds (30s), not '{}'",
+      text.substr(0, 60))};
 }
 
 }  // namespace keel::tools
