@@ -106,7 +106,7 @@ void add_checkpoint_options(CLI::App& command, TrainOptions& options) {
   command
       .add_option("--checkpoint-every", options.checkpoint_every,
                   "epochs between checkpoints, or 500steps, or 30s")
-      ->type_name("INTERVAL")
+      ->type_name("WHEN")
       ->capture_default_str();
   command.add_option("--keep", options.keep, "checkpoints to keep, the last ones")
       ->type_name("K")
