@@ -57,11 +57,12 @@ void CheckpointFolder::save(Trainer& trainer) const {
 
 CheckpointFolder::Restored CheckpointFolder::restore(Trainer& trainer) const {
   Restored restored;
-  const auto all = files();
-  for (auto file = all.rbegin(); file != all.rend(); ++file) {
+  auto all = files();
+  std::ranges::reverse(all);  // the newest first
+  for (const auto& file : all) {
     try {
-      trainer.load(*file);
-      restored.file = *file;
+      trainer.load(file);
+      restored.file = file;
       return restored;
     } catch (const Error& error) {
       restored.refused.emplace_back(error.what());
