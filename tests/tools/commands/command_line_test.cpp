@@ -128,7 +128,8 @@ BOOST_AUTO_TEST_CASE(tables_fit_eighty_columns_and_narrow_terminals) {
        {"compare --seeds 3 --learning-rate 0.1", "compare --learning-rate 100000", "data info --data tiny",
         "study initialization --quick --seeds 2 --data tiny --quiet",
         "batch-study --batch-sizes 8,16,32 --seeds 2 --epochs 2 --learning-rate 0.1",
-        "bench --model deep-plain --batch-size 64 --repeats 1 --threads 1", "bench --profile bn --threads 1"}) {
+        "bench --model deep-plain --batch-size 64 --repeats 1 --threads 1",
+        "bench --profile bn --threads 1"}) {
     const std::string line{arguments};
     const auto all =
         line.starts_with("compare") || line.starts_with("batch") ? line + " --data tiny --quiet" : line;
