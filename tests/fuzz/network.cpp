@@ -21,10 +21,16 @@ void read(std::span<const std::uint8_t> bytes) {
 std::vector<std::string> seeds() {
   std::vector<std::string> result;
   const auto path = std::filesystem::temp_directory_path() / fmt::format("keel-fuzz-{}", ::getpid());
-  for (const auto* text :
-       {"image=2x3 hidden=4 classes=2 norm=batch", "image=4x4 channels=2 hidden=3 classes=2 norm=layer",
-        "image=2x2 hidden=3-3 classes=3 norm=none activation=gelu dropout=0.5"}) {
-    const auto description = tools::parse_network(text);
+  const std::vector<tools::NetworkDescription> descriptions{
+      {.height = 2, .width = 3, .hidden = {4}, .classes = 2, .norm = tools::Norm::batch},
+      {.height = 4, .width = 4, .channels = {2}, .hidden = {3}, .classes = 2, .norm = tools::Norm::layer},
+      {.height = 2,
+       .width = 2,
+       .hidden = {3, 3},
+       .classes = 3,
+       .activation = tools::Activation::gelu,
+       .dropout = 0.5}};
+  for (const auto& description : descriptions) {
     auto network = std::make_unique<tools::Network>(tools::options_of(description));
     initialize(*network, Rng{1});
     tools::save_network({{.network = description}, std::move(network)}, path);
