@@ -23,7 +23,7 @@ namespace {
 
 using loops::Settings;
 
-enum class Kind : std::uint8_t {
+enum class Function : std::uint8_t {
   abs,
   sign,
   floor,
@@ -49,7 +49,7 @@ struct Terms {
   Settings settings;
 };
 
-struct Row {
+struct FunctionRow {
   std::string_view name;
   loops::SpecialLoop* f32;
   double (*f64)(double x, Settings settings);
@@ -57,84 +57,87 @@ struct Row {
   Var (*grad)(const Terms& t);
 };
 
-Term special(Kind kind, const Term& x, Settings settings = {});
+Term special(Function function, const Term& x, Settings settings = {});
 
 Var nothing(const Terms&) {
   return {};
 }
 
-// By Kind.
-constexpr std::array table{
-    Row{.name = "abs",
-        .f32 = loops::absolute,
-        .f64 = [](double x, Settings) { return std::abs(x); },
-        .grad = [](const Terms& t) { return (t.grad * special(Kind::sign, t.x)).var; }},
-    Row{.name = "sign",
-        .f32 = loops::sign,
-        .f64 = [](double x, Settings) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); },
-        .grad = nothing},
-    Row{.name = "floor",
-        .f32 = loops::floor,
-        .f64 = [](double x, Settings) { return std::floor(x); },
-        .grad = nothing},
-    Row{.name = "ceil",
-        .f32 = loops::ceil,
-        .f64 = [](double x, Settings) { return std::ceil(x); },
-        .grad = nothing},
-    Row{.name = "round",
-        .f32 = loops::round,
-        .f64 = [](double x, Settings) { return std::nearbyint(x); },
-        .grad = nothing},
-    Row{.name = "clamp",
+// By Function.
+constexpr std::array functions{
+    FunctionRow{.name = "abs",
+                .f32 = loops::absolute,
+                .f64 = [](double x, Settings) { return std::abs(x); },
+                .grad = [](const Terms& t) { return (t.grad * special(Function::sign, t.x)).var; }},
+    FunctionRow{.name = "sign",
+                .f32 = loops::sign,
+                .f64 = [](double x, Settings) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); },
+                .grad = nothing},
+    FunctionRow{.name = "floor",
+                .f32 = loops::floor,
+                .f64 = [](double x, Settings) { return std::floor(x); },
+                .grad = nothing},
+    FunctionRow{.name = "ceil",
+                .f32 = loops::ceil,
+                .f64 = [](double x, Settings) { return std::ceil(x); },
+                .grad = nothing},
+    FunctionRow{.name = "round",
+                .f32 = loops::round,
+                .f64 = [](double x, Settings) { return std::nearbyint(x); },
+                .grad = nothing},
+    FunctionRow{
+        .name = "clamp",
         .f32 = loops::clamp,
         .f64 =
             [](double x, Settings bounds) {
               const double raised = x < bounds.a ? bounds.a : x;
               return raised > bounds.b ? bounds.b : raised;
             },
-        .grad = [](const Terms& t) { return (t.grad * special(Kind::is_between, t.x, t.settings)).var; }},
-    Row{.name = "is_between",
-        .f32 = loops::is_between,
-        .f64 = [](double x, Settings bounds) { return x >= bounds.a && x <= bounds.b ? 1.0 : 0.0; },
-        .grad = nothing},
-    Row{.name = "log1p",
-        .f32 = loops::log1p,
-        .f64 = [](double x, Settings) { return std::log1p(x); },
-        .grad = [](const Terms& t) { return (t.grad / (t.x + 1.0)).var; }},
-    Row{.name = "expm1",
-        .f32 = loops::expm1,
-        .f64 = [](double x, Settings) { return std::expm1(x); },
-        .grad = [](const Terms& t) { return (t.grad * (t.y + 1.0)).var; }},
-    Row{.name = "softplus",
+        .grad = [](const Terms& t) { return (t.grad * special(Function::is_between, t.x, t.settings)).var; }},
+    FunctionRow{.name = "is_between",
+                .f32 = loops::is_between,
+                .f64 = [](double x, Settings bounds) { return x >= bounds.a && x <= bounds.b ? 1.0 : 0.0; },
+                .grad = nothing},
+    FunctionRow{.name = "log1p",
+                .f32 = loops::log1p,
+                .f64 = [](double x, Settings) { return std::log1p(x); },
+                .grad = [](const Terms& t) { return (t.grad / (t.x + 1.0)).var; }},
+    FunctionRow{.name = "expm1",
+                .f32 = loops::expm1,
+                .f64 = [](double x, Settings) { return std::expm1(x); },
+                .grad = [](const Terms& t) { return (t.grad * (t.y + 1.0)).var; }},
+    FunctionRow{
+        .name = "softplus",
         .f32 = loops::softplus,
         .f64 = [](double x, Settings) { return std::log1p(std::exp(-std::abs(x))) + (x > 0.0 ? x : 0.0); },
         .grad = [](const Terms& t) { return (t.grad * sigmoid(t.x)).var; }},
     // With s the logistic function and y = x s, y' = s + x s (1 - s).
-    Row{.name = "silu",
-        .f32 = loops::silu,
-        .f64 = [](double x, Settings) { return x / (1.0 + std::exp(-x)); },
-        .grad =
-            [](const Terms& t) {
-              const Term s = sigmoid(t.x);
-              return (t.grad * (s + t.y * (1.0 - s))).var;
-            }},
-    Row{.name = "erf",
-        .f32 = loops::erf,
-        .f64 = [](double x, Settings) { return std::erf(x); },
-        .grad =
-            [](const Terms& t) {
-              return (t.grad * exp(square(t.x) * -1.0) * (2.0 * std::numbers::inv_sqrtpi)).var;
-            }},
-    Row{.name = "sin",
-        .f32 = loops::sin,
-        .f64 = [](double x, Settings) { return std::sin(x); },
-        .grad = [](const Terms& t) { return (t.grad * special(Kind::cos, t.x)).var; }},
-    Row{.name = "cos",
-        .f32 = loops::cos,
-        .f64 = [](double x, Settings) { return std::cos(x); },
-        .grad = [](const Terms& t) { return (t.grad * special(Kind::sin, t.x) * -1.0).var; }},
+    FunctionRow{.name = "silu",
+                .f32 = loops::silu,
+                .f64 = [](double x, Settings) { return x / (1.0 + std::exp(-x)); },
+                .grad =
+                    [](const Terms& t) {
+                      const Term s = sigmoid(t.x);
+                      return (t.grad * (s + t.y * (1.0 - s))).var;
+                    }},
+    FunctionRow{.name = "erf",
+                .f32 = loops::erf,
+                .f64 = [](double x, Settings) { return std::erf(x); },
+                .grad =
+                    [](const Terms& t) {
+                      return (t.grad * exp(square(t.x) * -1.0) * (2.0 * std::numbers::inv_sqrtpi)).var;
+                    }},
+    FunctionRow{.name = "sin",
+                .f32 = loops::sin,
+                .f64 = [](double x, Settings) { return std::sin(x); },
+                .grad = [](const Terms& t) { return (t.grad * special(Function::cos, t.x)).var; }},
+    FunctionRow{.name = "cos",
+                .f32 = loops::cos,
+                .f64 = [](double x, Settings) { return std::cos(x); },
+                .grad = [](const Terms& t) { return (t.grad * special(Function::sin, t.x) * -1.0).var; }},
     // The power of 0 is constant, at 0 as well.
-    Row{.name = "pow",
+    FunctionRow{
+        .name = "pow",
         .f32 = loops::power,
         .f64 = [](double x, Settings settings) { return std::pow(x, settings.a); },
         .grad =
@@ -145,11 +148,11 @@ constexpr std::array table{
             }},
 };
 
-// The operator behind these functions; each kind is a row of the table.
+// The operator behind these functions, each of which is a row.
 class MoreElementwiseOp final : public Operator {
  public:
-  MoreElementwiseOp(Kind kind, Settings settings)
-      : row_(table.at(static_cast<std::size_t>(kind))), settings_(settings) {}
+  MoreElementwiseOp(Function function, Settings settings)
+      : row_(functions.at(static_cast<std::size_t>(function))), settings_(settings) {}
   [[nodiscard]] std::string_view name() const override { return row_.name; }
   [[nodiscard]] std::vector<Attribute> attributes() const override {
     if (row_.name == "pow") return {{"exponent", settings_.a}};
@@ -193,38 +196,38 @@ class MoreElementwiseOp final : public Operator {
   [[nodiscard]] bool may_overwrite(std::size_t) const override { return true; }
 
  private:
-  const Row& row_;
+  const FunctionRow& row_;
   Settings settings_;
 };
 
-Var elementwise(Kind kind, const Var& src, const SourceLocation& where, Settings settings = {}) {
-  return record(std::make_shared<MoreElementwiseOp>(kind, settings), {src}, where);
+Var elementwise(Function function, const Var& src, const SourceLocation& where, Settings settings = {}) {
+  return record(std::make_shared<MoreElementwiseOp>(function, settings), {src}, where);
 }
 
-Term special(Kind kind, const Term& x, Settings settings) {
-  return {elementwise(kind, x.var, x.where, settings), x.where};
+Term special(Function function, const Term& x, Settings settings) {
+  return {elementwise(function, x.var, x.where, settings), x.where};
 }
 
 }  // namespace
 
 Var abs(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::abs, src, where);
+  return elementwise(Function::abs, src, where);
 }
 
 Var sign(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::sign, src, where);
+  return elementwise(Function::sign, src, where);
 }
 
 Var floor(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::floor, src, where);
+  return elementwise(Function::floor, src, where);
 }
 
 Var ceil(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::ceil, src, where);
+  return elementwise(Function::ceil, src, where);
 }
 
 Var round(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::round, src, where);
+  return elementwise(Function::round, src, where);
 }
 
 Var clamp(const Var& src, std::optional<double> lower, std::optional<double> upper,
@@ -237,23 +240,23 @@ Var clamp(const Var& src, std::optional<double> lower, std::optional<double> upp
   const Settings bounds{lower.value_or(-infinity), upper.value_or(infinity)};
   if (std::isnan(bounds.a) || std::isnan(bounds.b))
     throw Error{fmt::format("clamp at {}: a bound is NaN", describe(where))};
-  return elementwise(Kind::clamp, src, where, bounds);
+  return elementwise(Function::clamp, src, where, bounds);
 }
 
 Var log1p(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::log1p, src, where);
+  return elementwise(Function::log1p, src, where);
 }
 
 Var expm1(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::expm1, src, where);
+  return elementwise(Function::expm1, src, where);
 }
 
 Var softplus(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::softplus, src, where);
+  return elementwise(Function::softplus, src, where);
 }
 
 Var silu(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::silu, src, where);
+  return elementwise(Function::silu, src, where);
 }
 
 Var elu(const Var& src, double alpha, const SourceLocation& where) {
@@ -263,15 +266,15 @@ Var elu(const Var& src, double alpha, const SourceLocation& where) {
 }
 
 Var erf(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::erf, src, where);
+  return elementwise(Function::erf, src, where);
 }
 
 Var sin(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::sin, src, where);
+  return elementwise(Function::sin, src, where);
 }
 
 Var cos(const Var& src, const SourceLocation& where) {
-  return elementwise(Kind::cos, src, where);
+  return elementwise(Function::cos, src, where);
 }
 
 Var tan(const Var& src, const SourceLocation& where) {
@@ -283,7 +286,7 @@ Var reciprocal(const Var& src, const SourceLocation& where) {
 }
 
 Var pow(const Var& base, double exponent, const SourceLocation& where) {
-  return exponent == 1.0 ? base : elementwise(Kind::pow, base, where, {exponent});
+  return exponent == 1.0 ? base : elementwise(Function::pow, base, where, {exponent});
 }
 
 }  // namespace keel

@@ -48,5 +48,9 @@ void add_import_command(CLI::App& app, ExitStatus& status);
 void add_data_option(CLI::App& command, std::string& name);
 /// Adds `--seed` to a command, checked strictly: neither -1 nor a number that does not fit passes.
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning);
+/// Adds `--limit`, `--out`, `--force` and `--quiet`.
+void add_result_options(CLI::App& command, CommonOptions& options);
+/// Adds `--epochs`, up to `most_epochs`, and `--batch-size`.
+void add_length_options(CLI::App& command, RunSettings& run, std::int64_t most_epochs);
 
 }  // namespace keel::tools

@@ -77,15 +77,7 @@ void add_optimizer_options(CLI::App& command, TrainOptions& options) {
   command.add_option("--clip", options.clip, "bound of the norm of all gradients together [none]")
       ->type_name("NORM")
       ->check(number_between(1e-12, 1e12));
-  auto& run = options.common.run;
-  command.add_option("--epochs", run.epochs, "passes over the training images")
-      ->type_name("N")
-      ->check(whole_number(1, 100'000))
-      ->capture_default_str();
-  command.add_option("--batch-size", run.batch_size, "images a step")
-      ->type_name("N")
-      ->check(whole_number(1, 1'000'000))
-      ->capture_default_str();
+  add_length_options(command, options.common.run, 100'000);
   command
       .add_option("--patience", options.patience,
                   "epochs without a lower validation loss before the end; 0 for any number")
@@ -117,18 +109,6 @@ void add_checkpoint_options(CLI::App& command, TrainOptions& options) {
       "go on, bit for bit, from the last checkpoint of the same command's last folder, or that of --out");
 }
 
-void add_out_options(CLI::App& command, CommonOptions& options) {
-  command
-      .add_option("--limit", options.run.limit,
-                  "train on the first N training images only, after the shuffle")
-      ->type_name("N")
-      ->check(whole_number(1, std::numeric_limits<std::int32_t>::max()));
-  command.add_option("--out", options.out, "folder for results; made if it is missing [runs/train-TIME]")
-      ->type_name("DIR");
-  command.add_flag("--force", options.force, "write into a folder that is not empty");
-  command.add_flag("--quiet", options.quiet, "print results only, no progress");
-}
-
 void add_file_argument(CLI::App& command, std::string& file, const std::string& what) {
   command.add_option("FILE", file, what)->required()->type_name("");
 }
@@ -146,7 +126,7 @@ void add_train_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
                   "of the split, the weights, the order of samples and dropout");
   add_threads_option(*command, options->common.threads);
   add_checkpoint_options(*command, *options);
-  add_out_options(*command, options->common);
+  add_result_options(*command, options->common);
   command->callback([options, &invocation, &status] { status = train_network(*options, invocation); });
 }
 

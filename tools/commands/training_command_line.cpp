@@ -18,7 +18,6 @@ namespace {
 
 // The options that say on what is run and where results go.
 void add_run_options(CLI::App& command, CommonOptions& options) {
-  constexpr auto most = std::numeric_limits<std::int32_t>::max();
   options.threads = available_processors();
   add_data_option(command, options.data);
   add_seed_option(command, options.seed, "first seed: of the split, the weights and the order of samples");
@@ -27,32 +26,17 @@ void add_run_options(CLI::App& command, CommonOptions& options) {
       ->check(whole_number(1, 100'000))
       ->capture_default_str();
   command
-      .add_option("--limit", options.run.limit,
-                  "train on the first N training images only, after the shuffle")
-      ->type_name("N")
-      ->check(whole_number(1, most));
-  command
       .add_option("--threads", options.threads,
                   "runs side by side, one thread each; results never depend on it")
       ->type_name("T")
       ->check(whole_number(1, 1024))
       ->capture_default_str();
-  command.add_option("--out", options.out, "folder for results; made if it is missing [runs/COMMAND-TIME]")
-      ->type_name("DIR");
-  command.add_flag("--force", options.force, "write into a folder that is not empty");
-  command.add_flag("--quiet", options.quiet, "print results only, no progress");
+  add_result_options(command, options);
 }
 
 // Those of a single training.
 void add_training_options(CLI::App& command, RunSettings& run) {
-  command.add_option("--epochs", run.epochs, "passes over the training images")
-      ->type_name("N")
-      ->check(whole_number(1, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--batch-size", run.batch_size, "images a step")
-      ->type_name("N")
-      ->check(whole_number(1, 1'000'000))
-      ->capture_default_str();
+  add_length_options(command, run, 1'000'000);
   command.add_option("--learning-rate", run.learning_rate, "of SGD, per step")
       ->type_name("RATE")
       ->check(number_between(0.0, 1e6))
@@ -69,6 +53,29 @@ void add_resume_flag(CLI::App& command, bool& resume) {
 }
 
 }  // namespace
+
+void add_result_options(CLI::App& command, CommonOptions& options) {
+  command
+      .add_option("--limit", options.run.limit,
+                  "train on the first N training images only, after the shuffle")
+      ->type_name("N")
+      ->check(whole_number(1, std::numeric_limits<std::int32_t>::max()));
+  command.add_option("--out", options.out, "folder for results; made if it is missing [runs/COMMAND-TIME]")
+      ->type_name("DIR");
+  command.add_flag("--force", options.force, "write into a folder that is not empty");
+  command.add_flag("--quiet", options.quiet, "print results only, no progress");
+}
+
+void add_length_options(CLI::App& command, RunSettings& run, std::int64_t most_epochs) {
+  command.add_option("--epochs", run.epochs, "passes over the training images")
+      ->type_name("N")
+      ->check(whole_number(1, most_epochs))
+      ->capture_default_str();
+  command.add_option("--batch-size", run.batch_size, "images a step")
+      ->type_name("N")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str();
+}
 
 void add_data_option(CLI::App& command, std::string& name) {
   command
