@@ -91,8 +91,8 @@ std::string class_scores(const Classification& classification, std::span<const s
 }  // namespace
 
 std::string classification_text(const Classification& classification, std::span<const std::string> names) {
-  auto text = fmt::format("loss {:.4f}, accuracy {:.2f} %, calibration error {:.2f} % ({} bins)\n",
-                          classification.mean.loss, 100.0 * classification.mean.accuracy,
+  auto text = fmt::format("loss {}, accuracy {:.2f} %, calibration error {:.2f} % ({} bins)\n",
+                          cell_text(classification.mean.loss, 4), 100.0 * classification.mean.accuracy,
                           100.0 * classification.calibration_error, calibration_bins);
   const auto matrix = confusion_matrix(classification, names);
   text += matrix.empty() ? confused_pairs(classification, names) : matrix;

@@ -3,27 +3,17 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <string>
+
+#include "keel/tools/system/shell_word.hpp"
 
 namespace keel::tools {
-
-namespace {
-
-// In quotes, such that a shell reads it back.
-std::string shell_quoted(const std::string& word) {
-  std::string quoted = "'";
-  for (const char letter : word) quoted += letter == '\'' ? std::string{"'\\''"} : std::string{letter};
-  return quoted + "'";
-}
-
-}  // namespace
 
 ExitStatus end_interrupted(const Workspace& workspace, std::size_t finished, std::size_t all) {
   if (finished > 0) {
     fmt::print(stderr,
                "keel: interrupted; {} of {} runs were finished and are kept: the same command with --out {} "
                "--resume goes on\n",
-               finished, all, shell_quoted(workspace.path().string()));
+               finished, all, shell_word(workspace.path().string()));
   } else {
     fmt::print(stderr, "keel: interrupted; 0 of {} runs were finished, so that nothing is kept\n", all);
   }

@@ -13,8 +13,8 @@
 #include "keel/tools/data/fit_image.hpp"
 #include "keel/tools/data/idx.hpp"
 #include "keel/tools/data/png.hpp"
-#include "keel/tools/data/regular_file.hpp"
 #include "keel/tools/system/json.hpp"
+#include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/training/classification.hpp"
 
 namespace keel::tools {

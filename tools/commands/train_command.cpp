@@ -14,6 +14,7 @@
 #include "keel/tools/runs/workspace.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/number_text.hpp"
+#include "keel/tools/system/shell_word.hpp"
 #include "keel/tools/training/checkpoint_folder.hpp"
 
 namespace keel::tools {
@@ -31,25 +32,13 @@ Json train_request(const TrainOptions& options, const TrainSettings& settings) {
   return json;
 }
 
-// A word as a shell takes it.
-std::string quoted(const std::string& word) {
-  const auto plain = [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           std::string_view{"-_./:,=+@%"}.find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  if (!word.empty() && std::ranges::all_of(word, plain)) return word;
-  std::string result = "'";
-  for (const char c : word) result += c == '\'' ? std::string{"'\\''"} : std::string{c};
-  return result + "'";
-}
-
 // The command line that goes on with this training.
 std::string resuming_command(const TrainOptions& options, const Invocation& invocation,
                              const fs::path& folder) {
   std::string line;
   for (const auto& word : invocation.arguments)
-    if (word != "--force") line += quoted(word) + " ";
-  if (options.common.out.empty()) line += fmt::format("--out {} ", quoted(folder.string()));
+    if (word != "--force") line += shell_word(word) + " ";
+  if (options.common.out.empty()) line += fmt::format("--out {} ", shell_word(folder.string()));
   return options.resume ? line.substr(0, line.size() - 1) : line + "--resume";
 }
 
@@ -165,7 +154,8 @@ void print_trained(const Trainer& trainer, const DataSet& data, const TrainSetti
   const auto& last = trainer.epochs().back().result;
   const auto& best = trainer.epochs()[static_cast<std::size_t>(trainer.best_epoch() - 1)].result;
   const auto row = [](std::string_view name, const Evaluation& evaluation, const std::string& remark) {
-    fmt::print("{:<11} {:>9.4f}  {:>8.2f} %{}\n", name, evaluation.loss, 100.0 * evaluation.accuracy, remark);
+    fmt::print("{:<11} {:>9}  {:>8.2f} %{}\n", name, cell_text(evaluation.loss, 4),
+               100.0 * evaluation.accuracy, remark);
   };
   fmt::print("{}: {} training, {} validation and {} test images of {} x {}, {} classes\n", data.name,
              sizes.training, sizes.validation, data.test.size(), data.train.height, data.train.width,
@@ -177,7 +167,7 @@ void print_trained(const Trainer& trainer, const DataSet& data, const TrainSetti
   row("validation", last.validation,
       best.epoch == last.epoch
           ? "   the best epoch"
-          : fmt::format("   (best: {:.4f} in epoch {})", best.validation.loss, best.epoch));
+          : fmt::format("   (best: {} in epoch {})", cell_text(best.validation.loss, 4), best.epoch));
   row("test", test, "");
   fmt::print("\nnetwork: {}\nbest: {}\nmetrics: {}\nresults: {}\n", (folder / last_network).string(),
              (folder / best_network).string(), (folder / metrics_name).string(),
@@ -234,9 +224,9 @@ ExitStatus train_network(const TrainOptions& options, const Invocation& invocati
   if (const double guessing = std::log(data.classes); !(test->loss < guessing)) {
     fmt::print(
         stderr,
-        "keel: the network has not learned: its test loss, {:.4f}, is not below that of guessing, {:.4f}; train "
+        "keel: the network has not learned: its test loss, {}, is not below that of guessing, {:.4f}; train "
         "it longer, or with another --learning-rate\n",
-        test->loss, guessing);
+        cell_text(test->loss, 4), guessing);
   }
   return ExitStatus::done;
 }

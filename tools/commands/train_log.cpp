@@ -68,11 +68,9 @@ void TrainProgress::step_done() {
 void TrainProgress::epoch_done() {
   if (quiet_ || terminal_) return;
   const auto& [epoch, rate] = trainer_.epochs().back();
-  fmt::print(
-      stderr,
-      "epoch {}/{}: train loss {:.4f}, validation loss {:.4f}, accuracy {:.2f} %, rate {:.3g}, {:.2f} s\n",
-      epoch.epoch, epochs_, epoch.train_loss, epoch.validation.loss, 100.0 * epoch.validation.accuracy, rate,
-      epoch.seconds);
+  fmt::print(stderr, "epoch {}/{}: train loss {}, validation loss {}, accuracy {} %, rate {:.3g}, {:.2f} s\n",
+             epoch.epoch, epochs_, cell_text(epoch.train_loss, 4), cell_text(epoch.validation.loss, 4),
+             cell_text(100.0 * epoch.validation.accuracy, 2), rate, epoch.seconds);
 }
 
 void TrainProgress::draw_train_bar() {

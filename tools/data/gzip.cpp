@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "keel/tools/data/regular_file.hpp"
+#include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {

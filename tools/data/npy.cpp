@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "keel/tools/data/npy_header.hpp"
-#include "keel/tools/data/regular_file.hpp"
+#include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {

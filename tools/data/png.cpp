@@ -14,7 +14,7 @@
 
 #include "keel/runtime/write_file.hpp"
 #include "keel/tools/data/png_chunks.hpp"
-#include "keel/tools/data/regular_file.hpp"
+#include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/system/refuse.hpp"
 
 namespace keel::tools {

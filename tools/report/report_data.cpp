@@ -12,6 +12,7 @@
 #include "keel/tools/runs/study.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/refuse.hpp"
+#include "keel/tools/system/shell_word.hpp"
 
 namespace keel::tools {
 namespace {
@@ -118,15 +119,6 @@ std::string without_number(std::string text) {
   const auto end = text.find("] ", begin);
   if (begin != std::string::npos && end != std::string::npos) text.erase(begin, end + 2 - begin);
   return text;
-}
-
-// A word such that a shell reads it back.
-std::string shell_word(const std::string& word) {
-  constexpr auto harmless = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+,./:@%";
-  if (!word.empty() && word.find_first_not_of(harmless) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char letter : word) quoted += letter == '\'' ? std::string{"'\\''"} : std::string{letter};
-  return quoted + "'";
 }
 
 }  // namespace

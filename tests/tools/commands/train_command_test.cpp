@@ -283,6 +283,14 @@ BOOST_AUTO_TEST_CASE(nothing_of_an_earlier_training_stays_where_another_is_force
   BOOST_TEST(!fs::exists(*this / "compared/runs"));
 }
 
+BOOST_AUTO_TEST_CASE(no_number_is_endless) {
+  const auto finished =
+      run_keel("train --data tiny --epochs 2 --batch-size 32 --learning-rate 1e5 --threads 1 --out results",
+               *this / "");
+  BOOST_TEST(!std::regex_search(finished.out + finished.err, std::regex{"[0-9]{9}"}),
+             finished.out + finished.err);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "keel/tools/data/regular_file.hpp"
+#include "keel/tools/system/regular_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
