@@ -1,6 +1,7 @@
 // `keel train` as its users meet it: its files, its refusals, its interrupts.
 
 #include <fstream>
+#include <regex>
 
 #include "../../support/trained_folder.hpp"
 #include "keel/models/checkpoint.hpp"
