@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/system/refuse.hpp"
+#include "keel/tools/system/regular_file.hpp"
 
 namespace keel::tools {
 namespace {

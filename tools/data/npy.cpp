@@ -10,8 +10,8 @@
 #include <limits>
 
 #include "keel/tools/data/npy_header.hpp"
-#include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/system/refuse.hpp"
+#include "keel/tools/system/regular_file.hpp"
 
 namespace keel::tools {
 namespace {

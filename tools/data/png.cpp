@@ -14,8 +14,8 @@
 
 #include "keel/runtime/write_file.hpp"
 #include "keel/tools/data/png_chunks.hpp"
-#include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/system/refuse.hpp"
+#include "keel/tools/system/regular_file.hpp"
 
 namespace keel::tools {
 namespace {
