@@ -11,6 +11,7 @@
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/report/report.hpp"
+#include "keel/tools/runs/arms.hpp"
 #include "keel/tools/runs/csv.hpp"
 #include "keel/tools/runs/judgement.hpp"
 #include "keel/tools/runs/results.hpp"
@@ -42,13 +43,20 @@ void print_table(const Table& table, std::size_t width) {
 
 // Why a verdict may be "not shown", and a p value large, though the effect is.
 std::string how_sure(std::span<const Judgement> judgements, int seeds) {
-  if (seeds == 1) return "One seed has no interval, so that nothing is shown: --seeds 10 takes ten.";
-  std::size_t findings = 0;
-  for (const auto& judgement : judgements) findings += judgement.findings.size();
+  const auto few = static_cast<int>(fewest_seeds_for_a_verdict);
+  if (seeds < few) {
+    return fmt::format(
+        "With {} seed{} nothing can be shown: the sign-flip test's p can't be below {:.2g}. A verdict needs {}, by "
+        "--seeds {}.",
+        seeds, seeds == 1 ? "" : "s", std::ldexp(2.0, -seeds), few, few);
+  }
+  const auto studies = judgements.size();
   return fmt::format(
-      "Verdicts rest on the 95 % intervals. The sign-flip test's p is {:.2g} or more with {} seeds, before it is "
-      "corrected by Holm's method for {} finding{}.",
-      std::ldexp(2.0, -seeds), seeds, findings, findings == 1 ? "" : "s");
+      "Verdicts rest on 95 % intervals and sign-flip p values, both corrected by Holm's method: of a study's first "
+      "finding for the {} stud{} of this command, of the others among themselves. With {} seeds a corrected p of a "
+      "first finding is {:.2g} or more.",
+      studies, studies == 1 ? "y" : "ies", seeds,
+      std::min(1.0, std::ldexp(2.0, -seeds) * static_cast<double>(studies)));
 }
 
 void print_finding(const Finding& finding, std::size_t width) {
@@ -57,10 +65,13 @@ void print_finding(const Finding& finding, std::size_t width) {
   const auto text = effect_text(finding);
   const auto effect = fmt::format(
       "{}: {}{}{}", finding.endpoint.name, text.mean, text.interval.empty() ? "" : " " + text.interval,
-      finding.effect.p ? fmt::format(", p (Holm) = {}", p_text(finding.effect.p)) : "");
+      finding.effect.p_holm ? fmt::format(", p (Holm) = {}", p_text(finding.effect.p_holm)) : "");
   fmt::print("  {:<12}  {}\n", name_of(finding.verdict),
              wrapped(finding.endpoint.claim, width, indent, margin));
   fmt::print("{}  {}\n", indent, wrapped(effect, width, indent + "  ", margin + 2));
+  if (!finding.withheld.empty())
+    fmt::print("{}  {}\n", indent,
+               wrapped("verdict withheld: " + finding.withheld, width, indent + "  ", margin + 2));
   if (!finding.note.empty())
     fmt::print("{}  {}\n", indent, wrapped(finding.note, width, indent + "  ", margin + 2));
 }
@@ -106,6 +117,35 @@ ExitStatus report_troubles(std::span<const RunResult> runs, bool must_train) {
   return ExitStatus::failed;
 }
 
+struct FinishedRuns {
+  std::vector<RunResult> runs;
+  std::size_t missing = 0;  // since a stop was requested
+};
+
+// First what learning rates are chosen by, then what is judged at these.
+FinishedRuns run_both_stages(const Assignment& assignment, StudyScale scale, const RunStore& store,
+                             const std::stop_token& stop) {
+  const auto& common = assignment.common;
+  const QueueOptions options{.threads = common.threads, .quiet = common.quiet, .store = &store};
+  std::vector<Job> jobs;
+  for (const auto* study : assignment.studies)
+    std::ranges::move(study->tuning_jobs(scale), std::back_inserter(jobs));
+  const auto tuning = run_all(jobs, scale.data, options, stop);
+  if (const auto all = count_runs(jobs); tuning.size() < all) return {tuning, all - tuning.size()};
+
+  jobs.clear();
+  for (const auto* study : assignment.studies) {
+    const auto own =
+        runs_of(tuning, [&](const RunResult& run) { return run.settings.study == study->name(); });
+    scale.tuning = own;
+    std::ranges::move(study->jobs(scale), std::back_inserter(jobs));
+  }
+  auto runs = run_all(jobs, scale.data, options, stop);
+  const auto missing = count_runs(jobs) - runs.size();
+  runs.insert(runs.begin(), tuning.begin(), tuning.end());
+  return {std::move(runs), missing};
+}
+
 }  // namespace
 
 ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation) {
@@ -120,13 +160,8 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
                        .resume = common.resume}};
   const RunStore store{workspace.path(), provenance_of(data), common.resume};
   const StudyScale scale{data, common.seed, common.seeds, assignment.quick, common.run.limit};
-  std::vector<Job> jobs;
-  for (const auto* study : assignment.studies)
-    for (auto& job : study->jobs(scale)) jobs.push_back(std::move(job));
-  const auto runs = run_all(jobs, data, {.threads = common.threads, .quiet = common.quiet, .store = &store},
-                            invocation.interrupt.token());
-  if (const auto all = count_runs(jobs); runs.size() < all)
-    return end_interrupted(workspace, runs.size(), all);
+  const auto [runs, missing] = run_both_stages(assignment, scale, store, invocation.interrupt.token());
+  if (missing > 0) return end_interrupted(workspace, runs.size(), runs.size() + missing);
 
   const auto judgements = judge_all(assignment.studies, runs);
   const auto sizes = split_sizes(data.train.size(), common.run.limit);

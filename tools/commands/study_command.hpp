@@ -9,8 +9,8 @@
 namespace keel::tools {
 
 /// The seeds that `keel study` takes unless it is told how many.
-inline constexpr int full_study_seeds = 10;
-inline constexpr int quick_study_seeds = 3;
+inline constexpr int full_study_seeds = 12;
+inline constexpr int quick_study_seeds = 6;
 
 /// `keel study`.
 struct StudyOptions {

@@ -132,7 +132,7 @@ void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
   add_run_options(*command, options->common);
   auto* seeds = command->get_option("--seeds");
   seeds->description(fmt::format("number of seeds: S, S + 1, ... ({} with --quick)", quick_study_seeds));
-  command->add_flag("--quick", options->quick, "three seeds, shorter grids, fewer epochs");
+  command->add_flag("--quick", options->quick, "six seeds, shorter grids, fewer epochs");
   add_resume_flag(*command, options->common.resume);
   command->callback([options, seeds, &invocation, &status] {
     if (options->quick && seeds->count() == 0) options->common.seeds = quick_study_seeds;

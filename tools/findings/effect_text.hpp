@@ -8,7 +8,8 @@
 namespace keel::tools {
 
 /// A mean and its interval with the digits that the interval supports, and more where an end would be rounded
-/// to no effect. Differences have a sign, and the unit stands behind the mean: "+0.78 points", "[+0.36, +1.19]".
+/// to no effect. Differences have a sign, and the unit stands behind the mean: "+0.78 points", "[+0.36, +1.19]". Of a mean
+/// that bounds are in: "at least 3.2 times", "[2.9, ...]" where there is no upper end.
 struct EffectText {
   std::string mean;
   std::string interval;  ///< empty with one seed

@@ -5,7 +5,7 @@
 
 namespace keel::tools {
 
-/// {name, unit, mean, low, high, p, p_alone}, as results.json has it.
+/// {name, unit, mean, low, high, p, ...}, as results.json has it.
 Json effect_json(const Finding& finding);
 /// {claim, rule, verdict, effect, note, values}.
 Json to_json(const Finding& finding);

@@ -10,6 +10,7 @@
 #include "keel/tools/report/compare_section.hpp"
 #include "keel/tools/runs/run_json.hpp"
 #include "keel/tools/runs/study.hpp"
+#include "keel/tools/runs/tuning.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/refuse.hpp"
 #include "keel/tools/system/shell_word.hpp"
@@ -54,8 +55,9 @@ Section study_section(const Json& json, const ReportData& data, const StudyFinde
   if (!findings.is_array()) throw Unfit{fmt::format("findings of '{}' is not a list", section.name)};
   for (const auto& finding : findings) section.findings.push_back(finding_of(finding));
   std::vector<RunResult> own;
-  std::ranges::copy_if(data.runs, std::back_inserter(own),
-                       [&](const RunResult& run) { return run.settings.study == section.name; });
+  std::ranges::copy_if(data.runs, std::back_inserter(own), [&](const RunResult& run) {
+    return run.settings.study == section.name && is_judged(run);
+  });
   try {
     section.figures = study->figures(own);
     section.tables = study->tables(own);

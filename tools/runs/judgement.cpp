@@ -2,6 +2,7 @@
 
 #include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/tuning.hpp"
 #include "keel/tools/system/json.hpp"
 
 namespace keel::tools {
@@ -27,10 +28,15 @@ Json to_json(const Judgement& judgement) {
 std::vector<Judgement> judge_all(std::span<const Study* const> studies, std::span<const RunResult> runs) {
   std::vector<Judgement> judgements;
   for (const auto* study : studies) judgements.push_back({study, study->judge(runs_of(runs, *study))});
-  std::vector<Finding*> all;
-  for (auto& judgement : judgements)
-    for (auto& finding : judgement.findings) all.push_back(&finding);
-  correct_by_holm(all);
+  std::vector<Finding*> primaries;
+  for (auto& judgement : judgements) {
+    std::vector<Finding*> others;
+    for (auto& finding : judgement.findings) others.push_back(&finding);
+    primaries.push_back(others.front());
+    others.erase(others.begin());
+    correct_by_holm(others);
+  }
+  correct_by_holm(primaries, true);
   return judgements;
 }
 
@@ -46,7 +52,7 @@ Json studies_json(std::span<const Judgement> judgements) {
 }
 
 Json summary_json(std::span<const Judgement> judgements, std::span<const RunResult> runs) {
-  Json json{{"supported", 0}, {"contradicted", 0}, {"not shown", 0}};
+  Json json{{"supported", 0}, {"contradicted", 0}, {"ruled out", 0}, {"not shown", 0}};
   for (const auto& judgement : judgements) {
     for (const auto& finding : judgement.findings) {
       auto& count = json[std::string{name_of(finding.verdict)}];
@@ -58,7 +64,9 @@ Json summary_json(std::span<const Judgement> judgements, std::span<const RunResu
 }
 
 std::vector<RunResult> runs_of(std::span<const RunResult> runs, const Study& study) {
-  return runs_of(runs, [name = study.name()](const RunResult& run) { return run.settings.study == name; });
+  return runs_of(runs, [name = study.name()](const RunResult& run) {
+    return run.settings.study == name && is_judged(run);
+  });
 }
 
 }  // namespace keel::tools

@@ -63,6 +63,16 @@ double real_within(const Json& json, const char* key, double low, double high) {
   throw Error{fmt::format("{} is {}, which is not from {} to {}", key, value.dump(), low, high)};
 }
 
+std::vector<std::int64_t> hidden_in(const Json& json) {
+  if (!json.at("hidden").is_array()) throw Error{"hidden is not a list"};
+  std::vector<std::int64_t> hidden;
+  for (const auto& width : json.at("hidden")) {
+    if (!width.is_number_unsigned()) throw Error{"hidden has a width that is no whole number"};
+    hidden.push_back(width.get<std::int64_t>());
+  }
+  return hidden;
+}
+
 // Null is none: NaN.
 double accuracy_in(const Json& json, const char* key) {
   return json.at(key).is_null() ? std::nan("") : real_within(json, key, 0.0, 1.0);
@@ -120,6 +130,19 @@ Measures measures_of(const Json& json) {
   return measures;
 }
 
+// What few runs have, and only these say.
+void add_exceptions(const RunSettings& settings, Json& json) {
+  if (settings.tuning) json["tuning"] = true;
+  if (settings.precision != DType::f32) json["precision"] = "f64";
+}
+
+DType precision_in(const Json& json) {
+  const auto name = json.value("precision", "f32");
+  if (name != "f32" && name != "f64")
+    throw Error{fmt::format("precision is '{}', neither f32 nor f64", name)};
+  return name == "f64" ? DType::f64 : DType::f32;
+}
+
 }  // namespace
 
 std::string text_of(const Factor& factor) {
@@ -127,16 +150,18 @@ std::string text_of(const Factor& factor) {
 }
 
 Json to_json(const RunSettings& settings) {
-  return {{"study", settings.study},
-          {"model", settings.model},
-          {"factors", to_json(settings.factors)},
-          {"hidden", settings.hidden},
-          {"epochs", settings.epochs},
-          {"batch_size", settings.batch_size},
-          {"learning_rate", settings.learning_rate},
-          {"momentum", settings.momentum},
-          {"seed", settings.seed},
-          {"limit", settings.limit}};
+  Json json{{"study", settings.study},
+            {"model", settings.model},
+            {"factors", to_json(settings.factors)},
+            {"hidden", settings.hidden},
+            {"epochs", settings.epochs},
+            {"batch_size", settings.batch_size},
+            {"learning_rate", settings.learning_rate},
+            {"momentum", settings.momentum},
+            {"seed", settings.seed},
+            {"limit", settings.limit}};
+  add_exceptions(settings, json);
+  return json;
 }
 
 Json to_json(const RunResult& run) {
@@ -145,6 +170,8 @@ Json to_json(const RunResult& run) {
   if (!settings.study.empty()) json["study"] = settings.study;
   json["model"] = settings.model;
   if (!settings.factors.empty()) json["factors"] = to_json(settings.factors);
+  json["hidden"] = settings.hidden;
+  add_exceptions(settings, json);
   json["batch_size"] = settings.batch_size;
   json["learning_rate"] = settings.learning_rate;
   json["momentum"] = settings.momentum;
@@ -167,6 +194,9 @@ RunResult run_of(const Json& json) {
   run.settings.model = json.at("model").get<std::string>();
   if (json.contains("factors")) run.settings.factors = factors_of(json.at("factors"));
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  if (json.contains("hidden")) run.settings.hidden = hidden_in(json);
+  run.settings.tuning = json.contains("tuning") && truth_in(json, "tuning");
+  run.settings.precision = precision_in(json);
   run.settings.batch_size = whole_within(json, "batch_size", 1, most);
   run.settings.learning_rate = real_within(json, "learning_rate", 0.0, std::numeric_limits<double>::max());
   run.settings.momentum = real_within(json, "momentum", 0.0, 1.0);

@@ -18,6 +18,8 @@ struct StudyScale {
   int seeds = 10;
   bool quick = false;      ///< shorter grids and fewer epochs
   std::int64_t limit = 0;  ///< training images to use; 0 for all
+  /// The finished runs of `Study::tuning_jobs`; none while these themselves are asked for.
+  std::span<const RunResult> tuning = {};
 };
 
 /// A claim about batch normalization as an experiment. Everything that it says, and the rule by which it
@@ -39,7 +41,9 @@ class Study {
   /// What an expert would hold against the result, with sources.
   [[nodiscard]] virtual std::string caveat() const = 0;
 
-  /// The runs to be done; each has the study's name in its settings.
+  /// The runs by whose results `jobs` chooses learning rates: see runs/tuning.hpp.
+  [[nodiscard]] virtual std::vector<Job> tuning_jobs(const StudyScale&) const { return {}; }
+  /// The runs to be judged; each has the study's name in its settings.
   [[nodiscard]] virtual std::vector<Job> jobs(const StudyScale& scale) const = 0;
   /// The findings, of which the first is what the study as a whole is judged by.
   [[nodiscard]] virtual std::vector<Finding> judge(std::span<const RunResult> runs) const = 0;

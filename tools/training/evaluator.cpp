@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "keel/graph/converted.hpp"
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/tools/data/batches.hpp"
 
 namespace keel::tools {
 namespace {
 
+template <class Float>
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
   const auto classes = static_cast<std::size_t>(logits.shape()[1]);
-  const auto scores = logits.data<float>();
+  const auto scores = logits.data<Float>();
   const auto expected = labels.data<std::int32_t>();
   std::int64_t correct = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -21,16 +23,26 @@ std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
   return correct;
 }
 
+std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+  return logits.dtype() == DType::f64 ? count_correct<double>(logits, labels)
+                                      : count_correct<float>(logits, labels);
+}
+
+double number_in(const Tensor& scalar) {
+  return scalar.dtype() == DType::f64 ? scalar.data<double>()[0] : scalar.data<float>()[0];
+}
+
 }  // namespace
 
-Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode)
+Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode, DType precision)
     : function_(mode,
                 [model = std::move(model)](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
                   const Var logits = model(inputs[0]);
                   return {logits, cross_entropy(logits, inputs[1])};
                 }),
       batch_size_(batch_size),
-      mode_(mode) {}
+      mode_(mode),
+      precision_(precision) {}
 
 Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32_t> indices,
                                  const Look& look) {
@@ -45,11 +57,12 @@ Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32
   for (std::size_t begin = 0; begin < indices.size(); begin += size) {
     const auto part = indices.subspan(begin, std::min(size, indices.size() - begin));
     batch.gather(part);
-    const std::array inputs{batch.images(), batch.labels()};
+    const auto images = precision_ == DType::f32 ? batch.images() : converted(batch.images(), precision_);
+    const std::array inputs{images, batch.labels()};
     const Plan& plan = function_(inputs);
     if (look) look(plan.output(0), batch.labels());
     correct += count_correct(plan.output(0), batch.labels());
-    loss += static_cast<double>(plan.output(1).data<float>()[0]) * static_cast<double>(part.size());
+    loss += number_in(plan.output(1)) * static_cast<double>(part.size());
   }
   const auto count = static_cast<double>(indices.size());
   return {loss / count, static_cast<double>(correct) / count};

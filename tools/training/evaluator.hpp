@@ -18,7 +18,9 @@ class Evaluator {
 
   /// In training mode a batch is normalized by its own statistics, and what the model keeps of batches goes
   /// on: put that back afterwards (StatisticsGuard).
-  explicit Evaluator(Model model, std::int64_t batch_size = 1000, Mode mode = Mode::inference);
+  /// `precision` is the model's: images are given to it as f32 or as f64.
+  explicit Evaluator(Model model, std::int64_t batch_size = 1000, Mode mode = Mode::inference,
+                     DType precision = DType::f32);
 
   /// Means over the images of `set` that `indices` name. A last batch of one is left out in training mode,
   /// in which batch norm can do nothing with it.
@@ -30,6 +32,7 @@ class Evaluator {
   CompiledFunction function_;
   std::int64_t batch_size_;
   Mode mode_;
+  DType precision_;
 };
 
 }  // namespace keel::tools

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "keel/runtime/tensor.hpp"
 #include "keel/tools/data/image_set.hpp"
 #include "keel/tools/training/factors.hpp"
 
@@ -25,6 +26,9 @@ struct RunSettings {
   double momentum = 0.9;
   std::uint64_t seed = 1;  ///< of the split, the weights and the order of samples
   std::int64_t limit = 0;  ///< training images to use; 0 for all
+  /// A run that helps to choose a learning rate, on a seed of its own, and is never judged.
+  bool tuning = false;
+  DType precision = DType::f32;  ///< of weights, statistics and arithmetic; or f64
 
   bool operator==(const RunSettings&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "keel/graph/converted.hpp"
 #include "keel/models/initialize.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/tools/system/number_text.hpp"
@@ -26,6 +27,14 @@ Split trainable(Split split, std::int64_t batch_size) {
   return split;
 }
 
+// Of a model in f64, the images are as they would be in f32, and all that is computed of them is not.
+EpochPass::Step in_precision(EpochPass::Step step, DType precision) {
+  if (precision == DType::f32) return step;
+  return [step = std::move(step), precision](const Tensor& images, const Tensor& labels) {
+    return step(converted(images, precision), labels);
+  };
+}
+
 void diverge(RunResult& run, std::string reason) {
   run.diverged = true;
   run.divergence = std::move(reason);
@@ -40,10 +49,10 @@ TrainingLoop::TrainingLoop(const RunSettings& settings, const RunContext& contex
       after_epoch_(context.after_epoch),
       rng_(settings.seed),
       split_(trainable(tools::split(context.data.train.size(), settings.limit, rng_), settings.batch_size)),
-      step_(std::move(step)),
-      evaluate_(std::move(model)),
+      step_(in_precision(std::move(step), settings.precision)),
+      evaluate_(std::move(model), 1000, Mode::inference, settings.precision),
       pass_(context.data.train, split_.training, settings.batch_size) {
-  initialize(std::span{parameters}, rng_.stream("weights"));
+  initialize(std::span{parameters}, rng_.stream("weights"), settings.precision);
   result_.settings = settings;
   result_.parameters = count_trained(parameters);
 }
