@@ -117,7 +117,13 @@ std::vector<std::uint64_t> seeds_of(std::span<const RunResult> runs) {
 
 std::string label_of(const std::string& model) {
   static const std::map<std::string, std::string> labels{{"bn", "batch norm"},
+                                                         {"he", "plain, He's start"},
                                                          {"ln", "layer norm"},
+                                                         {"gn", "group norm"},
+                                                         {"bn-bare", "batch norm without gamma and beta"},
+                                                         {"bn-after", "batch norm behind the activation"},
+                                                         {"weight-norm", "weight norm"},
+                                                         {"skip-init", "residual, SkipInit"},
                                                          {"noisy-bn", "noisy batch norm"},
                                                          {"bn+dropout", "batch norm and dropout"},
                                                          {"bn-shared", "batch norm, shared statistics"},

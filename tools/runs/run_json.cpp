@@ -134,6 +134,8 @@ Measures measures_of(const Json& json) {
 void add_exceptions(const RunSettings& settings, Json& json) {
   if (settings.tuning) json["tuning"] = true;
   if (settings.precision != DType::f32) json["precision"] = "f64";
+  if (settings.weight_decay > 0.0) json["weight_decay"] = settings.weight_decay;
+  if (settings.optimizer != "sgd") json["optimizer"] = settings.optimizer;
 }
 
 DType precision_in(const Json& json) {
@@ -197,6 +199,9 @@ RunResult run_of(const Json& json) {
   if (json.contains("hidden")) run.settings.hidden = hidden_in(json);
   run.settings.tuning = json.contains("tuning") && truth_in(json, "tuning");
   run.settings.precision = precision_in(json);
+  run.settings.optimizer = json.value("optimizer", "sgd");
+  if (json.contains("weight_decay"))
+    run.settings.weight_decay = real_within(json, "weight_decay", 0.0, std::numeric_limits<double>::max());
   run.settings.batch_size = whole_within(json, "batch_size", 1, most);
   run.settings.learning_rate = real_within(json, "learning_rate", 0.0, std::numeric_limits<double>::max());
   run.settings.momentum = real_within(json, "momentum", 0.0, 1.0);

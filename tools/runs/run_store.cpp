@@ -25,6 +25,8 @@ std::string describe(const RunSettings& settings) {
   add(settings.model);
   if (!settings.study.empty())
     add(fmt::format("batch {} rate {:.3g}", settings.batch_size, settings.learning_rate));
+  if (settings.optimizer != "sgd") add(settings.optimizer);
+  if (settings.weight_decay > 0.0) add(fmt::format("decay {:.3g}", settings.weight_decay));
   if (settings.precision != DType::f32) add("in f64");
   if (settings.tuning) add("to choose a rate");
   add(fmt::format("seed {}", settings.seed));

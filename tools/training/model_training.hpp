@@ -2,9 +2,9 @@
 
 #include <memory>
 
-#include "keel/models/sgd.hpp"
 #include "keel/models/training_step.hpp"
 #include "keel/ops/cross_entropy.hpp"
+#include "keel/tools/training/train_settings.hpp"
 #include "keel/tools/training/training_loop.hpp"
 
 namespace keel::tools {
@@ -13,11 +13,14 @@ namespace keel::tools {
 template <class Model>
 struct ModelTraining {
   ModelTraining(Model& model, const RunSettings& settings)
-      : sgd({.learning_rate = settings.learning_rate, .momentum = settings.momentum}),
-        step(model, sgd, cross_entropy) {}
+      : optimizer({.optimizer = settings.optimizer,
+                   .learning_rate = settings.learning_rate,
+                   .momentum = settings.momentum,
+                   .weight_decay = settings.weight_decay}),
+        step(model, optimizer, cross_entropy) {}
 
-  Sgd sgd;
-  TrainingStep<Model, Sgd, decltype(&cross_entropy)> step;
+  ChosenOptimizer optimizer;
+  TrainingStep<Model, ChosenOptimizer, decltype(&cross_entropy)> step;
 };
 
 template <class Model>

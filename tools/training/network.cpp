@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "keel/models/freeze.hpp"
+#include "keel/ops/arithmetic.hpp"
 #include "keel/ops/elementwise.hpp"
 #include "keel/ops/pooling.hpp"
 #include "keel/ops/relu.hpp"
@@ -43,10 +45,12 @@ std::string norm_name(Norm norm) {
 }
 
 Norm norm_of(const std::string& model) {
-  if (model == "plain") return Norm::none;
-  if (model == "bn") return Norm::batch;
+  if (model == "plain" || model == "he" || model == "skip-init") return Norm::none;
+  if (model == "bn" || model == "bn-bare" || model == "bn-after") return Norm::batch;
   if (model == "noisy-bn") return Norm::noisy_batch;
   if (model == "ln") return Norm::layer;
+  if (model == "gn") return Norm::group;
+  if (model == "weight-norm") return Norm::weight;
   throw Error{fmt::format("there is no network '{}'", model)};
 }
 
@@ -67,7 +71,10 @@ std::string name_of(Activation activation) {
 }
 
 Network::Network(const NetworkOptions& options)
-    : height_(options.height), activation_(options.activation), norm_name_(norm_name(options.norm)) {
+    : height_(options.height),
+      activation_(options.activation),
+      norm_after_activation_(options.norm_after_activation),
+      norm_name_(norm_name(options.norm)) {
   const bool bias = options.bias_before_norm || !has_batch_norm(options);
   std::int64_t inputs = options.inputs;
   std::int64_t channels = 1;
@@ -88,6 +95,7 @@ Network::Network(const NetworkOptions& options)
   LinearOptions linear{.bias = bias, .weights = options.weights, .bias_values = options.bias_values};
   for (const auto features : options.hidden) {
     linears_.emplace_back(inputs, features, linear);
+    if (options.norm == Norm::weight) weight_norms_.emplace_back(inputs, features);
     add_norm(options, features, false);
     if (options.norm == Norm::noisy_batch) noises_.emplace_back(options.largest_batch, features);
     if (options.dropout > 0.0) dropouts_.emplace_back(options.dropout);
@@ -95,10 +103,25 @@ Network::Network(const NetworkOptions& options)
   }
   linear.bias = true;
   linears_.emplace_back(inputs, options.classes, linear);
+  add_skips(options);
+}
+
+void Network::add_skips(const NetworkOptions& options) {
+  if (!options.skip_init) return;
+  for (std::size_t i = 0; i < options.hidden.size(); ++i) {
+    if (options.hidden[i] != options.hidden[0])
+      throw Error{fmt::format("a skip needs layers of one width, not of {} and {}", options.hidden[0],
+                              options.hidden[i])};
+    skips_.emplace_back(Shape{}, Initializer::constant(0.0));
+  }
 }
 
 void Network::add_norm(const NetworkOptions& options, std::int64_t features, bool of_images) {
-  if (has_batch_norm(options)) norms_.emplace_back(BatchNorm{features, options.batch_norm});
+  if (has_batch_norm(options)) {
+    BatchNorm batch_norm{features, options.batch_norm};
+    if (!options.affine) freeze(batch_norm);
+    norms_.emplace_back(std::move(batch_norm));
+  }
   if (options.norm == Norm::layer && of_images) norms_.emplace_back(GroupNorm{1, features});
   if (options.norm == Norm::layer && !of_images) norms_.emplace_back(LayerNorm{features});
   if (options.norm == Norm::group) norms_.emplace_back(GroupNorm{groups_of(features), features});
@@ -119,13 +142,27 @@ Var Network::convolve(const Var& images) const {
   return flatten(src);
 }
 
+Var Network::transform(std::size_t layer, const Var& src) const {
+  return layer < weight_norms_.size() ? weight_norms_[layer](src) : linears_[layer](src);
+}
+
+// The first layer changes the width, so that it has nothing to add to.
+Var Network::skip(std::size_t layer, const Var& src, const Var& dst) const {
+  if (layer == 0 || layer >= skips_.size()) return dst;
+  return src + skips_[layer].on(src.tape(), "skip") * dst;
+}
+
 Network::Trace Network::trace(const Var& images) const {
   Trace trace;
   Var hidden = convolve(images);
   for (std::size_t i = 0; i + 1 < linears_.size(); ++i) {
-    trace.before_norm.push_back(linears_[i](hidden));
-    trace.before_activation.push_back(normalize(convolutions_.size() + i, trace.before_norm.back()));
-    hidden = activate(activation_, trace.before_activation.back());
+    const auto norm = convolutions_.size() + i;
+    trace.before_norm.push_back(transform(i, hidden));
+    trace.before_activation.push_back(norm_after_activation_ ? trace.before_norm.back()
+                                                             : normalize(norm, trace.before_norm.back()));
+    Var dst = activate(activation_, trace.before_activation.back());
+    if (norm_after_activation_) dst = normalize(norm, dst);
+    hidden = skip(i, hidden, dst);
     if (i < dropouts_.size()) hidden = dropouts_[i](hidden);
   }
   trace.logits = linears_.back()(hidden);
@@ -137,11 +174,19 @@ void Network::draw_noise(Rng& rng) {
 }
 
 NetworkOptions network_for(const DataSet& data, const RunSettings& settings) {
-  return {.inputs = data.train.height * data.train.width,
-          .hidden = settings.hidden,
-          .classes = data.classes,
-          .norm = norm_of(settings.model),
-          .largest_batch = settings.batch_size};
+  NetworkOptions options{.inputs = data.train.height * data.train.width,
+                         .hidden = settings.hidden,
+                         .classes = data.classes,
+                         .norm = norm_of(settings.model),
+                         .affine = settings.model != "bn-bare",
+                         .norm_after_activation = settings.model == "bn-after",
+                         .skip_init = settings.model == "skip-init",
+                         .largest_batch = settings.batch_size};
+  if (settings.model == "he" || settings.model == "skip-init") {
+    options.weights = initializers::kaiming_normal();
+    options.bias_values = initializers::constant(0.0);
+  }
+  return options;
 }
 
 }  // namespace keel::tools

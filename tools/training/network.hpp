@@ -12,6 +12,7 @@
 #include "keel/models/linear.hpp"
 #include "keel/tools/training/noise.hpp"
 #include "keel/tools/training/run.hpp"
+#include "keel/tools/training/weight_norm_linear.hpp"
 
 namespace keel::tools {
 
@@ -22,6 +23,7 @@ enum class Norm : std::uint8_t {
   noisy_batch,  ///< batch norm whose result is shifted and scaled at random: Santurkar et al. 2018
   layer,        ///< of the channels of an image all values together
   group,        ///< in `norm_groups` groups of features, or as many as divide them
+  weight,       ///< not what the layer gives, but its weights: Salimans and Kingma 2016
 };
 inline constexpr std::int64_t norm_groups = 8;
 
@@ -42,7 +44,13 @@ struct NetworkOptions {
   InitializerRule weights = initializers::fan_in();
   InitializerRule bias_values = initializers::fan_in();
   BatchNormOptions batch_norm = {};
-  double dropout = 0.0;           ///< rate behind each activation; 0 for none
+  double dropout = 0.0;                ///< rate behind each activation; 0 for none
+  bool affine = true;                  ///< whether batch norm trains gamma and beta, or leaves them 1 and 0
+  bool norm_after_activation = false;  ///< where fully connected layers are normalized
+  /// Whether each hidden layer but the first adds to what it is given, times a number that is trained and
+  /// starts at 0: SkipInit, De and Smith 2020, "Batch normalization biases residual blocks towards the identity
+  /// function in deep networks". Of layers of one width.
+  bool skip_init = false;
   bool bias_before_norm = false;  ///< whether layers before batch norm have a bias, which it takes away again
   std::int64_t largest_batch = 0;  ///< that noisy batch norm has to make noise for
 };
@@ -52,7 +60,8 @@ struct NetworkOptions {
 /// and so starts alike from the same seed.
 class Network {
  public:
-  /// Throws Error for images too small for the pooling behind so many convolutions.
+  /// Throws Error for images too small for the pooling behind so many convolutions, and for skips between layers
+  /// of different widths.
   explicit Network(const NetworkOptions& options);
 
   Var operator()(const Var& images) const { return trace(images).logits; }
@@ -75,7 +84,11 @@ class Network {
     }
     for (std::size_t i = 0; i < linears_.size(); ++i) {
       const auto number = std::to_string(i + 1);
-      each("fc" + number, linears_[i]);
+      if (i < weight_norms_.size())
+        each("fc" + number, weight_norms_[i]);
+      else
+        each("fc" + number, linears_[i]);
+      if (i < skips_.size()) each("skip" + number, skips_[i]);
       visit_norm(convolutions_.size() + i, each);
       if (i < dropouts_.size()) each("dropout" + number, dropouts_[i]);
     }
@@ -86,6 +99,9 @@ class Network {
 
   void add_norm(const NetworkOptions& options, std::int64_t features, bool of_images);
   [[nodiscard]] Var convolve(const Var& images) const;
+  void add_skips(const NetworkOptions& options);
+  [[nodiscard]] Var transform(std::size_t layer, const Var& src) const;
+  [[nodiscard]] Var skip(std::size_t layer, const Var& src, const Var& dst) const;
   [[nodiscard]] Var normalize(std::size_t layer, const Var& src) const;
   void visit_norm(std::size_t layer, auto&& each) {
     if (layer >= norms_.size()) return;
@@ -95,15 +111,20 @@ class Network {
 
   std::int64_t height_;
   Activation activation_;
+  bool norm_after_activation_;
   std::string norm_name_;  // "bn"
   std::vector<Conv2d> convolutions_;
   std::vector<Linear> linears_;
-  std::vector<NormLayer> norms_;  // of the convolutions, then of the hidden layers
+  std::vector<WeightNormLinear> weight_norms_;  // in the place of the hidden layers' linears
+  std::vector<Parameter> skips_;                // scalars
+  std::vector<NormLayer> norms_;                // of the convolutions, then of the hidden layers
   std::vector<Dropout> dropouts_;
   std::vector<LayerNoise> noises_;
 };
 
-/// The options of a network for such data, its arm named as in results: "plain", "bn", "noisy-bn", "ln".
+/// The options of a network for such data, its arm named as in results: "plain", "he" (plain, started by He's
+/// rule), "bn", "bn-bare" (without gamma and beta), "bn-after" (behind the activation), "noisy-bn", "ln", "gn",
+/// "weight-norm", "skip-init". Throws Error for another name.
 NetworkOptions network_for(const DataSet& data, const RunSettings& settings);
 
 }  // namespace keel::tools

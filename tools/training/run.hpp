@@ -24,8 +24,10 @@ struct RunSettings {
   std::int64_t batch_size = 64;
   double learning_rate = 0.01;
   double momentum = 0.9;
-  std::uint64_t seed = 1;  ///< of the split, the weights and the order of samples
-  std::int64_t limit = 0;  ///< training images to use; 0 for all
+  double weight_decay = 0.0;
+  std::string optimizer = "sgd";  ///< or "adam"
+  std::uint64_t seed = 1;         ///< of the split, the weights and the order of samples
+  std::int64_t limit = 0;         ///< training images to use; 0 for all
   /// A run that helps to choose a learning rate, on a seed of its own, and is never judged.
   bool tuning = false;
   DType precision = DType::f32;  ///< of weights, statistics and arithmetic; or f64
