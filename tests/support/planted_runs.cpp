@@ -177,9 +177,16 @@ RunResult planted_run(const RunSettings& settings, double effect) {
   return plants.at(settings.study)(settings, effect);
 }
 
+std::vector<Job> judged_jobs(const Study& study, StudyScale scale, double effect) {
+  std::vector<RunResult> tuning;
+  for (const auto& job : study.tuning_jobs(scale)) tuning.push_back(planted_run(job.settings, effect));
+  scale.tuning = tuning;
+  return study.jobs(scale);
+}
+
 std::vector<RunResult> planted_runs(const Study& study, double effect, int seeds) {
   std::vector<RunResult> runs;
-  for (const auto& job : study.jobs({.data = tiny_data(), .seeds = seeds})) {
+  for (const auto& job : judged_jobs(study, {.data = tiny_data(), .seeds = seeds}, effect)) {
     runs.push_back(planted_run(job.settings, effect));
     for (const auto& prefix : job.prefixes) runs.push_back(planted_run(prefix, effect));
   }

@@ -14,7 +14,10 @@ namespace keel::test {
 /// (`effect` 1), did not matter (0), or were the other way round (-1).
 tools::RunResult planted_run(const tools::RunSettings& settings, double effect);
 
-/// One for each run of the study, in the order of its jobs.
+/// What a study has judged after its learning rates were chosen by runs with this effect.
+std::vector<tools::Job> judged_jobs(const tools::Study& study, tools::StudyScale scale, double effect = 1.0);
+
+/// One for each judged run of the study, in the order of its jobs.
 std::vector<tools::RunResult> planted_runs(const tools::Study& study, double effect, int seeds = 6);
 
 /// The result of a run that threw.

@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(every_arm_of_every_seed_is_run_once) {
     for (const bool quick : {false, true}) {
       std::map<std::uint64_t, std::set<std::string>> by_seed;
       for (const auto& job :
-           study->jobs({.data = tiny_data(), .first_seed = 7, .seeds = 3, .quick = quick})) {
+           judged_jobs(*study, {.data = tiny_data(), .first_seed = 7, .seeds = 3, .quick = quick})) {
         BOOST_TEST(job.cost > 0.0);
         auto all = job.prefixes;
         all.push_back(job.settings);
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(planted_runs_measure_what_real_ones_do) {
   const ThreadLimit one_thread{1};
   for (const auto* study : every_study()) {
     std::set<std::string> models;
-    for (const auto& job : study->jobs({.data = tiny_data(), .seeds = 1, .quick = true})) {
+    for (const auto& job : judged_jobs(*study, {.data = tiny_data(), .seeds = 1, .quick = true})) {
       if (!models.insert(job.settings.model).second) continue;
       auto settings = job.settings;
       settings.epochs = std::max(settings.epochs, 3);  // more than ten steps, some of which are looked at
