@@ -128,7 +128,7 @@ MeanEstimate mean_estimate(std::span<const Observation> sample, double alpha) {
   if (exact == known.size() || !of_values.low) return of_values;
 
   const auto summary = summarize(values);
-  if (2 * exact >= known.size() && exact >= 2 && *summary.sd > 0.0)
+  if (3 * exact >= known.size() && exact >= 3 && *summary.sd > 0.0)
     return censored_estimate(known, summary.mean, *summary.sd, alpha);
   if (count(Kind::at_most) > 0) of_values.low.reset();
   if (count(Kind::at_least) > 0) of_values.high.reset();

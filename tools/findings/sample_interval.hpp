@@ -38,7 +38,7 @@ struct MeanEstimate {
 ///
 /// With bounds it is the profile likelihood's of a normal sample (values by their density, bounds by what lies
 /// beyond them), cut where it is Student's when nothing is a bound, at n log(1 + t^2 / (n - 1)). Where fewer
-/// than half of the values are known, only the end that bounds can give is: of their own t interval.
+/// than a third of the values are known, or fewer than three, only the end that bounds can give is: of their own t interval.
 ///
 /// Unknown values are left out. Throws Error if nothing is left.
 MeanEstimate mean_estimate(std::span<const Observation> sample, double alpha);
