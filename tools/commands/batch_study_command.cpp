@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "keel/tools/commands/laboratory.hpp"
+#include "keel/tools/commands/carry_out.hpp"
 #include "keel/tools/studies/batch_study.hpp"
 
 namespace keel::tools {

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
@@ -16,8 +17,11 @@
 #include "keel/tools/commands/graph_command.hpp"
 #include "keel/tools/commands/help.hpp"
 #include "keel/tools/commands/option_checks.hpp"
+#include "keel/tools/commands/own_studies.hpp"
+#include "keel/tools/commands/program.hpp"
 #include "keel/tools/commands/report_command.hpp"
 #include "keel/tools/runs/results.hpp"
+#include "keel/tools/studies/registry.hpp"
 #include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
@@ -61,11 +65,11 @@ std::vector<std::string> model_names() {
 
 }  // namespace
 
-void add_report_command(CLI::App& app, ExitStatus& status) {
+void add_report_command(CLI::App& app, const Invocation& invocation, ExitStatus& status) {
   auto* command = app.add_subcommand("report", "make report.html again from a folder's results.json");
   const auto folder = std::make_shared<std::string>();
   command->add_option("DIR", *folder, "folder of compare, batch-study or study")->required()->type_name("");
-  command->callback([folder, &status] { status = report_again(*folder); });
+  command->callback([folder, &invocation, &status] { status = report_again(*folder, invocation); });
 }
 
 void add_data_command(CLI::App& app, const StopRequests& stop, ExitStatus& status) {
@@ -130,9 +134,8 @@ void add_graph_command(CLI::App& app, ExitStatus& status) {
 
 namespace {
 
-// The program's commands; all arguments must outlive it.
-std::unique_ptr<CLI::App> make_program(const Invocation& invocation, ExitStatus& status) {
-  auto app = std::make_unique<CLI::App>("keel: batch normalization, measured", "keel");
+std::unique_ptr<CLI::App> make_app(const std::string& description, const std::string& name) {
+  auto app = std::make_unique<CLI::App>(description, name);
   app->set_help_flag("-h,--help", "print this and exit");
   app->set_version_flag(
       "--version",
@@ -142,6 +145,12 @@ std::unique_ptr<CLI::App> make_program(const Invocation& invocation, ExitStatus&
       },
       "print keel's version, oneDNN's and the instruction set in use, and exit");
   app->require_subcommand(1);
+  return app;
+}
+
+// The program's commands; all arguments must outlive it.
+std::unique_ptr<CLI::App> make_program(const Invocation& invocation, ExitStatus& status) {
+  auto app = make_app("keel: batch normalization, measured", "keel");
   const StopRequests stop = [&invocation] { return invocation.interrupt.token(); };
   add_compare_command(*app, invocation, status);
   add_batch_study_command(*app, invocation, status);
@@ -151,7 +160,7 @@ std::unique_ptr<CLI::App> make_program(const Invocation& invocation, ExitStatus&
   add_predict_command(*app, status);
   add_export_command(*app, status);
   add_import_command(*app, status);
-  add_report_command(*app, status);
+  add_report_command(*app, invocation, status);
   add_data_command(*app, stop, status);
   add_bench_command(*app, stop, status);
   add_graph_command(*app, status);
@@ -175,23 +184,52 @@ void parse_words(CLI::App& app, std::span<const std::string> arguments) {
   }
 }
 
+// Of a command that was interrupted, that of the signal that did it.
+ExitStatus final_status(ExitStatus status, const Interrupt& interrupt) {
+  constexpr int by_signal = 128;
+  return status == ExitStatus::interrupted ? ExitStatus{by_signal + interrupt.signal()} : status;
+}
+
+std::string program_name(const std::vector<std::string>& arguments) {
+  return arguments.empty() ? "study" : std::filesystem::path{arguments[0]}.filename().string();
+}
+
 }  // namespace
+
+const Study* known_study(const Invocation& invocation, std::string_view name) {
+  for (const auto& study : invocation.studies)
+    if (study->name() == name) return study.get();
+  return find_study(name);
+}
 
 ExitStatus run_command_line(int argc, char** argv) {
   const Interrupt interrupt;
   ExitStatus status = ExitStatus::done;
   const std::vector<std::string> arguments(argv, argv + argc);
-  const Invocation invocation{arguments, interrupt};
+  const Invocation invocation{arguments, interrupt, studies()};
   const auto app = make_program(invocation, status);
   parse_words(*app, arguments);
-  constexpr int by_signal = 128;
-  return status == ExitStatus::interrupted ? ExitStatus{by_signal + interrupt.signal()} : status;
+  return final_status(status, interrupt);
+}
+
+int own_studies_main(int argc, char** argv, std::span<const std::unique_ptr<Study>> studies) {
+  return run_program([&] {
+    const Interrupt interrupt;
+    ExitStatus status = ExitStatus::done;
+    const std::vector<std::string> arguments(argv, argv + argc);
+    const Invocation invocation{arguments, interrupt, studies, true};
+    const auto app = make_app("studies of one's own, in keel's laboratory", program_name(arguments));
+    add_study_command(*app, invocation, status);
+    add_report_command(*app, invocation, status);
+    parse_words(*app, arguments);
+    return final_status(status, interrupt);
+  });
 }
 
 void check_command_line(const std::vector<std::string>& arguments) {
   const Interrupt interrupt;
   ExitStatus status = ExitStatus::done;
-  const Invocation invocation{arguments, interrupt};
+  const Invocation invocation{arguments, interrupt, studies()};
   const auto app = make_program(invocation, status);
   // The program's own comes before that of the command.
   app->parse_complete_callback([] { throw CLI::Success{}; });

@@ -34,7 +34,7 @@ using StopRequests = std::function<std::stop_token()>;
 void add_compare_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
 void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
 void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
-void add_report_command(CLI::App& app, ExitStatus& status);
+void add_report_command(CLI::App& app, const Invocation& invocation, ExitStatus& status);
 void add_data_command(CLI::App& app, const StopRequests& stop, ExitStatus& status);
 void add_bench_command(CLI::App& app, const StopRequests& stop, ExitStatus& status);
 void add_graph_command(CLI::App& app, ExitStatus& status);

@@ -1,69 +1,8 @@
-// The keel program: runs a command, turns exceptions into a sentence and an exit status.
-
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
-#include <exception>
-#include <filesystem>
-#include <new>
-#include <string>
-#include <string_view>
-#include <system_error>
+// The keel program.
 
 #include "keel/tools/commands/command_line.hpp"
-#include "keel/tools/system/standard_streams.hpp"
-
-namespace {
-
-using keel::tools::ExitStatus;
-
-constexpr std::string_view out_of_memory = "out of memory: the system gives this program no more";
-
-// One line, and nothing that a terminal would take for a command, whatever a name or a file holds.
-ExitStatus fail(std::string_view what, ExitStatus status) {
-  std::string line;
-  for (const char letter : what) {
-    const auto code = static_cast<unsigned char>(letter);
-    line += code < 0x20 || code == 0x7F ? fmt::format("\\x{:02x}", code) : std::string{letter};
-  }
-  fmt::print(stderr, "keel: {}\n", line);
-  return status;
-}
-
-ExitStatus run_to_status(int argc, char** argv) {
-  try {
-    return keel::tools::run_command_line(argc, argv);
-  } catch (const keel::tools::UsageError& error) {
-    return fail(error.what(), ExitStatus::usage);
-  } catch (const keel::tools::DataError& error) {
-    return fail(error.what(), ExitStatus::data);
-  } catch (const std::bad_alloc&) {
-    return fail(out_of_memory, ExitStatus::failed);
-  } catch (const std::filesystem::filesystem_error& error) {
-    return fail(fmt::format("'{}': {}", error.path1().string(), error.code().message()), ExitStatus::failed);
-  } catch (const std::exception& error) {
-    return fail(error.what(), ExitStatus::failed);
-  }
-}
-
-// Where nothing can catch it, as within a library's own threads, memory that can't be had still is no crash.
-[[noreturn]] void end_at_once() {
-  try {
-    if (const auto failure = std::current_exception()) std::rethrow_exception(failure);
-  } catch (const std::bad_alloc&) {
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, "keel: out of memory\n", 20);
-    std::_Exit(static_cast<int>(ExitStatus::failed));
-  } catch (...) {
-  }
-  std::abort();
-}
-
-}  // namespace
+#include "keel/tools/commands/program.hpp"
 
 int main(int argc, char** argv) {
-  std::set_terminate(end_at_once);
-  keel::tools::StandardStreams streams;
-  return static_cast<int>(streams.finish(run_to_status(argc, argv)));
+  return keel::tools::run_program([&] { return keel::tools::run_command_line(argc, argv); });
 }

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "keel/tools/runs/study.hpp"
 #include "keel/tools/system/interrupt.hpp"
 #include "keel/tools/training/run.hpp"
 
@@ -26,6 +30,12 @@ struct CommonOptions {
 struct Invocation {
   const std::vector<std::string>& arguments;  ///< the command line, program first
   const Interrupt& interrupt;
+  std::span<const std::unique_ptr<Study>> studies;  ///< that `study` offers and `report` knows
+  /// Whether they are of a program of somebody's own, which may vary network and optimizer.
+  bool own_studies = false;
 };
+
+/// One of the program's studies or of keel's; null if there is none of that name.
+const Study* known_study(const Invocation& invocation, std::string_view name);
 
 }  // namespace keel::tools

@@ -17,10 +17,12 @@ struct StudyOptions {
   CommonOptions common;
   std::string name;  ///< of a study, or "all"
   bool quick = false;
+  std::vector<std::int64_t> hidden = {};  ///< as in StudyScale: of studies of one's own
+  std::string optimizer = {};
 };
 
 /// What `name` may be.
-std::vector<std::string> study_names();
+std::vector<std::string> study_names(const Invocation& invocation);
 
 /// Puts the claims of the studies to the test and writes a report.
 ExitStatus run_studies(const StudyOptions& options, const Invocation& invocation);

@@ -47,6 +47,19 @@ void add_training_options(CLI::App& command, RunSettings& run) {
       ->capture_default_str();
 }
 
+// What studies of somebody's own may vary; keel's own say themselves what they train.
+void add_network_options(CLI::App& command, StudyOptions& options) {
+  command
+      .add_option("--hidden", options.hidden,
+                  "widths of the hidden layers, separated by commas [the study's]")
+      ->type_name("W,W,...")
+      ->delimiter(',')
+      ->check(whole_number(1, 1'000'000));
+  command.add_option("--optimizer", options.optimizer, "sgd or adam [the study's]")
+      ->type_name("NAME")
+      ->check(one_of({"sgd", "adam"}));
+}
+
 void add_resume_flag(CLI::App& command, bool& resume) {
   command.add_flag("--resume", resume,
                    "go on with the same command's last folder, or that of --out, where it was interrupted");
@@ -121,10 +134,13 @@ void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitSt
 
 void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status) {
   auto* command = app.add_subcommand(
-      "study", "put a claim about batch normalization, or all of them, to the test and write a report");
+      "study", invocation.own_studies
+                   ? "put a claim, or all of them, to the test and write a report"
+                   : "put a claim about batch normalization, or all of them, to the test and "
+                     "write a report");
   const auto options = std::make_shared<StudyOptions>();
   options->common.seeds = full_study_seeds;
-  const auto names = study_names();
+  const auto names = study_names(invocation);
   command->add_option("NAME", options->name, fmt::format("{}", fmt::join(names, ", ")))
       ->required()
       ->type_name("")
@@ -133,6 +149,7 @@ void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
   auto* seeds = command->get_option("--seeds");
   seeds->description(fmt::format("number of seeds: S, S + 1, ... ({} with --quick)", quick_study_seeds));
   command->add_flag("--quick", options->quick, "six seeds, shorter grids, fewer epochs");
+  if (invocation.own_studies) add_network_options(*command, *options);
   add_resume_flag(*command, options->common.resume);
   command->callback([options, seeds, &invocation, &status] {
     if (options->quick && seeds->count() == 0) options->common.seeds = quick_study_seeds;

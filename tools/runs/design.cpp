@@ -14,7 +14,10 @@ std::vector<std::uint64_t> seeds_of(const StudyScale& scale) {
 
 RunSettings settings_for(const Study& study, const StudyScale& scale, const std::string& model,
                          std::uint64_t seed) {
-  return {.study = study.name(), .model = model, .seed = seed, .limit = scale.limit};
+  RunSettings settings{.study = study.name(), .model = model, .seed = seed, .limit = scale.limit};
+  if (!scale.hidden.empty()) settings.hidden = scale.hidden;
+  if (!scale.optimizer.empty()) settings.optimizer = scale.optimizer;
+  return settings;
 }
 
 std::int64_t training_images(const StudyScale& scale, const RunSettings& settings) {

@@ -18,6 +18,9 @@ struct StudyScale {
   int seeds = 10;
   bool quick = false;      ///< shorter grids and fewer epochs
   std::int64_t limit = 0;  ///< training images to use; 0 for all
+  std::vector<std::int64_t> hidden =
+      {};                      ///< what `settings_for` begins with, if it is given: widths of hidden layers
+  std::string optimizer = {};  ///< and "sgd" or "adam"
   /// The finished runs of `Study::tuning_jobs`; none while these themselves are asked for.
   std::span<const RunResult> tuning = {};
 };

@@ -31,4 +31,13 @@ TrainingLoop::TrainingLoop(Model& model, const RunSettings& settings, const RunC
               const Tensor& images, const Tensor& labels) { return compiled->step(images, labels); },
           [&model](const Var& images) { return model(images); }) {}
 
+/// Trains a model of images as its settings say, validates it after every epoch and tests it at the end: a run of a
+/// study. Returns nothing when a stop was requested before the end.
+template <class Model>
+std::optional<RunResult> train_model(Model& model, const RunSettings& settings, const RunContext& context) {
+  TrainingLoop loop{model, settings, context};
+  loop.train();
+  return loop.finish();
+}
+
 }  // namespace keel::tools

@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_study_says_how_to_go_on_and_does) {
   const auto kept = kept_runs(*this / "results").size();
   BOOST_TEST(interrupted.err.find(fmt::format("interrupted; {} of 48 runs", kept)) != std::string::npos,
              interrupted.err);
-  BOOST_TEST(interrupted.err.find("--out 'results' --resume") != std::string::npos, interrupted.err);
+  BOOST_TEST(interrupted.err.find("--out results --resume") != std::string::npos, interrupted.err);
   BOOST_TEST(interrupted.out.empty());
   check_gone_on_with(*this / "results", "--out results");
 }

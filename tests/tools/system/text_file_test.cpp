@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_regular_file_is_refused_and_not_waited_for) {
   check_refused("pipe", "a device or a pipe");
   check_refused("folder", "is a folder, not a file");
   check_refused("missing", "does not exist");
-  check_refused("round", "can't be read: Too many levels");
+  check_refused("round", "can't be opened: Too many levels");
 }
 
 BOOST_AUTO_TEST_CASE(a_file_is_read_whole_unless_it_is_too_long) {

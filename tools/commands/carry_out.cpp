@@ -1,4 +1,4 @@
-#include "keel/tools/commands/laboratory.hpp"
+#include "keel/tools/commands/carry_out.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,7 +17,6 @@
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/runs/run_queue.hpp"
 #include "keel/tools/runs/workspace.hpp"
-#include "keel/tools/studies/registry.hpp"
 #include "keel/tools/system/number_text.hpp"
 #include "keel/tools/system/terminal.hpp"
 
@@ -159,7 +158,13 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
                        .force = common.force,
                        .resume = common.resume}};
   const RunStore store{workspace.path(), provenance_of(data), common.resume};
-  const StudyScale scale{data, common.seed, common.seeds, assignment.quick, common.run.limit};
+  const StudyScale scale{.data = data,
+                         .first_seed = common.seed,
+                         .seeds = common.seeds,
+                         .quick = assignment.quick,
+                         .limit = common.run.limit,
+                         .hidden = assignment.hidden,
+                         .optimizer = assignment.optimizer};
   const auto [runs, missing] = run_both_stages(assignment, scale, store, invocation.interrupt.token());
   if (missing > 0) return end_interrupted(workspace, runs.size(), runs.size() + missing);
 
@@ -171,7 +176,8 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
   workspace.write("runs.csv", runs_csv(runs));
   workspace.write("epochs.csv", epochs_csv(runs));
   workspace.write("measures.csv", measures_csv(runs));
-  write_report(workspace.path(), results, find_study);
+  write_report(workspace.path(), results,
+               [&](std::string_view name) { return known_study(invocation, name); });
   print_verdicts(judgements, runs, data, sizes, common.seeds);
   const auto status = report_troubles(runs, assignment.must_train);
   fmt::print("\nresults: {}\n", path.string());

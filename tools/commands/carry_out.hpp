@@ -17,6 +17,8 @@ struct Assignment {
   Json settings;  ///< all that was asked for: what a resumed command must agree with
   CommonOptions common;
   bool quick = false;
+  std::vector<std::int64_t> hidden = {};  ///< as in StudyScale
+  std::string optimizer = {};
   /// Whether it has failed if all its runs diverged. Of a claim's experiment that is a result like any other.
   bool must_train = false;
 };
