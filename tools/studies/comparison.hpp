@@ -28,7 +28,7 @@ struct Comparison {
   double common_rate = 0.01;
   std::function<void(RunSettings& settings, const StudyScale& scale)> adjust = {};  ///< epochs and the like
   std::function<std::optional<RunResult>(const RunSettings& settings, const RunContext& context)> run;
-  RunValue value = [](const RunResult& run) { return 100.0 * final_accuracy(run); };
+  RunValue value = [](const RunResult& finished) { return 100.0 * final_accuracy(finished); };
   RunValue tune_by = final_accuracy;  ///< what the best rate has most of
 };
 

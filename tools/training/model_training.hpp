@@ -13,11 +13,7 @@ namespace keel::tools {
 template <class Model>
 struct ModelTraining {
   ModelTraining(Model& model, const RunSettings& settings)
-      : optimizer({.optimizer = settings.optimizer,
-                   .learning_rate = settings.learning_rate,
-                   .momentum = settings.momentum,
-                   .weight_decay = settings.weight_decay}),
-        step(model, optimizer, cross_entropy) {}
+      : optimizer(optimizer_of(settings)), step(model, optimizer, cross_entropy) {}
 
   ChosenOptimizer optimizer;
   TrainingStep<Model, ChosenOptimizer, decltype(&cross_entropy)> step;

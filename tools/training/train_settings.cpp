@@ -48,6 +48,15 @@ Schedule schedule_of(const TrainSettings& settings, std::int64_t steps) {
 
 ChosenOptimizer::ChosenOptimizer(const TrainSettings& settings) : optimizer_(make_optimizer(settings)) {}
 
+ChosenOptimizer optimizer_of(const RunSettings& run) {
+  TrainSettings settings;
+  settings.optimizer = run.optimizer;
+  settings.learning_rate = run.learning_rate;
+  settings.momentum = run.momentum;
+  settings.weight_decay = run.weight_decay;
+  return ChosenOptimizer{settings};
+}
+
 double ChosenOptimizer::learning_rate() const {
   return std::visit([](const auto& optimizer) { return optimizer.learning_rate(); }, optimizer_);
 }

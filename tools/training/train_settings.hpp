@@ -10,6 +10,7 @@
 #include "keel/models/sgd.hpp"
 #include "keel/tools/system/json_fwd.hpp"
 #include "keel/tools/training/network_description.hpp"
+#include "keel/tools/training/run.hpp"
 
 namespace keel::tools {
 
@@ -52,5 +53,8 @@ class ChosenOptimizer {
  private:
   std::variant<Sgd, Adam> optimizer_;
 };
+
+/// That of a run of a study.
+ChosenOptimizer optimizer_of(const RunSettings& settings);
 
 }  // namespace keel::tools
