@@ -96,9 +96,10 @@ void collect_headers(const std::string& header, std::set<std::string>& result) {
 
 BOOST_AUTO_TEST_SUITE(install)
 
-BOOST_AUTO_TEST_CASE(the_headers_are_those_that_keel_hpp_leads_to) {
+BOOST_AUTO_TEST_CASE(the_headers_are_those_that_keel_hpp_and_the_laboratory_lead_to) {
   std::set<std::string> wanted;
   collect_headers("keel.hpp", wanted);
+  collect_headers("tools/laboratory.hpp", wanted);
   std::set<std::string> installed;
   const auto root = installation().headers / "keel";
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
@@ -106,10 +107,13 @@ BOOST_AUTO_TEST_CASE(the_headers_are_those_that_keel_hpp_leads_to) {
   }
   for (const auto& header : wanted) {
     BOOST_TEST(installed.contains(header),
-               header << " is missing: add it to the public_headers of its folder's meson.build");
+               header << " is missing: add it to the public_headers of its folder's meson.build, or to "
+                         "laboratory_headers of tools/install");
   }
   for (const auto& header : installed) {
-    BOOST_TEST(wanted.contains(header), header << " is installed, but keel/keel.hpp does not lead to it");
+    BOOST_TEST(
+        wanted.contains(header),
+        header << " is installed, but neither keel/keel.hpp nor keel/tools/laboratory.hpp leads to it");
     BOOST_TEST(read_file(root / header) == read_file(source_of(header)), header);
   }
 }
@@ -181,6 +185,20 @@ BOOST_AUTO_TEST_CASE(programs_link_the_static_library_by_pkg_config) {
       run_outside("c++ -std=c++20 $CXXFLAGS program.cpp $(pkg-config --cflags keel) "
                   "$(pkg-config --static --libs keel | sed s/-lkeel/-l:libkeel.a/) -o program && "
                   "unset LD_LIBRARY_PATH && ./program"));
+}
+
+BOOST_AUTO_TEST_CASE(a_study_of_ones_own_is_a_program_against_what_is_installed) {
+  const auto source = (source_root() / "tools/examples/own_study.cpp").string();
+  const auto finished = run_outside(fmt::format(
+      "c++ -std=c++20 $CXXFLAGS '{}' $(pkg-config --cflags --libs keel-laboratory) -o study && unset LD_LIBRARY_PATH && "
+      "./study study rms-norm --quick --seeds 6 --limit 300 --hidden 16 --optimizer adam --quiet --out results && "
+      "grep -o '\"hidden\":\\[16\\]' results/results.json | head -n 1 && ./study report results && "
+      "./study study depth --out other",
+      source));
+  BOOST_TEST(finished.status == 2, finished.out << finished.err);
+  BOOST_TEST(finished.out.find("RMS norm - plain") != std::string::npos, finished.out << finished.err);
+  BOOST_TEST(finished.out.ends_with("\"hidden\":[16]\nresults/report.html\n"), finished.out);
+  BOOST_TEST(finished.err.find("NAME takes rms-norm, all, not 'depth'") != std::string::npos, finished.err);
 }
 
 BOOST_AUTO_TEST_CASE(programs_link_either_by_cmake) {

@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   rms.arm = "rms";
   rms.baseline = "plain";
   rms.beside = {"bn"};
+  rms.labels = {{"rms", "RMS norm"}};
   rms.endpoint = {.name = "final validation accuracy", .unit = "points", .least = 0.2};
   rms.adjust = [](auto& settings, const auto& scale) { settings.epochs = scale.quick ? 1 : 3; };
   rms.run = train;

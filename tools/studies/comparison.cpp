@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "keel/tools/runs/design.hpp"
@@ -63,7 +63,7 @@ class ComparisonStudy final : public Study {
     for (const auto& arm : arms_) {
       figure.series.push_back(
           {.arm = arm,
-           .label = label_of(arm),
+           .label = label(arm),
            .points = by_epoch(runs, of_model(arm) && with_factor("rate", rate_choices[0]),
                               [](const EpochResult& epoch) { return 100.0 * epoch.validation.accuracy; })});
     }
@@ -87,15 +87,21 @@ class ComparisonStudy final : public Study {
     auto endpoint = comparison_.endpoint;
     const bool ratio = endpoint.scale == Endpoint::Scale::ratio;
     const bool is_first = arm == comparison_.arm && choice == rate_choices[0];
-    endpoint.name = fmt::format("{}, {} {} {}, {}", endpoint.name, label_of(arm), ratio ? "over" : "-",
-                                label_of(comparison_.baseline),
+    endpoint.name = fmt::format("{}, {} {} {}, {}", endpoint.name, label(arm), ratio ? "over" : "-",
+                                label(comparison_.baseline),
                                 choice == rate_choices[0] ? "each at the rate that suits it" : "at one rate");
-    if (is_first || endpoint.claim.empty()) endpoint.claim = comparison_.claim;
-    if (!is_first)
-      endpoint.claim = fmt::format("The same of {}{}.", label_of(arm),
-                                   choice == rate_choices[0] ? "" : ", at the learning rate of all");
+    endpoint.claim = comparison_.claim;
+    if (!is_first && arm == comparison_.arm)
+      endpoint.claim =
+          fmt::format("{}, at one learning rate for all.", claim().substr(0, claim().find_last_of('.')));
+    if (arm != comparison_.arm) endpoint.claim = fmt::format("The same holds of {}.", label(arm));
     return tools::judge(endpoint, pairwise(of(arm), of(comparison_.baseline),
                                            [&](double a, double b) { return ratio ? a / b : a - b; }));
+  }
+
+  [[nodiscard]] std::string label(const std::string& arm) const {
+    const auto own = comparison_.labels.find(arm);
+    return own == comparison_.labels.end() ? label_of(arm) : own->second;
   }
 
   Comparison comparison_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,13 +16,14 @@ namespace keel::tools {
 /// study of one's own that needs the least said. Each arm is trained at the learning rate that suits it, chosen on
 /// seeds of its own, and at a common one.
 struct Comparison {
-  std::string name;                      ///< as on the command line
-  std::string claim;                     ///< in one sentence
-  std::string experiment;                ///< what is trained and measured
-  std::string caveat;                    ///< what an expert would hold against the result
-  std::string arm;                       ///< what the claim speaks for
-  std::string baseline;                  ///< what it is held against
-  std::vector<std::string> beside = {};  ///< further arms, each held against the baseline, too
+  std::string name;                                ///< as on the command line
+  std::string claim;                               ///< in one sentence
+  std::string experiment;                          ///< what is trained and measured
+  std::string caveat;                              ///< what an expert would hold against the result
+  std::string arm;                                 ///< what the claim speaks for
+  std::string baseline;                            ///< what it is held against
+  std::vector<std::string> beside = {};            ///< further arms, each held against the baseline, too
+  std::map<std::string, std::string> labels = {};  ///< what arms are called where people read
   /// Of `arm` minus `baseline`, or the one over the other for a ratio: name, unit, the size named.
   Endpoint endpoint;
   std::vector<double> rates = {0.003, 0.01, 0.03, 0.1};  ///< that are tried
