@@ -13,6 +13,7 @@
 #include "keel/tools/report/report.hpp"
 #include "keel/tools/runs/arms.hpp"
 #include "keel/tools/runs/csv.hpp"
+#include "keel/tools/runs/expected_time.hpp"
 #include "keel/tools/runs/judgement.hpp"
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/runs/run_queue.hpp"
@@ -121,6 +122,20 @@ struct FinishedRuns {
   std::size_t missing = 0;  // since a stop was requested
 };
 
+// Nothing is said of what takes no time to speak of.
+void say_what_it_takes(const Assignment& assignment, const StudyScale& scale, const std::stop_token& stop) {
+  const auto& common = assignment.common;
+  if (common.quiet) return;
+  std::vector<Job> jobs;
+  for (const auto* study : assignment.studies)
+    std::ranges::move(expected_jobs(*study, scale), std::back_inserter(jobs));
+  const double seconds =
+      expected_seconds(jobs, common.threads, machine_factor(scale.data, common.threads, stop));
+  fmt::print(stderr, "keel: {} runs on {} thread{}, about {}{}\n", count_runs(jobs), common.threads,
+             common.threads == 1 ? "" : "s", seconds_text(std::max(1.0, seconds), " "),
+             common.resume ? " less what is done" : "");
+}
+
 // First what learning rates are chosen by, then what is judged at these.
 FinishedRuns run_both_stages(const Assignment& assignment, StudyScale scale, const RunStore& store,
                              const std::stop_token& stop) {
@@ -165,6 +180,7 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
                          .limit = common.run.limit,
                          .hidden = assignment.hidden,
                          .optimizer = assignment.optimizer};
+  say_what_it_takes(assignment, scale, invocation.interrupt.token());
   const auto [runs, missing] = run_both_stages(assignment, scale, store, invocation.interrupt.token());
   if (missing > 0) return end_interrupted(workspace, runs.size(), runs.size() + missing);
 

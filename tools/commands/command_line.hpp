@@ -46,6 +46,8 @@ void add_import_command(CLI::App& app, ExitStatus& status);
 
 /// Adds `--data` to a command. `name` must outlive `command`, here and below.
 void add_data_option(CLI::App& command, std::string& name);
+/// The same, which may be given several times.
+void add_data_option(CLI::App& command, std::vector<std::string>& names);
 /// Adds `--seed` to a command, checked strictly: neither -1 nor a number that does not fit passes.
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning);
 /// Adds `--limit`, `--out`, `--force` and `--quiet`.

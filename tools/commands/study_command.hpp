@@ -15,7 +15,8 @@ inline constexpr int quick_study_seeds = 6;
 /// `keel study`.
 struct StudyOptions {
   CommonOptions common;
-  std::string name;  ///< of a study, or "all"
+  std::string name;                                 ///< of a study, or "all"
+  std::vector<std::string> data_sets = {"digits"};  ///< one after the other
   bool quick = false;
   std::vector<std::int64_t> hidden = {};  ///< as in StudyScale: of studies of one's own
   std::string optimizer = {};

@@ -16,6 +16,11 @@
 namespace keel::tools {
 namespace {
 
+constexpr auto data_meaning =
+    "images to train on: 'digits', drawn by keel itself; 'mnist', from the cache folder; or the path of a "
+    "folder with the four IDX files, with NumPy arrays (train-images.npy, ...) or with PNG pictures by class "
+    "(train/3/x.png)";
+
 // The options that say on what is run and where results go.
 void add_run_options(CLI::App& command, CommonOptions& options) {
   options.threads = available_processors();
@@ -91,14 +96,18 @@ void add_length_options(CLI::App& command, RunSettings& run, std::int64_t most_e
 }
 
 void add_data_option(CLI::App& command, std::string& name) {
+  command.add_option("--data", name, data_meaning)->type_name("DATA")->capture_default_str();
+}
+
+void add_data_option(CLI::App& command, std::vector<std::string>& names) {
   command
-      .add_option(
-          "--data", name,
-          "images to train on: 'digits', drawn by keel itself; 'mnist', from the cache folder; or the path of a "
-          "folder with the four IDX files, with NumPy arrays (train-images.npy, ...) or with PNG pictures by class "
-          "(train/3/x.png)")
+      .add_option("--data", names,
+                  fmt::format("{}; given again, another set to do the same with, for verdicts side by side",
+                              data_meaning))
       ->type_name("DATA")
-      ->capture_default_str();
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->default_str("digits");
 }
 
 void add_seed_option(CLI::App& command, std::uint64_t& seed, const std::string& meaning) {
@@ -146,6 +155,8 @@ void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
       ->type_name("")
       ->check(one_of(names));
   add_run_options(*command, options->common);
+  command->remove_option(command->get_option("--data"));
+  add_data_option(*command, options->data_sets);
   auto* seeds = command->get_option("--seeds");
   seeds->description(fmt::format("number of seeds: S, S + 1, ... ({} with --quick)", quick_study_seeds));
   command->add_flag("--quick", options->quick, "six seeds, shorter grids, fewer epochs");

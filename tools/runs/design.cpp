@@ -29,20 +29,34 @@ std::int64_t steps_per_epoch(const StudyScale& scale, const RunSettings& setting
   return std::max<std::int64_t>(1, (images + settings.batch_size - 1) / settings.batch_size);
 }
 
-double estimated_seconds(const StudyScale& scale, const RunSettings& settings) {
-  constexpr double products_a_second = 4e10;  // of multiplications and additions, in training
-  constexpr double seconds_a_layer = 1e-5;    // of a step, besides its products
+namespace {
+
+constexpr double products_a_second = 4e10;  // of multiplications and additions
+constexpr double seconds_a_layer = 1e-5;    // of a step, besides its products
+
+double weights_of(const StudyScale& scale, const RunSettings& settings) {
   double weights = 0.0;
   auto inputs = static_cast<double>(scale.data.train.height * scale.data.train.width);
   for (const auto width : settings.hidden) {
     weights += inputs * static_cast<double>(width);
     inputs = static_cast<double>(width);
   }
-  const auto images = static_cast<double>(training_images(scale, settings));
+  return weights;
+}
+
+}  // namespace
+
+double estimated_step_seconds(const StudyScale& scale, const RunSettings& settings) {
+  return 3.0 * static_cast<double>(settings.batch_size) * 2.0 * weights_of(scale, settings) /
+             products_a_second +
+         seconds_a_layer * static_cast<double>(settings.hidden.size() + 1);
+}
+
+double estimated_seconds(const StudyScale& scale, const RunSettings& settings) {
   const auto validation = static_cast<double>(split_sizes(scale.data.train.size(), 0).validation);
-  const double an_epoch = (3.0 * images + validation) * 2.0 * weights / products_a_second +
-                          static_cast<double>(steps_per_epoch(scale, settings)) * seconds_a_layer *
-                              static_cast<double>(settings.hidden.size() + 1);
+  const double an_epoch =
+      static_cast<double>(steps_per_epoch(scale, settings)) * estimated_step_seconds(scale, settings) +
+      validation * 2.0 * weights_of(scale, settings) / products_a_second;
   return an_epoch * settings.epochs;
 }
 

@@ -21,7 +21,9 @@ RunSettings settings_for(const Study& study, const StudyScale& scale, const std:
 std::int64_t training_images(const StudyScale& scale, const RunSettings& settings);
 std::int64_t steps_per_epoch(const StudyScale& scale, const RunSettings& settings);
 
-/// Seconds that a run takes, roughly: `Job::cost`.
+/// Seconds that a training step takes on a machine like those of 2025, roughly.
+double estimated_step_seconds(const StudyScale& scale, const RunSettings& settings);
+/// Seconds that a run takes there: `Job::cost`.
 double estimated_seconds(const StudyScale& scale, const RunSettings& settings);
 
 /// A job whose cost is the estimate.

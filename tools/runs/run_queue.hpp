@@ -16,7 +16,7 @@ struct Job {
   RunSettings settings;
   /// Shorter runs that are this one's beginning. While it runs, it hands in their results, in this order.
   std::vector<RunSettings> prefixes{};
-  /// How long it takes, roughly and relative to others: long runs are begun first, so that no worker is left
+  /// How many seconds it takes, roughly: see `estimated_seconds`. Long runs are begun first, so that no worker is left
   /// without work while another has much to do.
   double cost = 1.0;
   /// It measures time, so nothing else may run beside it: it waits until all others are done.
