@@ -51,12 +51,16 @@ std::string how_sure(std::span<const Judgement> judgements, int seeds) {
         seeds, seeds == 1 ? "" : "s", std::ldexp(2.0, -seeds), few, few);
   }
   const auto studies = judgements.size();
+  const double least_p = std::min(1.0, std::ldexp(2.0, -seeds) * static_cast<double>(studies));
+  const char* too_few = least_p > 0.05
+                            ? ", so that nothing can be supported or contradicted: take more, or a study "
+                              "by itself"
+                            : "";
   return fmt::format(
       "Verdicts rest on 95 % intervals and sign-flip p values, both corrected by Holm's method: of a study's first "
       "finding for the {} stud{} of this command, of the others among themselves. With {} seeds a corrected p of a "
-      "first finding is {:.2g} or more.",
-      studies, studies == 1 ? "y" : "ies", seeds,
-      std::min(1.0, std::ldexp(2.0, -seeds) * static_cast<double>(studies)));
+      "first finding is {:.2g} or more{}.",
+      studies, studies == 1 ? "y" : "ies", seeds, least_p, too_few);
 }
 
 void print_finding(const Finding& finding, std::size_t width) {
