@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "../support/is_plain.hpp"
 #include "../support/process.hpp"
 
 namespace keel::test {
@@ -118,7 +119,8 @@ BOOST_AUTO_TEST_CASE(the_headers_are_those_that_keel_hpp_and_the_laboratory_lead
   }
 }
 
-BOOST_AUTO_TEST_CASE(every_header_compiles_alone_and_without_onednn) {
+BOOST_AUTO_TEST_CASE(every_header_compiles_alone_and_without_onednn,
+                     *boost::unit_test::precondition(is_plain)) {
   const auto finished = run_command(
       "find keel -name '*.hpp' | xargs -P 2 -I HEADER sh -c '"
       "echo \"#include <HEADER>\" | "
@@ -205,13 +207,6 @@ BOOST_AUTO_TEST_CASE(programs_link_either_by_cmake) {
   check_program(run_outside("cmake -G Ninja -B build . && ninja -C build && build/with_shared && "
                             "unset LD_LIBRARY_PATH && build/with_static"),
                 2);
-}
-
-boost::test_tools::assertion_result is_plain(boost::unit_test::test_unit_id /*unused*/) {
-  const char* flags = std::getenv("KEEL_CXXFLAGS");
-  boost::test_tools::assertion_result result{flags == nullptr || *flags == '\0'};
-  result.message() << "this build is instrumented";
-  return result;
 }
 
 // Both ways of adding keel's sources are configured, and one is built: that takes as long as keel's library.

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "../support/is_plain.hpp"
 #include "../support/process.hpp"
 #include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/findings/finding_json.hpp"
@@ -167,7 +168,7 @@ BOOST_AUTO_TEST_CASE(its_results_are_judged_by_the_present_rules) {
 }
 
 // A stranger's project, with keel's sources where the README says.
-BOOST_AUTO_TEST_CASE(its_meson_project_builds_and_runs) {
+BOOST_AUTO_TEST_CASE(its_meson_project_builds_and_runs, *boost::unit_test::precondition(is_plain)) {
   const TemporaryFolder folder;
   const auto project = blocks("meson");
   BOOST_REQUIRE(project.size() == 1U);
