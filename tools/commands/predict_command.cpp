@@ -14,6 +14,7 @@
 #include "keel/tools/data/idx.hpp"
 #include "keel/tools/data/png.hpp"
 #include "keel/tools/system/json.hpp"
+#include "keel/tools/system/refuse.hpp"
 #include "keel/tools/system/regular_file.hpp"
 #include "keel/tools/training/classification.hpp"
 
@@ -35,15 +36,21 @@ std::vector<RankedClass> ranked(std::span<const float> logits, int top) {
   return classes;
 }
 
-bool is_png(const std::string& path) {
+enum class PictureFile : std::uint8_t { png, idx, other };
+
+PictureFile kind_of(const std::string& path) {
   std::array<std::uint8_t, 8> begin{};
   const auto opened = open_regular_file(path);
-  return std::fread(begin.data(), 1, begin.size(), opened.file.get()) == begin.size() &&
-         starts_like_png(begin);
+  const auto count = std::fread(begin.data(), 1, begin.size(), opened.file.get());
+  if (count == begin.size() && starts_like_png(begin)) return PictureFile::png;
+  const bool is_gzip = begin[0] == 0x1F && begin[1] == 0x8B;
+  return is_gzip || (begin[0] == 0 && begin[1] == 0) ? PictureFile::idx : PictureFile::other;
 }
 
 ImageSet read_images(const std::string& path) {
-  if (!is_png(path)) return read_idx_images(path);
+  const auto kind = kind_of(path);
+  if (kind == PictureFile::other) refuse(path, "is neither a PNG picture nor an IDX file of images");
+  if (kind == PictureFile::idx) return read_idx_images(path);
   auto image = read_png(path);
   return {.height = image.height, .width = image.width, .pixels = std::move(image.pixels), .labels = {0}};
 }

@@ -218,6 +218,8 @@ BOOST_AUTO_TEST_CASE(a_bad_picture_is_named_after_the_good_ones) {
   BOOST_REQUIRE(run_command("mkfifo pipe.png", *this / "").status == 0);
   check_fails("predict trained/model.safetensors pipe.png", 3, {"pipe.png"});
   check_fails("predict trained/model.safetensors trained", 3, {"'trained'"});
+  check_fails("predict trained/model.safetensors trained/model.safetensors", 3,
+              {"'trained/model.safetensors' is neither a PNG picture nor an IDX file of images"});
   check_fails("predict nowhere.safetensors good.png", 3, {"nowhere.safetensors"});
 }
 
