@@ -164,6 +164,7 @@ std::unique_ptr<CLI::App> make_program(const Invocation& invocation, ExitStatus&
   add_data_command(*app, stop, status);
   add_bench_command(*app, stop, status);
   add_graph_command(*app, status);
+  add_measure_start_command(*app, status);
   return app;
 }
 

@@ -43,6 +43,8 @@ void add_evaluate_command(CLI::App& app, ExitStatus& status);
 void add_predict_command(CLI::App& app, ExitStatus& status);
 void add_export_command(CLI::App& app, ExitStatus& status);
 void add_import_command(CLI::App& app, ExitStatus& status);
+/// One that studies call, and no list of commands shows.
+void add_measure_start_command(CLI::App& app, ExitStatus& status);
 
 /// Adds `--data` to a command. `name` must outlive `command`, here and below.
 void add_data_option(CLI::App& command, std::string& name);

@@ -64,9 +64,17 @@ void add_lines(std::string& text, const char* title, const std::vector<HelpLine>
   }
 }
 
+// Without those that only the program itself calls.
+std::vector<const CLI::App*> shown_commands(const CLI::App& app) {
+  std::vector<const CLI::App*> commands;
+  for (const auto* command : app.get_subcommands(nullptr))
+    if (!command->get_group().empty()) commands.push_back(command);
+  return commands;
+}
+
 std::vector<std::string> names_of_commands(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const auto* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  for (const auto* command : shown_commands(app)) names.push_back(command->get_name());
   return names;
 }
 
@@ -156,7 +164,7 @@ std::string help_text(const CLI::App& command, std::size_t width) {
     (option->get_positional() ? arguments : options).push_back({left_side(*option), right_side(*option)});
     if (option->get_positional()) usage += " " + option->get_name(true);
   }
-  for (const auto* each : command.get_subcommands(nullptr))
+  for (const auto* each : shown_commands(command))
     commands.push_back({each->get_name(), each->get_description()});
   usage += commands.empty() ? " [OPTION]..." : " COMMAND [OPTION]...";
   auto text = wrapped(command.get_description(), width) + "\n\n" + usage + "\n";
@@ -183,11 +191,13 @@ void require_known_words(const CLI::App& app, std::span<const std::string> words
     }
     const auto names = names_of_commands(*command);
     if (names.empty() || word.starts_with('-')) continue;
-    if (std::ranges::find(names, word) == names.end()) {
+    const auto commands = command->get_subcommands(nullptr);
+    const auto named = std::ranges::find(commands, word, [](const auto* each) { return each->get_name(); });
+    if (named == commands.end()) {
       throw UsageError{fmt::format("{} has no command '{}', only {}{}; see {}", path_of(*command), word,
                                    fmt::join(names, ", "), suggestion(word, names), help)};
     }
-    command = command->get_subcommand(word);
+    command = *named;
   }
 }
 

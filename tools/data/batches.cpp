@@ -73,4 +73,14 @@ void BatchGatherer::gather(std::span<const std::int32_t> indices) {
   }
 }
 
+void hand_out(const ImageSet& set, std::span<const std::int32_t> indices,
+              const std::function<void(const Tensor& images)>& consume) {
+  constexpr std::size_t size = 1000;
+  BatchGatherer batch{set, static_cast<std::int64_t>(std::min(size, indices.size()))};
+  for (std::size_t begin = 0; begin < indices.size(); begin += size) {
+    batch.gather(indices.subspan(begin, std::min(size, indices.size() - begin)));
+    consume(batch.images());
+  }
+}
+
 }  // namespace keel::tools

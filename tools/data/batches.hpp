@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -61,5 +62,10 @@ class BatchGatherer {
   Tensor images_;
   Tensor labels_;
 };
+
+/// Hands the images that `indices` name to `consume`, in order and in batches of up to 1,000, in memory that is
+/// the same every time: a `BatchSource` of models/population_statistics.hpp.
+void hand_out(const ImageSet& set, std::span<const std::int32_t> indices,
+              const std::function<void(const Tensor& images)>& consume);
 
 }  // namespace keel::tools

@@ -120,6 +120,7 @@ std::string label_of(const std::string& model) {
                                                          {"he", "plain, He's start"},
                                                          {"ln", "layer norm"},
                                                          {"gn", "group norm"},
+                                                         {"ghost", "batch norm over ghost batches"},
                                                          {"bn-bare", "batch norm without gamma and beta"},
                                                          {"bn-after", "batch norm behind the activation"},
                                                          {"weight-norm", "weight norm"},

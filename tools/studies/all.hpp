@@ -17,6 +17,7 @@ std::unique_ptr<Study> initialization_study();
 std::unique_ptr<Study> learning_rate_study();
 std::unique_ptr<Study> recurrent_study();
 std::unique_ptr<Study> regularization_study();
+std::unique_ptr<Study> shift_study();
 std::unique_ptr<Study> small_batch_study();
 std::unique_ptr<Study> statistics_study();
 

@@ -46,7 +46,7 @@ std::string norm_name(Norm norm) {
 
 Norm norm_of(const std::string& model) {
   if (model == "plain" || model == "he" || model == "skip-init") return Norm::none;
-  if (model == "bn" || model == "bn-bare" || model == "bn-after") return Norm::batch;
+  if (model == "bn" || model == "bn-bare" || model == "bn-after" || model == "ghost") return Norm::batch;
   if (model == "noisy-bn") return Norm::noisy_batch;
   if (model == "ln") return Norm::layer;
   if (model == "gn") return Norm::group;
@@ -117,7 +117,9 @@ void Network::add_skips(const NetworkOptions& options) {
 }
 
 void Network::add_norm(const NetworkOptions& options, std::int64_t features, bool of_images) {
-  if (has_batch_norm(options)) {
+  if (has_batch_norm(options) && options.ghost_size > 0 && !of_images) {
+    norms_.emplace_back(GhostBatchNorm{features, options.ghost_size, options.batch_norm});
+  } else if (has_batch_norm(options)) {
     BatchNorm batch_norm{features, options.batch_norm};
     if (!options.affine) freeze(batch_norm);
     norms_.emplace_back(std::move(batch_norm));

@@ -10,6 +10,7 @@
 #include "keel/models/group_norm.hpp"
 #include "keel/models/layer_norm.hpp"
 #include "keel/models/linear.hpp"
+#include "keel/tools/training/ghost_batch_norm.hpp"
 #include "keel/tools/training/noise.hpp"
 #include "keel/tools/training/run.hpp"
 #include "keel/tools/training/weight_norm_linear.hpp"
@@ -47,6 +48,8 @@ struct NetworkOptions {
   double dropout = 0.0;                ///< rate behind each activation; 0 for none
   bool affine = true;                  ///< whether batch norm trains gamma and beta, or leaves them 1 and 0
   bool norm_after_activation = false;  ///< where fully connected layers are normalized
+  /// Rows of the ghost batches by whose statistics batch norm normalizes hidden layers; 0 for none.
+  std::int64_t ghost_size = 0;
   /// Whether each hidden layer but the first adds to what it is given, times a number that is trained and
   /// starts at 0: SkipInit, De and Smith 2020, "Batch normalization biases residual blocks towards the identity
   /// function in deep networks". Of layers of one width.
@@ -95,7 +98,7 @@ class Network {
   }
 
  private:
-  using NormLayer = std::variant<BatchNorm, LayerNorm, GroupNorm>;
+  using NormLayer = std::variant<BatchNorm, LayerNorm, GroupNorm, GhostBatchNorm>;
 
   void add_norm(const NetworkOptions& options, std::int64_t features, bool of_images);
   [[nodiscard]] Var convolve(const Var& images) const;
@@ -124,7 +127,8 @@ class Network {
 
 /// The options of a network for such data, its arm named as in results: "plain", "he" (plain, started by He's
 /// rule), "bn", "bn-bare" (without gamma and beta), "bn-after" (behind the activation), "noisy-bn", "ln", "gn",
-/// "weight-norm", "skip-init". Throws Error for another name.
+/// "weight-norm", "skip-init"; "ghost" (batch norm), whose `ghost_size` is the study's to set. Throws Error for
+/// another name.
 NetworkOptions network_for(const DataSet& data, const RunSettings& settings);
 
 }  // namespace keel::tools

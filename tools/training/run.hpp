@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -70,6 +71,8 @@ struct RunContext {
   std::stop_token stop;                                   ///< once requested, the run ends without a result
   std::function<void(const EpochResult&)> after_epoch{};  ///< hears of each epoch
   std::function<void(RunResult)> hand_in{};               ///< takes the results of `Job::prefixes`
+  /// Keel itself, for runs that measure what differs from one start of it to the next: this process's program.
+  std::filesystem::path program = "/proc/self/exe";
 };
 
 }  // namespace keel::tools

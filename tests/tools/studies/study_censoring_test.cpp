@@ -253,17 +253,6 @@ BOOST_AUTO_TEST_CASE(folding_that_changes_a_prediction_is_worth_nothing) {
   BOOST_TEST(note.starts_with("1 prediction"), note);
 }
 
-BOOST_AUTO_TEST_CASE(statistics_are_judged_by_momentum_too) {
-  Planted planted{"statistics", 0.0};
-  for (auto& run : planted.runs)
-    if (run.settings.factors.at("bn_momentum") == 0.001) run.measures["moving_loss"] = {2.5, 1.5, 0.5};
-  BOOST_TEST(planted.finding("population, momentum 0.001").effect.mean == 1.0,
-             boost::test_tools::tolerance(1e-3));
-  BOOST_TEST((planted.finding("population, momentum 0.001").verdict == Verdict::supported));
-  BOOST_TEST((planted.finding("population, momentum 0.1").verdict == Verdict::not_shown));
-  BOOST_TEST(planted.judge().front().effect.mean == 1.0 / 3.0, boost::test_tools::tolerance(1e-3));
-}
-
 BOOST_AUTO_TEST_CASE(naive_batch_norm_must_be_worse_than_the_worst_of_the_others) {
   Planted planted{"recurrent"};
   planted.change("ln", [](RunResult& run) { run.epochs.back().validation.accuracy = 0.7; });
