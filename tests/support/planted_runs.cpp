@@ -7,6 +7,9 @@
 
 #include "keel/runtime/error.hpp"
 #include "keel/tools/studies/registry.hpp"
+#include "planted_discrepancy.hpp"
+#include "planted_ghost.hpp"
+#include "planted_normalizers.hpp"
 #include "planted_shift.hpp"
 #include "study_support.hpp"
 
@@ -176,9 +179,12 @@ RunResult planted_run(const RunSettings& settings, double effect) {
                                                    {"convergence", convergence},
                                                    {"cost", cost},
                                                    {"depth", depth},
+                                                   {"discrepancy", planted_discrepancy_run},
+                                                   {"ghost", planted_ghost_run},
                                                    {"inference", inference},
                                                    {"initialization", initialization},
                                                    {"learning-rate", learning_rate},
+                                                   {"normalizers", planted_normalizers_run},
                                                    {"recurrent", recurrent},
                                                    {"regularization", regularization},
                                                    {"shift", planted_shift_run},
@@ -219,6 +225,9 @@ bool counts_for_verdict(const RunSettings& settings) {
            (settings.batch_size == 2 || settings.batch_size == 64);
   if (study == "shift") return model == "bn";
   if (study == "cost") return factor(settings, "network") == "1 hidden layer of 128";
+  if (study == "normalizers") return normalizers_run_counts(settings);
+  if (study == "discrepancy") return discrepancy_run_counts(settings);
+  if (study == "ghost") return ghost_run_counts(settings);
   if (study == "batch-study") return factor(settings, "view") == "the same rate and epochs";
   return true;
 }

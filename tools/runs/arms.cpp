@@ -129,7 +129,10 @@ std::string label_of(const std::string& model) {
                                                          {"bn+dropout", "batch norm and dropout"},
                                                          {"bn-shared", "batch norm, shared statistics"},
                                                          {"bn-per-step", "batch norm, statistics per step"},
-                                                         {"folded", "batch norm, folded away"}};
+                                                         {"folded", "batch norm, folded away"},
+                                                         {"ghost", "batch norm over ghost batches"},
+                                                         {"noisy-ln", "layer norm with ghost noise"},
+                                                         {"frozen", "batch norm, frozen at the end"}};
   const auto found = labels.find(model);
   return found == labels.end() ? model : found->second;
 }

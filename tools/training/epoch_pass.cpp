@@ -20,8 +20,10 @@ void EpochPass::begin(const Rng& rng, int epoch, const Place& place) {
 
 double EpochPass::step(const Step& step) {
   const auto count = std::min(batch_size_, std::ssize(order_) - place_.seen);
-  batch_.gather(
-      std::span{order_}.subspan(static_cast<std::size_t>(place_.seen), static_cast<std::size_t>(count)));
+  const auto batch =
+      std::span{order_}.subspan(static_cast<std::size_t>(place_.seen), static_cast<std::size_t>(count));
+  if (arrangement_) arrangement_(batch);
+  batch_.gather(batch);
   ++place_.steps;
   const double loss = step(batch_.images(), batch_.labels());
   place_.loss_sum += loss * static_cast<double>(count);

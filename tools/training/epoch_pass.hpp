@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "keel/tools/data/batches.hpp"
@@ -13,6 +15,9 @@ class EpochPass {
  public:
   /// Trains on a batch and returns its loss.
   using Step = std::function<double(const Tensor& images, const Tensor& labels)>;
+
+  /// Puts the images of a batch, by their numbers, into another order before it is gathered.
+  using Arrangement = std::function<void(std::span<std::int32_t> batch)>;
 
   /// How far a pass is.
   struct Place {
@@ -28,6 +33,8 @@ class EpochPass {
   /// stream of its own.
   void begin(const Rng& rng, int epoch, const Place& place);
   void begin(const Rng& rng, int epoch) { begin(rng, epoch, {}); }
+  /// Of all batches from now on.
+  void set_arrangement(Arrangement arrangement) { arrangement_ = std::move(arrangement); }
   [[nodiscard]] bool done() const { return place_.seen == std::ssize(order_); }
   /// Takes the next batch, and returns its loss.
   double step(const Step& step);
@@ -45,6 +52,7 @@ class EpochPass {
   std::vector<std::int32_t> order_;
   std::int64_t batch_size_;
   BatchGatherer batch_;
+  Arrangement arrangement_;
   Place place_;
 };
 

@@ -48,7 +48,7 @@ Norm norm_of(const std::string& model) {
   if (model == "plain" || model == "he" || model == "skip-init") return Norm::none;
   if (model == "bn" || model == "bn-bare" || model == "bn-after" || model == "ghost") return Norm::batch;
   if (model == "noisy-bn") return Norm::noisy_batch;
-  if (model == "ln") return Norm::layer;
+  if (model == "ln" || model == "noisy-ln") return Norm::layer;
   if (model == "gn") return Norm::group;
   if (model == "weight-norm") return Norm::weight;
   throw Error{fmt::format("there is no network '{}'", model)};
@@ -98,6 +98,8 @@ Network::Network(const NetworkOptions& options)
     if (options.norm == Norm::weight) weight_norms_.emplace_back(inputs, features);
     add_norm(options, features, false);
     if (options.norm == Norm::noisy_batch) noises_.emplace_back(options.largest_batch, features);
+    if (options.norm == Norm::layer && options.ghost_size > 0)
+      ghost_noises_.emplace_back(options.largest_batch, features, options.ghost_size);
     if (options.dropout > 0.0) dropouts_.emplace_back(options.dropout);
     inputs = features;
   }
@@ -112,7 +114,7 @@ void Network::add_skips(const NetworkOptions& options) {
     if (options.hidden[i] != options.hidden[0])
       throw Error{fmt::format("a skip needs layers of one width, not of {} and {}", options.hidden[0],
                               options.hidden[i])};
-    skips_.emplace_back(Shape{}, Initializer::constant(0.0));
+    if (i > 0) skips_.emplace_back(Shape{}, Initializer::constant(0.0));
   }
 }
 
@@ -132,8 +134,9 @@ void Network::add_norm(const NetworkOptions& options, std::int64_t features, boo
 Var Network::normalize(std::size_t layer, const Var& src) const {
   if (layer >= norms_.size()) return src;
   const Var normalized = std::visit([&](const auto& norm) { return norm(src); }, norms_[layer]);
-  const bool noisy = layer < noises_.size() && src.tape().mode() == Mode::training;
-  return noisy ? noises_[layer].apply(normalized) : normalized;
+  if (src.tape().mode() == Mode::inference) return normalized;
+  if (layer < noises_.size()) return noises_[layer].apply(normalized);
+  return layer < ghost_noises_.size() ? ghost_noises_[layer].apply(normalized) : normalized;
 }
 
 Var Network::convolve(const Var& images) const {
@@ -150,8 +153,8 @@ Var Network::transform(std::size_t layer, const Var& src) const {
 
 // The first layer changes the width, so that it has nothing to add to.
 Var Network::skip(std::size_t layer, const Var& src, const Var& dst) const {
-  if (layer == 0 || layer >= skips_.size()) return dst;
-  return src + skips_[layer].on(src.tape(), "skip") * dst;
+  if (layer == 0 || skips_.empty()) return dst;
+  return src + skips_[layer - 1].on(src.tape(), "skip") * dst;
 }
 
 Network::Trace Network::trace(const Var& images) const {
@@ -173,6 +176,7 @@ Network::Trace Network::trace(const Var& images) const {
 
 void Network::draw_noise(Rng& rng) {
   for (auto& noise : noises_) noise.draw(rng);
+  for (auto& noise : ghost_noises_) noise.draw(rng);
 }
 
 NetworkOptions network_for(const DataSet& data, const RunSettings& settings) {

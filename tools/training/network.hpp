@@ -11,6 +11,7 @@
 #include "keel/models/layer_norm.hpp"
 #include "keel/models/linear.hpp"
 #include "keel/tools/training/ghost_batch_norm.hpp"
+#include "keel/tools/training/ghost_noise.hpp"
 #include "keel/tools/training/noise.hpp"
 #include "keel/tools/training/run.hpp"
 #include "keel/tools/training/weight_norm_linear.hpp"
@@ -48,14 +49,15 @@ struct NetworkOptions {
   double dropout = 0.0;                ///< rate behind each activation; 0 for none
   bool affine = true;                  ///< whether batch norm trains gamma and beta, or leaves them 1 and 0
   bool norm_after_activation = false;  ///< where fully connected layers are normalized
-  /// Rows of the ghost batches by whose statistics batch norm normalizes hidden layers; 0 for none.
+  /// Rows of the ghost batches by whose statistics batch norm normalizes hidden layers, or whose noise is put on
+  /// layer norm's in training; 0 for neither.
   std::int64_t ghost_size = 0;
   /// Whether each hidden layer but the first adds to what it is given, times a number that is trained and
   /// starts at 0: SkipInit, De and Smith 2020, "Batch normalization biases residual blocks towards the identity
   /// function in deep networks". Of layers of one width.
   bool skip_init = false;
   bool bias_before_norm = false;  ///< whether layers before batch norm have a bias, which it takes away again
-  std::int64_t largest_batch = 0;  ///< that noisy batch norm has to make noise for
+  std::int64_t largest_batch = 0;  ///< that noise has to be made for
 };
 
 /// The networks of `keel train` and the studies: convolutions, if any; then linear, norm, activation, dropout
@@ -77,7 +79,7 @@ class Network {
   };
   [[nodiscard]] Trace trace(const Var& images) const;
 
-  /// Draws new noise for the coming step: for noisy batch norm alone.
+  /// Draws new noise for the coming step: for noisy batch norm, and layer norm with the noise of ghost batches.
   void draw_noise(Rng& rng);
 
   void visit(auto&& each) {
@@ -91,7 +93,7 @@ class Network {
         each("fc" + number, weight_norms_[i]);
       else
         each("fc" + number, linears_[i]);
-      if (i < skips_.size()) each("skip" + number, skips_[i]);
+      if (i > 0 && i <= skips_.size()) each("skip" + number, skips_[i - 1]);
       visit_norm(convolutions_.size() + i, each);
       if (i < dropouts_.size()) each("dropout" + number, dropouts_[i]);
     }
@@ -119,16 +121,17 @@ class Network {
   std::vector<Conv2d> convolutions_;
   std::vector<Linear> linears_;
   std::vector<WeightNormLinear> weight_norms_;  // in the place of the hidden layers' linears
-  std::vector<Parameter> skips_;                // scalars
+  std::vector<Parameter> skips_;                // scalars, from the second hidden layer on
   std::vector<NormLayer> norms_;                // of the convolutions, then of the hidden layers
   std::vector<Dropout> dropouts_;
   std::vector<LayerNoise> noises_;
+  std::vector<GhostNoise> ghost_noises_;
 };
 
 /// The options of a network for such data, its arm named as in results: "plain", "he" (plain, started by He's
 /// rule), "bn", "bn-bare" (without gamma and beta), "bn-after" (behind the activation), "noisy-bn", "ln", "gn",
-/// "weight-norm", "skip-init"; "ghost" (batch norm), whose `ghost_size` is the study's to set. Throws Error for
-/// another name.
+/// "weight-norm", "skip-init"; "ghost" (batch norm) and "noisy-ln", whose `ghost_size` is the study's to set.
+/// Throws Error for another name.
 NetworkOptions network_for(const DataSet& data, const RunSettings& settings);
 
 }  // namespace keel::tools
