@@ -8,6 +8,7 @@
 #include <map>
 
 #include "keel/tools/findings/effect_text.hpp"
+#include "keel/tools/findings/mark.hpp"
 #include "keel/tools/findings/statistics.hpp"
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/system/json.hpp"
@@ -34,7 +35,11 @@ std::vector<Point> by_epoch(std::span<const RunResult> runs, const char* arm, Va
   std::vector<Point> points;
   for (const auto& [epoch, each] : values) {
     const auto interval = mean_interval(each);
-    points.push_back({static_cast<double>(epoch), interval.mean, interval.low, interval.high});
+    points.push_back({.x = static_cast<double>(epoch),
+                      .y = interval.mean,
+                      .low = interval.low,
+                      .high = interval.high,
+                      .count = static_cast<int>(each.size())});
   }
   return points;
 }
@@ -55,6 +60,16 @@ std::vector<Figure> curves(std::span<const RunResult> runs) {
   return {loss, accuracies};
 }
 
+// The runs of one arm that have a finite value, by seed.
+std::map<std::uint64_t, double> values_by_seed(std::span<const RunResult> runs, const char* arm,
+                                               const Measure& measure) {
+  std::map<std::uint64_t, double> values;
+  for (const auto& run : runs)
+    if (run.settings.model == arm && std::isfinite(measure.of(run)))
+      values[run.settings.seed] = measure.of(run);
+  return values;
+}
+
 std::string mean_text(const Json& json, bool percent) {
   const double scale = percent ? 100.0 : 1.0;
   const double sd = scale * number_of(json.at("sd"));
@@ -64,7 +79,7 @@ std::string mean_text(const Json& json, bool percent) {
   return fmt::format("{} ± {}", fixed_text(mean, decimals), fixed_text(sd, decimals));
 }
 
-std::vector<std::string> table_row(const Measure& measure, const Json& json) {
+Effect difference_of(const Measure& measure, const Json& json) {
   const double scale = measure.percent ? 100.0 : 1.0;
   const auto& difference = json.at("difference");
   Effect effect{.mean = scale * number_of(difference.at("mean"))};
@@ -72,7 +87,24 @@ std::vector<std::string> table_row(const Measure& measure, const Json& json) {
     effect.low = scale * number_of(difference.at("low"));
     effect.high = scale * number_of(difference.at("high"));
   }
-  if (!difference.at("p").is_null()) effect.p = number_of(difference.at("p"));
+  if (!difference.at("p").is_null()) effect.p = effect.p_holm = number_of(difference.at("p"));
+  return effect;
+}
+
+// A difference as the forest plot takes it; no verdict goes with it.
+Finding difference_by_seed(std::span<const RunResult> runs, const Measure& measure, const Json& json) {
+  Finding finding{.endpoint = {.name = fmt::format("{}, batch norm - plain", measure.name),
+                               .unit = measure.percent ? "points" : "nats"},
+                  .effect = difference_of(measure, json)};
+  const auto plain = values_by_seed(runs, "plain", measure);
+  for (const auto& [seed, value] : values_by_seed(runs, "bn", measure))
+    if (const auto other = plain.find(seed); other != plain.end())
+      finding.values.push_back({(measure.percent ? 100.0 : 1.0) * (value - other->second)});
+  return finding;
+}
+
+std::vector<std::string> table_row(const Measure& measure, const Json& json) {
+  const auto effect = difference_of(measure, json);
   const auto text = effect_text(effect, measure.percent ? "points" : "nats", true);
   return {fmt::format("{} ({})", measure.name, measure.percent ? "%" : "nats"),
           mean_text(json.at("plain"), measure.percent),
@@ -80,6 +112,16 @@ std::vector<std::string> table_row(const Measure& measure, const Json& json) {
           text.mean,
           text.interval.empty() ? "–" : text.interval,
           p_text(effect.p)};
+}
+
+// What the first row of the table says, in the picture of accuracies.
+void mark_difference(Figure& accuracies, const Json& summary) {
+  const auto& measure = compared_measures().front();
+  const auto& bn = accuracies.series.back().points;
+  if (bn.empty() || !summary.contains(measure.key)) return;
+  const auto label = effect_text(difference_of(measure, summary.at(measure.key)), "points", true).mean;
+  accuracies.mark = gap_at(accuracies, "plain", "bn", bn.back().x, label);
+  if (accuracies.mark) accuracies.mark->what = "the mean difference after the last epoch";
 }
 
 Table summary_table(const Json& summary, bool several_seeds) {
@@ -97,13 +139,20 @@ Section compare_section(std::span<const RunResult> runs, const Json& summary,
                         const std::vector<std::string>& command) {
   const bool several_seeds = std::ranges::any_of(
       runs, [&](const RunResult& run) { return run.settings.seed != runs.front().settings.seed; });
+  auto figures = curves(runs);
+  mark_difference(figures.back(), summary);
+  std::vector<Finding> differences;
+  for (const auto& measure : compared_measures())
+    if (several_seeds && summary.contains(measure.key))
+      differences.push_back(difference_by_seed(runs, measure, summary.at(measure.key)));
   return {.claim = "The same network without and with batch normalization.",
           .experiment =
               "Each seed gives both networks the same split, the same starting weights and the same order of "
               "samples. Difference is batch norm minus plain.",
           .caveat = "",
           .findings = {},
-          .figures = curves(runs),
+          .differences = std::move(differences),
+          .figures = std::move(figures),
           .tables = {summary_table(summary, several_seeds)},
           .command = command_for(command, "")};
 }

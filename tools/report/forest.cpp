@@ -5,16 +5,19 @@
 #include <algorithm>
 
 #include "keel/tools/findings/effect_text.hpp"
-#include "keel/tools/report/arm_style.hpp"
 #include "keel/tools/report/html_text.hpp"
 #include "keel/tools/report/svg.hpp"
+#include "keel/tools/report/verdict_style.hpp"
 
 namespace keel::tools {
 namespace {
 
+using Kind = Observation::Kind;
+
 constexpr double forest_width = 256.0;
 constexpr double forest_margin = 14.0;
 constexpr double forest_height = 34.0;
+constexpr double forest_middle = forest_height / 2.0;
 
 double none_of(const Endpoint& endpoint) {
   return endpoint.scale == Endpoint::Scale::ratio ? 1.0 : 0.0;
@@ -24,23 +27,42 @@ double place(const Scale& scale, double value) {
   return forest_margin + std::clamp(scale.place(value), 0.0, 1.0) * (forest_width - 2 * forest_margin);
 }
 
+bool within(const Scale& scale, double value) {
+  return value >= scale.low && value <= scale.high;
+}
+
 Axis axis_of(const Endpoint& endpoint) {
   return {.name = endpoint.unit, .logarithmic = endpoint.scale == Endpoint::Scale::ratio};
+}
+
+// Ends of intervals that are far off, as few seeds give them, must not press everything else flat: an interval
+// is cut where the axis ends.
+void add_ends(std::vector<double>& values, const Axis& axis, std::span<const double> ends) {
+  const auto [low, high] = std::ranges::minmax(values);
+  const double span = axis.logarithmic ? std::max(high / low, 1.01) : std::max(high - low, 1e-12);
+  const double least = axis.logarithmic ? low / span : low - span;
+  const double most = axis.logarithmic ? high * span : high + span;
+  for (const double end : ends) values.push_back(std::clamp(end, least, most));
 }
 
 Scale scale_of_group(std::span<const Finding* const> findings) {
   const auto axis = axis_of(findings.front()->endpoint);
   std::vector<double> values;
-  const auto add = [&](double value) {
-    if (drawable(axis, value)) values.push_back(value);
+  std::vector<double> ends;
+  const auto add = [&](std::vector<double>& to, const std::optional<double>& value) {
+    if (value && drawable(axis, *value)) to.push_back(*value);
   };
   for (const auto* finding : findings) {
-    add(none_of(finding->endpoint));
-    if (finding->endpoint.least > none_of(finding->endpoint)) add(finding->endpoint.least);
-    add(finding->effect.mean);
-    if (finding->effect.low) add(*finding->effect.low);
-    if (finding->effect.high) add(*finding->effect.high);
+    const auto& effect = finding->effect;
+    add(values, none_of(finding->endpoint));
+    if (finding->endpoint.least > none_of(finding->endpoint)) add(values, finding->endpoint.least);
+    add(values, effect.mean);
+    for (const auto& [value, kind] : finding->values)
+      if (kind != Kind::unknown) add(values, value);
+    for (const auto& end : {effect.low, effect.high, effect.low_corrected, effect.high_corrected})
+      add(ends, end);
   }
+  add_ends(values, axis, ends);
   // Zero must not be the end of the axis, where an interval that reaches it would not be seen to.
   if (!axis.logarithmic) {
     const auto [low, high] = std::ranges::minmax(values);
@@ -53,17 +75,72 @@ std::string vertical(double x) {
   return path_step('M', {x, 0.0}) + "V" + pixels(forest_height);
 }
 
-std::string dot(double x, Verdict verdict) {
-  const Spot middle{x, forest_height / 2.0};
-  if (verdict == Verdict::not_shown) return svg_path("ring", marker_steps(Marker::circle, middle));
-  const auto marker = verdict == Verdict::supported ? Marker::circle : Marker::diamond;
-  return svg_path("dot", marker_steps(marker, middle));
+// Places one above the other where dots would hide each other, as near to the middle as there is room.
+std::vector<Spot> swarm(std::vector<double> places) {
+  constexpr double apart = 4.2;
+  constexpr double touching = 4.0;
+  std::ranges::sort(places);
+  std::vector<Spot> spots;
+  for (const double x : places) {
+    const auto clashes = [&](double y) {
+      return std::ranges::any_of(spots, [&](const Spot& other) {
+        const double dx = other.x - x;
+        const double dy = other.y - y;
+        return dx * dx + dy * dy < touching * touching;
+      });
+    };
+    double y = forest_middle;
+    for (int step = 1; step <= 6 && clashes(y); ++step)
+      y = forest_middle + (step % 2 == 0 ? -apart : apart) * ((step + 1) / 2);
+    spots.push_back({x, clashes(y) ? forest_middle : y});
+  }
+  return spots;
 }
 
-const char* style_class(Verdict verdict) {
-  return verdict == Verdict::supported      ? "supported"
-         : verdict == Verdict::contradicted ? "contradicted"
-                                            : "not-shown";
+// The effects of the seeds of one kind.
+std::string seeds(const Finding& finding, const Scale& scale, Kind kind) {
+  std::vector<double> places;
+  for (const auto& observation : finding.values)
+    if (observation.kind == kind && drawable(axis_of(finding.endpoint), observation.value))
+      places.push_back(place(scale, observation.value));
+  const auto* shape = kind == Kind::at_least  ? "m-1.6-2.6l4.4,2.6l-4.4,2.6"
+                      : kind == Kind::at_most ? "m1.6-2.6l-4.4,2.6l4.4,2.6"
+                                              : "m-2,0a2,2 0 1 1 4,0a2,2 0 1 1 -4,0z";
+  std::string steps;
+  for (const auto& spot : swarm(std::move(places))) steps += path_step('M', spot) + shape;
+  return svg_path(kind == Kind::exact ? "seeds" : "bounds", steps);
+}
+
+// A line from one end to the other with strokes of so many pixels across them; what has no end on one side, while
+// it has on the other, goes on to that side in an arrow.
+std::string interval(const Finding& finding, const Scale& scale, const std::optional<double>& low,
+                     const std::optional<double>& high, double stroke) {
+  const auto axis = axis_of(finding.endpoint);
+  const auto usable = [&](const std::optional<double>& end) { return !end || drawable(axis, *end); };
+  if ((!low && !high) || !usable(low) || !usable(high)) return "";
+  const double left = low ? place(scale, *low) : forest_margin / 2.0;
+  const double right = high ? place(scale, *high) : forest_width - forest_margin / 2.0;
+  auto steps = path_step('M', {left, forest_middle}) + "H" + pixels(right);
+  const auto across = [&](double x) {
+    return path_step('M', {x, forest_middle - stroke / 2.0}) + "v" + pixels(stroke);
+  };
+  if (low && within(scale, *low)) steps += across(left);
+  if (high && within(scale, *high)) steps += across(right);
+  if (!low) steps += path_step('M', {left + 5.0, forest_middle - 4.0}) + "l-5,4l5,4";
+  if (!high) steps += path_step('M', {right - 5.0, forest_middle - 4.0}) + "l5,4l-5,4";
+  return steps;
+}
+
+// A mean that is only a bound points to where the effect may lie.
+std::string mean_mark(const Finding& finding, const Scale& scale) {
+  if (!drawable(axis_of(finding.endpoint), finding.effect.mean)) return "";
+  const Spot spot{place(scale, finding.effect.mean), forest_middle};
+  const auto style = style_of(finding.verdict);
+  const auto bound = bound_of(finding.values);
+  const auto steps = bound == Kind::at_least  ? path_step('M', spot) + "m-4-5.2l9,5.2l-9,5.2z"
+                     : bound == Kind::at_most ? path_step('M', spot) + "m4-5.2l-9,5.2l9,5.2z"
+                                              : marker_steps(style.marker, spot);
+  return svg_path(style.open ? "ring" : "dot", steps);
 }
 
 }  // namespace
@@ -83,30 +160,43 @@ std::vector<ForestGroup> forest_groups(std::span<const Finding> findings) {
   return groups;
 }
 
+Scale aligned_scale(const Finding& finding) {
+  constexpr double place_of_none = 0.3;
+  const Finding* one = &finding;
+  auto scale = scale_of_group({&one, 1});
+  const double none = none_of(finding.endpoint);
+  const auto distance = [&](double end) {
+    return scale.logarithmic ? std::abs(std::log(end / none)) : std::abs(end - none);
+  };
+  const double unit =
+      std::max(distance(scale.low) / place_of_none, distance(scale.high) / (1.0 - place_of_none));
+  scale.low = scale.logarithmic ? none * std::exp(-place_of_none * unit) : none - place_of_none * unit;
+  scale.high =
+      scale.logarithmic ? none * std::exp((1.0 - place_of_none) * unit) : none + (1.0 - place_of_none) * unit;
+  scale.ticks.clear();
+  return scale;
+}
+
 std::string forest_row(const Finding& finding, const Scale& scale) {
-  const auto axis = axis_of(finding.endpoint);
+  const auto& effect = finding.effect;
   const auto text = effect_text(finding);
   std::string grid;
   for (const auto& tick : scale.ticks)
     if (!tick.label.empty()) grid += vertical(place(scale, tick.at));
   const double none = none_of(finding.endpoint);
-  const bool has_least = finding.endpoint.least > none && drawable(axis, finding.endpoint.least);
-  const auto& effect = finding.effect;
-  std::string bar;
-  if (effect.low && effect.high && drawable(axis, *effect.low) && drawable(axis, *effect.high)) {
-    const Spot low{place(scale, *effect.low), forest_height / 2.0};
-    const Spot high{place(scale, *effect.high), forest_height / 2.0};
-    bar = path_step('M', low) + path_step('L', high);
-    for (const auto& end : {low, high}) bar += path_step('M', {end.x, end.y - 4.0}) + "v8";
-  }
+  const bool has_least =
+      finding.endpoint.least > none && drawable(axis_of(finding.endpoint), finding.endpoint.least);
+  auto elements = svg_path("grid", grid) + svg_path("axis", vertical(place(scale, none))) +
+                  svg_path("level", has_least ? vertical(place(scale, finding.endpoint.least)) : "");
+  elements +=
+      svg_path("whisker", interval(finding, scale, effect.low_corrected, effect.high_corrected, 11.0));
+  for (const auto kind : {Kind::exact, Kind::at_least, Kind::at_most})
+    elements += seeds(finding, scale, kind);
+  elements += svg_path("bar", interval(finding, scale, effect.low, effect.high, 8.0));
   return fmt::format(
-      "<svg class=\"chart forest {}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} "
-      "{}\">{}{}{}{}{}</svg>",
-      style_class(finding.verdict), forest_width, forest_height, escaped(text.mean), escaped(text.interval),
-      svg_path("grid", grid), svg_path("axis", vertical(place(scale, none))),
-      svg_path("level", has_least ? vertical(place(scale, finding.endpoint.least)) : ""),
-      svg_path("bar", bar),
-      drawable(axis, effect.mean) ? dot(place(scale, effect.mean), finding.verdict) : "");
+      "<svg class=\"chart forest {}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} {}\">{}{}</svg>",
+      style_of(finding.verdict).name, forest_width, forest_height, shown(text.mean), shown(text.interval),
+      elements, mean_mark(finding, scale));
 }
 
 std::string forest_axis(const Finding& finding, const Scale& scale) {
@@ -123,6 +213,12 @@ std::string forest_axis(const Finding& finding, const Scale& scale) {
   }
   return fmt::format(R"(<svg class="chart forest scale" viewBox="0 0 {} 32" aria-hidden="true">{}{}</svg>)",
                      forest_width, svg_path("axis", lines), labels);
+}
+
+std::string forest_key() {
+  return "Dots: each seed's effect (an arrow: only a bound of it). Thick line: the 95 % interval of their mean. Thin "
+         "line: the interval that the verdict rests on, corrected for the other findings. Upright line: no effect. "
+         "Dashed: the size that the rule asks for.";
 }
 
 }  // namespace keel::tools

@@ -7,6 +7,9 @@
 
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/html_text.hpp"
+#include "keel/tools/report/settings_text.hpp"
+#include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/tuning.hpp"
 #include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
@@ -35,21 +38,47 @@ std::string time_text(const std::string& started) {
   return fmt::format("{}, {} UTC", started.substr(0, 10), started.substr(11, 5));
 }
 
-std::string value_text(const Factor& value) {
-  if (value.is_word()) return value.word();
-  return value.is_whole() ? fmt::format("{}", value.whole()) : short_text(value.number());
+// The settings that all runs have in common; empty where they differ.
+std::string what_all_have(std::span<const RunResult> runs) {
+  std::set<std::string> texts;
+  for (const auto& run : runs) {
+    const auto& settings = run.settings;
+    texts.insert(fmt::format("{}; learning rate {}, batch {}, {}", optimizer_text(settings),
+                             short_text(settings.learning_rate), settings.batch_size,
+                             plural(run.epochs.size(), "epoch")));
+  }
+  return texts.size() == 1 ? *texts.begin() : "";
 }
 
-// A run without its seed: "learning-rate: plain, batch 64, learning rate 10".
-std::string run_text(const RunSettings& settings) {
-  auto text = settings.study.empty() ? settings.model : fmt::format("{}: {}", settings.study, settings.model);
-  for (const auto& [name, value] : settings.factors) {
-    auto words = name;
-    std::ranges::replace(words, '_', ' ');
-    text += fmt::format(", {} {}", words, value_text(value));
-  }
-  return fmt::format("{}, batch {}, learning rate {}", text, settings.batch_size,
-                     short_text(settings.learning_rate));
+// Of the judged runs the seeds, and how many runs there are besides.
+std::string runs_text(std::span<const RunResult> runs) {
+  const auto judged = runs_of(runs, is_judged);
+  const auto seeds = distinct_seeds(judged);
+  auto text = fmt::format("{}; {} ({})", plural(judged.size(), "run"), plural(seeds.size(), "seed"),
+                          seeds_text(seeds));
+  const auto tuning = runs_of(runs, is_tuning).size();
+  if (tuning > 0)
+    text += fmt::format("; {} more that only chose learning rates",
+                        count_text(static_cast<std::int64_t>(tuning)));
+  if (const auto others = runs.size() - judged.size() - tuning; others > 0)
+    text += fmt::format("; {} repeated in double precision", count_text(static_cast<std::int64_t>(others)));
+  return text;
+}
+
+// The network of `keel compare`: "784-128-10 with ReLU; SGD, momentum 0.9; ...".
+std::string network_text(const ReportData& data) {
+  auto text = fmt::format("{}", data.height * data.width);
+  for (const auto width : data.runs.front().settings.hidden) text += fmt::format("-{}", width);
+  text += fmt::format("-{} with ReLU", data.classes);
+  const auto common = what_all_have(data.runs);
+  return common.empty() ? text : text + "; " + common;
+}
+
+std::string links(std::span<const std::string> files) {
+  std::string html;
+  for (const auto& file : files)
+    html += fmt::format("{}<a href=\"{}\">{}</a>", html.empty() ? "" : ", ", escaped(file), escaped(file));
+  return html;
 }
 
 }  // namespace
@@ -59,14 +88,14 @@ std::string html_facts(const ReportData& data) {
   const auto add = [&](std::string_view name, const std::string& html) {
     list += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html);
   };
-  const auto seeds = distinct_seeds(data.runs);
   add("data", fmt::format("{}: {} training, {} validation and {} test images of {} × {}, {} classes; SHA-256 "
                           "<abbr title=\"{}\">{}…</abbr>",
                           escaped(data.data_name), count_text(data.train), count_text(data.validation),
                           count_text(data.test), data.height, data.width, data.classes, escaped(data.digest),
                           escaped(data.digest.substr(0, 12))));
-  add("runs", fmt::format("{}; {} ({})", plural(data.runs.size(), "run"), plural(seeds.size(), "seed"),
-                          seeds_text(seeds)));
+  add("runs", runs_text(data.runs));
+  if (data.sections.size() == 1 && data.sections[0].name.empty() && !data.runs.empty())
+    add("network", escaped(network_text(data)));
   std::string line;
   for (const auto& word : data.command) line += (line.empty() ? "" : " ") + word;
   add("command", fmt::format("<code>{}</code>", escaped(line)));
@@ -77,6 +106,7 @@ std::string html_facts(const ReportData& data) {
       fmt::format("keel {}, oneDNN {}{}; {}", escaped(data.keel), escaped(data.onednn),
                   data.instruction_set.empty() ? "" : fmt::format(" ({})", escaped(data.instruction_set)),
                   escaped(data.cpu)));
+  if (!data.files.empty()) add("all numbers", links(data.files));
   return fmt::format("<dl class=\"facts\">\n{}</dl>\n", list);
 }
 
@@ -97,51 +127,11 @@ std::string html_troubles(std::span<const RunResult> runs) {
   if (order.empty()) return "<p>No run diverged, and none failed.</p>\n";
   std::string list;
   for (const auto& text : order)
-    list += fmt::format("<li>{} (seed{} {})</li>\n", escaped(text), seeds[text].size() == 1 ? "" : "s",
+    list += fmt::format("<li>{} (seed{} {})</li>\n", shown(text), seeds[text].size() == 1 ? "" : "s",
                         seeds_text(seeds[text]));
   return fmt::format(
-      "<details><summary>Of {}, {} diverged and {} failed.</summary>\n<ul>\n{}</ul></details>\n",
+      "<details class=\"ill\"><summary>Of {}, {} diverged and {} failed.</summary>\n<ul>\n{}</ul></details>\n",
       plural(runs.size(), "run"), diverged, failed, list);
-}
-
-std::string html_protocol(const ReportData& data) {
-  std::size_t findings = 0;
-  for (const auto& section : data.sections) findings += section.findings.size();
-  std::string text =
-      "<h3>How to read this</h3>\n<p>Runs are paired: the same seed gives all arms the same split of the "
-      "data, the same starting weights of the layers that they share and the same order of samples. An "
-      "effect is measured once a seed; given are its mean over the seeds (of ratios the geometric one) and "
-      "the 95 % interval by Student's t. Bars and bands in the pictures are such intervals.</p>\n<p>The p "
-      "values are those of the exact sign-flip test";
-  if (findings > 0) {
-    text +=
-        fmt::format(", corrected by Holm's method for the {} of this command", plural(findings, "finding"));
-  }
-  if (const auto seeds = distinct_seeds(data.runs).size(); seeds >= 2 && seeds < 6) {
-    text += fmt::format("; with {} seeds even the clearest effect has p = {} before any correction", seeds,
-                        short_text(std::ldexp(2.0, -static_cast<int>(seeds))));
-  }
-  text += ".</p>\n";
-  if (findings > 0) {
-    text +=
-        "<p>A claim is <em>supported</em> when the interval excludes no effect on the claimed side and the "
-        "mean reaches the size that its rule names, <em>contradicted</em> when it excludes it on the other "
-        "side, and <em>not shown</em> otherwise, as with a single seed. Verdicts rest on the intervals, "
-        "which are not corrected for their number. The rules were fixed before the runs.</p>\n";
-  }
-  if (std::ranges::find(data.command, "--quick") != data.command.end()) {
-    text +=
-        "<p>This was a quick run: shorter grids and fewer epochs than the experiments below describe, and "
-        "fewer seeds unless they were asked for.</p>\n";
-  }
-  text +=
-      "<p>A run <em>diverged</em> when its loss was not finite, or at the end not below that of guessing.";
-  if (findings > 0) {
-    text +=
-        " A run that never reached a target is <em>censored</em>: it counts with the bound that its section "
-        "names, and is not dropped.";
-  }
-  return text + "</p>\n";
 }
 
 }  // namespace keel::tools

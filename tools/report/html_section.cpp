@@ -1,101 +1,121 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "keel/tools/report/forest.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/html_text.hpp"
-#include "keel/tools/report/picture.hpp"
+#include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
 namespace {
 
-std::string figure_html(const Figure& figure) {
-  const auto styles = line_styles(figure);
-  std::string legend;
-  for (std::size_t i = 0; i < figure.series.size(); ++i)
-    legend += fmt::format("<li>{}{}</li>", swatch(figure, i, styles[i]), escaped(figure.series[i].label));
-  return fmt::format("<figure>\n<figcaption>{}<ul class=\"legend\">{}</ul></figcaption>\n{}\n</figure>\n",
-                     escaped(figure.title), legend, inline_picture(figure));
+// The claim is fixed before the runs; what came out otherwise is what a reader must not miss.
+std::string exceptions(const Section& section) {
+  constexpr std::size_t most = 4;
+  std::string items;
+  std::size_t count = 0;
+  for (std::size_t i = 1; i < section.findings.size(); ++i) {
+    const auto& finding = section.findings[i];
+    if (finding.verdict != Verdict::contradicted && finding.verdict != Verdict::ruled_out) continue;
+    if (++count > most) continue;
+    items += fmt::format("<li>{} {} <span class=\"effect\">{}</span></li>\n", html_verdict(finding.verdict),
+                         shown(finding.endpoint.claim), html_effect(finding));
+  }
+  if (count > most) items += fmt::format("<li>and {} more</li>\n", count - most);
+  return items.empty() ? "" : fmt::format("<ul class=\"exceptions\">\n{}</ul>\n", items);
 }
 
-// The rule where the effect's name stands beside it, which would only make it harder to read.
-std::string short_rule(const Endpoint& endpoint) {
-  auto rule = rule_of(endpoint);
-  const auto name = fmt::format(" of \"{}\"", endpoint.name);
-  if (const auto at = rule.find(name); at != std::string::npos) rule.erase(at, name.size());
-  return rule;
-}
-
-// The axis is in every row, but where rows stand close together only shown in the first of a group.
-std::string finding_row(const Finding& finding, const Scale& scale, bool first) {
-  auto what = fmt::format(R"({}<span class="name">{}</span><span class="rule">Rule: {}.</span>)",
-                          escaped(finding.endpoint.claim), escaped(finding.endpoint.name),
-                          escaped(short_rule(finding.endpoint)));
+std::string answer(const Section& section) {
+  const auto& finding = section.findings.front();
+  const auto scale = forest_groups({&finding, 1}).front().scale;
+  auto html = fmt::format(
+      "<p class=\"headline\">{} <span class=\"effect\">{}</span></p>\n<p class=\"name\">{}</p>\n<div "
+      "class=\"effects\">{}{}</div>\n",
+      html_verdict(finding.verdict), html_effect(finding), shown(finding.endpoint.name),
+      forest_axis(finding, scale), forest_row(finding, scale));
+  html += fmt::format("<p class=\"rule\">Asked for: {}; p (Holm): {}. Of its findings {}.</p>\n",
+                      shown(asked_text(finding.endpoint)), escaped(p_text(finding.effect.p_holm)),
+                      counts_text(section.findings));
+  if (!finding.withheld.empty())
+    html += fmt::format("<p><b>Verdict withheld:</b> {}</p>\n", shown(sentence(finding.withheld)));
   if (!finding.note.empty())
-    what += fmt::format("<span class=\"note\">Note: {}.</span>", escaped(finding.note));
-  return fmt::format(
-      "<tr{}><td class=\"what\">{}</td><td class=\"effects\">{}{}</td><td "
-      "class=\"effect\">{}</td>{}<td>{}</td></tr>\n",
-      first ? " class=\"first\"" : "", what, forest_axis(finding, scale), forest_row(finding, scale),
-      html_effect(finding), html_p_cell(finding), html_verdict(finding.verdict));
+    html += fmt::format("<p class=\"note\">Note: {}</p>\n", shown(sentence(finding.note)));
+  return html + exceptions(section);
 }
 
-std::string findings_table(const Section& section) {
-  std::string rows;
-  for (const auto& group : forest_groups(section.findings)) {
-    for (const auto* finding : group.findings)
-      rows += finding_row(*finding, group.scale, finding == group.findings.front());
-  }
-  return fmt::format(
-      "<table class=\"findings\"><thead><tr><th scope=\"col\">finding</th><th scope=\"col\">effect and 95 % "
-      "interval</th><th scope=\"col\">in numbers</th><th scope=\"col\">p (Holm)</th><th "
-      "scope=\"col\">verdict</th></tr></thead>\n<tbody>\n{}</tbody></table>\n<p class=\"key muted\">Solid "
-      "line: no effect. Dashed line: the size that the rule asks for, where it asks for one.</p>\n",
-      rows);
+std::string figures_html(const ReportData& data, std::span<const Figure> figures) {
+  if (figures.empty()) return "";
+  std::string html = "<div class=\"figures\">\n";
+  for (const auto& figure : figures) html += html_figure(figure, data.data_name);
+  return html + "</div>\n";
 }
 
-std::string table_html(const Table& table) {
-  const auto style = [&](std::size_t i) {
-    return i == 0 ? "" : table.words ? " class=\"words\"" : " class=\"number\"";
-  };
-  std::string html = fmt::format("<h3>{}</h3>\n<div class=\"scroll\"><table{}><thead><tr>",
-                                 escaped(table.title), table.words ? " class=\"sentences\"" : "");
-  for (std::size_t i = 0; i < table.header.size(); ++i)
-    html += fmt::format("<th scope=\"col\"{}>{}</th>", style(i), escaped(table.header[i]));
-  html += "</tr></thead>\n<tbody>\n";
-  for (const auto& row : table.rows) {
-    html += "<tr>";
-    for (std::size_t i = 0; i < row.size(); ++i)
-      html += fmt::format("<td{}>{}</td>", style(i), escaped(row[i]));
-    html += "</tr>\n";
-  }
-  return html + "</tbody></table></div>\n";
+std::string plural_text(std::size_t count, std::string_view one) {
+  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+}
+
+// What there is to unfold, so that nobody needs to look in vain.
+std::string contents(const Section& section) {
+  std::vector<std::string> parts{"the experiment"};
+  if (!section.findings.empty()) parts.push_back(plural_text(section.findings.size(), "finding"));
+  if (section.figures.size() > 1) parts.push_back(plural_text(section.figures.size() - 1, "more picture"));
+  const auto tables = section.tables.size() + section.training.size();
+  if (tables > 0) parts.push_back(plural_text(tables, "table"));
+  if (!section.caveat.empty()) parts.emplace_back("the caveat");
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string how_firm(const Section& section) {
+  if (section.others.size() != section.findings.size() || section.others.empty()) return "";
+  std::vector<std::string> names;
+  for (const auto& finding : section.findings) names.push_back(finding.endpoint.name);
+  return "<h3>How firmly the verdicts stand</h3>\n" +
+         html_other_verdicts(section.findings, section.others, names);
+}
+
+std::string all_tables(const Section& section) {
+  std::string html;
+  for (const auto& table : section.tables) html += html_table(table);
+  for (const auto& table : section.training) html += html_table(table, &table == section.training.data());
+  return html;
+}
+
+std::string command_html(const Section& section) {
+  return fmt::format("<p class=\"command\">To do this part again: <code>{}</code></p>\n",
+                     escaped(section.command));
+}
+
+// Where nothing is judged, nothing is folded away.
+std::string comparison(const ReportData& data, const Section& section) {
+  auto html = fmt::format("<p>{}</p>\n", shown(section.experiment)) + figures_html(data, section.figures);
+  if (!section.differences.empty()) html += html_differences(section);
+  return html + all_tables(section) + command_html(section);
 }
 
 }  // namespace
 
-std::string html_section(const Section& section) {
+std::string html_section(const ReportData& data, const Section& section) {
   std::string html = "<h2>";
   if (!section.name.empty()) html += fmt::format("<span class=\"name\">{}</span>", escaped(section.name));
-  html += escaped(section.claim) + "</h2>\n";
-  if (!section.findings.empty()) {
-    const auto& finding = section.findings.front();
-    html += fmt::format("<p>{} <span class=\"effect\">{}</span> <span class=\"muted\">({})</span></p>\n",
-                        html_verdict(finding.verdict), html_effect(finding), escaped(finding.endpoint.name));
-  }
-  html += fmt::format("<p>{}</p>\n", escaped(section.experiment));
-  if (!section.figures.empty()) {
-    html += "<div class=\"figures\">\n";
-    for (const auto& figure : section.figures) html += figure_html(figure);
-    html += "</div>\n";
-  }
-  if (!section.findings.empty()) html += findings_table(section);
-  for (const auto& table : section.tables) html += table_html(table);
+  html += shown(section.claim) + "</h2>\n";
+  if (section.findings.empty() && section.name.empty()) return html + comparison(data, section);
+  html += fmt::format(
+      "<div class=\"glance\">\n<div class=\"answer\">\n{}</div>\n",
+      section.findings.empty() ? "<p class=\"muted\">Reported, not judged.</p>\n" : answer(section));
+  if (!section.figures.empty()) html += html_figure(section.figures.front(), data.data_name);
+  html += fmt::format("</div>\n<details>\n<summary>Unfold {}</summary>\n<p>{}</p>\n", contents(section),
+                      shown(section.experiment));
   if (!section.caveat.empty())
-    html += fmt::format("<p class=\"caveat\"><strong>Caveat.</strong> {}</p>\n", escaped(section.caveat));
-  return html + fmt::format("<p class=\"command\">To do this part again: <code>{}</code></p>\n",
-                            escaped(section.command));
+    html += fmt::format("<p class=\"caveat\"><strong>Caveat.</strong> {}</p>\n", shown(section.caveat));
+  if (!section.findings.empty()) {
+    html += html_findings(section) +
+            fmt::format("<p class=\"rule\">The headline's rule, fixed before the runs: {}.</p>\n",
+                        shown(rule_of(section.findings.front().endpoint)));
+  }
+  if (section.figures.size() > 1) html += figures_html(data, std::span{section.figures}.subspan(1));
+  return html + how_firm(section) + all_tables(section) + command_html(section) + "</details>\n";
 }
 
 }  // namespace keel::tools

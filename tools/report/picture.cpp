@@ -43,8 +43,7 @@ std::string description(const Figure& figure) {
 }
 
 std::string title_and_description(const Figure& figure) {
-  return fmt::format("<title>{}</title>\n<desc>{}</desc>\n", escaped(figure.title),
-                     escaped(description(figure)));
+  return fmt::format("<title>{}</title>\n<desc>{}</desc>\n", shown(figure.title), shown(description(figure)));
 }
 
 std::string sample(const Figure& figure, std::size_t series, const LineStyle& style) {
@@ -83,7 +82,7 @@ std::string inline_picture(const Figure& figure) {
                      plot_elements(figure, layout));
 }
 
-std::string picture_file(const Figure& figure) {
+std::string picture_file(const Figure& figure, std::string_view caption) {
   const auto layout = lay_out(figure);
   double y = 8.0;
   std::string heading;
@@ -93,13 +92,17 @@ std::string picture_file(const Figure& figure) {
   y += 9.0;
   heading += legend(figure, y);
   const double width = plot_width + 2.0 * edge;
-  const double height = y + layout.height + 8.0;
+  std::string below;
+  double foot = y + layout.height + 4.0;
+  for (const auto& line : wrapped(caption, plot_width))
+    foot += 15.0, below += svg_text({edge, foot}, "start", line, "class=\"below\"");
+  const double height = foot + (below.empty() ? 4.0 : 10.0);
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{2}\" "
       "height=\"{3}\" role=\"img\">\n{4}<style>{5}</style>\n<path class=\"page\" d=\"M0,0H{0}V{1}H0Z\"/>\n"
-      "{6}<g transform=\"translate({7},{8})\">\n{9}</g>\n</svg>\n",
+      "{6}<g transform=\"translate({7},{8})\">\n{9}</g>\n{10}</svg>\n",
       pixels(width), pixels(height), pixels(1.5 * width), pixels(1.5 * height), title_and_description(figure),
-      picture_style(), heading, pixels(edge), pixels(y), plot_elements(figure, layout));
+      picture_style(), heading, pixels(edge), pixels(y), plot_elements(figure, layout), below);
 }
 
 std::string swatch(const Figure& figure, std::size_t series, const LineStyle& style) {

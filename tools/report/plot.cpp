@@ -7,6 +7,7 @@
 #include <span>
 
 #include "keel/tools/report/arm_style.hpp"
+#include "keel/tools/report/plot_mark.hpp"
 #include "keel/tools/report/svg.hpp"
 
 namespace keel::tools {
@@ -158,17 +159,17 @@ struct Layers {
 void add_series(Layers& layers, const Figure& figure, const PlotLayout& layout, std::size_t series,
                 const LineStyle& style) {
   constexpr std::size_t most_markers = 25;
-  constexpr std::size_t most_bars = 12;
   const SeriesPainter painter{layout};
   const bool has_numbers = figure.x.categories.empty();
   std::size_t count = 0;
   for (const auto& piece : layout.curves[series]) count += piece.size();
+  const bool banded = has_bands(figure, layout.curves[series]);
   const auto every = has_numbers ? (count + most_markers - 1) / most_markers : 1;
   std::string bands, line, bars, markers;
   std::size_t next = 0;
   for (const auto& piece : layout.curves[series]) {
     const bool lone = piece.size() == 1;
-    const bool has_band = has_numbers && count > most_bars && !lone;
+    const bool has_band = banded && !lone;
     const bool has_intervals = std::ranges::any_of(piece, [](const Point& p) { return p.low.has_value(); });
     if (has_numbers) line += painter.line(piece);
     if (has_band && has_intervals) bands += painter.band(piece);
@@ -195,7 +196,8 @@ std::string plot_elements(const Figure& figure, const PlotLayout& layout) {
   const bool empty = std::ranges::all_of(layout.curves, [](const Curve& curve) { return curve.empty(); });
   const Spot middle{(layout.left + layout.right) / 2.0, (layout.top + layout.bottom) / 2.0};
   return axes(figure, layout) + layers.bands + levels(figure, layout) + layers.lines + layers.bars +
-         layers.markers + names(layout) + (empty ? svg_text(middle, "middle", "no finite values") : "");
+         layers.markers + mark_elements(figure, layout) + names(layout) +
+         (empty ? svg_text(middle, "middle", "no finite values") : "");
 }
 
 }  // namespace keel::tools

@@ -17,7 +17,7 @@ constexpr double plot_margin = 12.0;
 // What can be drawn of a point.
 std::optional<Point> drawable_point(const Figure& figure, const Point& point) {
   if (!drawable(figure.x, point.x) || !drawable(figure.y, point.y)) return std::nullopt;
-  Point result{point.x, point.y};
+  Point result{.x = point.x, .y = point.y, .count = point.count};
   const auto finite = [](const std::optional<double>& end) { return end && std::abs(*end) <= 1e30; };
   if (!finite(point.low) || !finite(point.high)) return result;
   const auto [low, high] = std::minmax(*point.low, *point.high);
@@ -135,6 +135,13 @@ PlotLayout lay_out(const Figure& figure) {
       layout.bottom + labels + static_cast<double>(layout.x_name.size()) * caption_line_height + 8.0;
   for (auto& curve : layout.curves) to_pixels(curve, layout);
   return layout;
+}
+
+bool has_bands(const Figure& figure, const Curve& curve) {
+  constexpr std::size_t most_bars = 12;
+  std::size_t count = 0;
+  for (const auto& piece : curve) count += piece.size();
+  return figure.x.categories.empty() && count > most_bars;
 }
 
 }  // namespace keel::tools

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,13 @@ struct PlotLayout {
 };
 
 PlotLayout lay_out(const Figure& figure);
+
+/// Whether the intervals of a series are drawn as a band, since it has many points, or as bars.
+bool has_bands(const Figure& figure, const Curve& curve);
+
+/// Gives figures whose axes have the same names, as panels that are to be compared have, the same y axis, unless
+/// its ends are fixed. A figure of which all would lie within a quarter of that axis keeps its own, which its note
+/// then says.
+void share_y_axes(std::span<Figure> figures);
 
 }  // namespace keel::tools

@@ -8,6 +8,9 @@
 
 #include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/report/compare_section.hpp"
+#include "keel/tools/report/plot_layout.hpp"
+#include "keel/tools/report/training_tables.hpp"
+#include "keel/tools/runs/arms.hpp"
 #include "keel/tools/runs/run_json.hpp"
 #include "keel/tools/runs/study.hpp"
 #include "keel/tools/runs/tuning.hpp"
@@ -44,7 +47,41 @@ std::vector<RunResult> runs_in(const Json& json) {
   return runs;
 }
 
-Section study_section(const Json& json, const ReportData& data, const StudyFinder& find) {
+std::vector<Table> training_tables(std::span<const RunResult> runs) {
+  std::vector<Table> tables;
+  for (auto& table : {training_table(runs), rates_table(runs), health_table(runs)})
+    if (!table.rows.empty()) tables.push_back(table);
+  return tables;
+}
+
+// What a study's first finding would be at other rates; it is not kept, but what verdict that would be.
+struct PrimaryAtRates {
+  std::optional<Finding> tuned;
+  std::optional<Finding> common;
+};
+
+// What may be chosen otherwise is only seen when all sections are there, whose first findings are one family.
+void add_other_verdicts(std::vector<Section>& sections, std::span<const PrimaryAtRates> at_rates) {
+  std::vector<Finding> primaries;
+  std::vector<Section*> judged;
+  for (auto& section : sections) {
+    if (section.findings.empty()) continue;
+    judged.push_back(&section);
+    primaries.push_back(section.findings.front());
+  }
+  const auto of_primaries = other_verdicts(primaries, true);
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    auto& section = *judged[i];
+    section.others = other_verdicts(std::span{section.findings}.subspan(1), false);
+    section.others.insert(section.others.begin(), of_primaries[i]);
+    const auto& [tuned, common] = at_rates[static_cast<std::size_t>(&section - sections.data())];
+    if (tuned) section.others.front().tuned = verdict_among(*tuned, primaries, i);
+    if (common) section.others.front().common = verdict_among(*common, primaries, i);
+  }
+}
+
+Section study_section(const Json& json, const ReportData& data, const StudyFinder& find,
+                      std::vector<PrimaryAtRates>& at_rates) {
   Section section{.name = json.at("name").get<std::string>(),
                   .claim = json.at("claim").get<std::string>(),
                   .experiment = json.at("experiment").get<std::string>(),
@@ -54,17 +91,19 @@ Section study_section(const Json& json, const ReportData& data, const StudyFinde
   const auto& findings = json.at("findings");
   if (!findings.is_array()) throw Unfit{fmt::format("findings of '{}' is not a list", section.name)};
   for (const auto& finding : findings) section.findings.push_back(finding_of(finding));
-  std::vector<RunResult> own;
-  std::ranges::copy_if(data.runs, std::back_inserter(own), [&](const RunResult& run) {
-    return run.settings.study == section.name && is_judged(run);
-  });
+  const auto all =
+      runs_of(data.runs, [&](const RunResult& run) { return run.settings.study == section.name; });
+  const auto own = runs_of(all, is_judged);
   try {
     section.figures = study->figures(own);
     section.tables = study->tables(own);
   } catch (const std::exception& error) {
     throw Unfit{fmt::format("the runs of '{}' can't be shown: {}", section.name, error.what())};
   }
+  share_y_axes(section.figures);
+  section.training = training_tables(all);
   section.command = command_for(data.command, section.name);
+  at_rates.push_back({primary_at(*study, own, "tuned"), primary_at(*study, own, "common")});
   return section;
 }
 
@@ -102,16 +141,19 @@ ReportData read(const Json& results, const StudyFinder& find) {
   data.runs = runs_in(results.at("runs"));
   if (!results.contains("studies")) {
     data.sections.push_back(compare_section(data.runs, results.at("summary"), data.command));
+    data.sections.front().training = training_tables(data.runs);
     return data;
   }
   const auto& studies = results.at("studies");
   if (!studies.is_array()) throw Unfit{"studies is not a list"};
   std::set<std::string> names;
+  std::vector<PrimaryAtRates> at_rates;
   for (const auto& study : studies) {
-    data.sections.push_back(study_section(study, data, find));
+    data.sections.push_back(study_section(study, data, find, at_rates));
     if (!names.insert(data.sections.back().name).second)
       throw Unfit{fmt::format("study '{}' is there twice", data.sections.back().name)};
   }
+  add_other_verdicts(data.sections, at_rates);
   return data;
 }
 

@@ -9,6 +9,7 @@
 
 #include "keel/tools/findings/figure.hpp"
 #include "keel/tools/findings/finding.hpp"
+#include "keel/tools/report/other_verdicts.hpp"
 #include "keel/tools/system/json_fwd.hpp"
 #include "keel/tools/training/run.hpp"
 
@@ -23,9 +24,12 @@ struct Section {
   std::string experiment;
   std::string caveat;
   std::vector<Finding> findings;  ///< the first is what the claim is judged by; none where nothing is judged
-  std::vector<Figure> figures;
+  std::vector<OtherVerdicts> others;  ///< one a finding
+  std::vector<Finding> differences;   ///< effects that are shown and not judged: those of `keel compare`
+  std::vector<Figure> figures;        ///< the first is what the headline is seen in
   std::vector<Table> tables;
-  std::string command;  ///< that does this part again
+  std::vector<Table> training;  ///< what was trained, at which rates, how healthily: training_tables.hpp
+  std::string command;          ///< that does this part again
 };
 
 /// What a results.json says, ready to be written down.
@@ -39,6 +43,7 @@ struct ReportData {
   std::int64_t train = 0, validation = 0, test = 0, height = 0, width = 0, classes = 0;
   std::vector<RunResult> runs;
   std::vector<Section> sections;
+  std::vector<std::string> files = {};  ///< beside the report, with all numbers: "results.json", "runs.csv"
 };
 
 /// Finds a study by its name; null if there is none.

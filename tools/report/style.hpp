@@ -8,6 +8,9 @@ namespace keel::tools {
 /// out, since not every program that shows an SVG knows variables.
 std::string picture_style();
 
+/// What the report's style sheet has besides colours and pictures.
+std::string page_rules();
+
 /// The report's style sheet, with that of the pictures: for narrow and wide windows, light and dark, and paper.
 std::string style_sheet();
 

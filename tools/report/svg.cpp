@@ -29,7 +29,7 @@ std::string svg_text(const Spot& foot, std::string_view anchor, std::string_view
                      std::string_view attributes) {
   if (text.empty()) return "";
   return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\"{}{}>{}</text>\n", pixels(foot.x),
-                     pixels(foot.y), anchor, attributes.empty() ? "" : " ", attributes, escaped(text));
+                     pixels(foot.y), anchor, attributes.empty() ? "" : " ", attributes, shown(text));
 }
 
 double text_width(std::string_view text) {

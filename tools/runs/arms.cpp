@@ -54,7 +54,7 @@ std::vector<double> pairwise(const BySeed& a, const BySeed& b,
 Point point_at(double x, std::span<const double> values) {
   if (values.empty()) return {.x = x, .y = none};
   const auto [mean, low, high] = mean_interval(values);
-  return {.x = x, .y = mean, .low = low, .high = high};
+  return {.x = x, .y = mean, .low = low, .high = high, .count = static_cast<int>(values.size())};
 }
 
 Point point_at(double x, const BySeed& values) {

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <regex>
-#include <set>
 
 #include "../../support/process.hpp"
 #include "../../support/report_support.hpp"
@@ -14,7 +13,6 @@
 #include "keel/tools/report/arm_style.hpp"
 #include "keel/tools/report/picture.hpp"
 #include "keel/tools/report/plot.hpp"
-#include "keel/tools/report/style.hpp"
 
 namespace keel::test {
 namespace {
@@ -246,45 +244,6 @@ BOOST_AUTO_TEST_CASE(arms_keep_their_style) {
   BOOST_TEST((styles[0].open != styles[2].open && styles[0].dash != styles[2].dash));
   BOOST_TEST(styles[1].colour == line_styles(simple_figure())[0].colour);
   for (const std::size_t i : {0U, 1U, 4U}) BOOST_TEST(styles[3].colour != styles[i].colour);
-}
-
-// The relative luminance of "#0072b2", by WCAG 2.
-double luminance(const std::string& colour) {
-  const auto part = [&](std::size_t i) {
-    const double value =
-        std::stoi(colour.size() == 4 ? std::string(2, colour[1 + i]) : colour.substr(1 + 2 * i, 2), nullptr,
-                  16) /
-        255.0;
-    return value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4);
-  };
-  return 0.2126 * part(0) + 0.7152 * part(1) + 0.0722 * part(2);
-}
-
-BOOST_AUTO_TEST_CASE(colours_are_seen_in_light_and_dark) {
-  const auto rules = picture_style();
-  const auto dark = rules.find("(prefers-color-scheme:dark)");
-  BOOST_REQUIRE(dark != std::string::npos);
-  std::set<std::string> used;
-  Figure figure;
-  for (const auto* arm : {"plain", "bn", "ln", "dropout", "bn+dropout", "one", "two"})
-    figure.series.push_back({arm, arm});
-  for (const auto& style : line_styles(figure)) used.emplace(style.colour);
-  BOOST_TEST(used.size() == 7U);
-  for (const auto& scheme : {rules.substr(0, dark), rules.substr(dark)}) {
-    const auto value = [&](const std::string& selector) {
-      const auto at = scheme.find(selector);
-      BOOST_REQUIRE(at != std::string::npos);
-      const auto begin = scheme.find('#', at);
-      return luminance(scheme.substr(begin, scheme.find('}', begin) - begin));
-    };
-    const double page = value(".chart .ring{fill");
-    const auto contrast = [&](double colour) {
-      return (std::max(page, colour) + 0.05) / (std::min(page, colour) + 0.05);
-    };
-    BOOST_TEST(contrast(value(".chart text{fill")) > 12.0);
-    for (const auto& colour : used)
-      BOOST_TEST(contrast(value(fmt::format(".{}{{color", colour))) > 3.0, colour);
-  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
