@@ -34,15 +34,15 @@ void move_average(std::span<T> average, std::span<const T> value, double weight)
   }
 }
 
-// A parameter's values, known by who holds them, and their average.
-struct Averaged {
-  Tensor value;
-  Tensor average;
-};
-
 }  // namespace
 
 struct Average::Kept {
+  // A parameter's values, known by who holds them, and their average.
+  struct Averaged {
+    Tensor value;
+    Tensor average;
+  };
+
   void follow_model();
   void exchange() const;
   void require_out_of_place() const;

@@ -67,7 +67,8 @@ std::vector<std::int64_t> hidden_in(const Json& json) {
   if (!json.at("hidden").is_array()) throw Error{"hidden is not a list"};
   std::vector<std::int64_t> hidden;
   for (const auto& width : json.at("hidden")) {
-    if (!width.is_number_unsigned()) throw Error{"hidden has a width that is no whole number"};
+    const bool is_width = width.is_number_integer() && width.get<std::int64_t>() > 0;
+    if (!is_width) throw Error{"hidden has a width that is no whole number above 0"};
     hidden.push_back(width.get<std::int64_t>());
   }
   return hidden;

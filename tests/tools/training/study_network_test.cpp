@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(arms_are_known_by_name) {
   BOOST_TEST(of("bn").classes == 4);
   BOOST_TEST(of("bn").hidden == (std::vector<std::int64_t>{9, 8}), boost::test_tools::per_element());
   BOOST_TEST(of("noisy-bn").largest_batch == 32);
-  BOOST_CHECK_THROW(of("gn"), Error);
+  BOOST_CHECK_THROW(of("perceptron"), Error);
   BOOST_TEST(name_of(Activation::relu) == "relu");
   BOOST_TEST(name_of(Activation::tanh) == "tanh");
   BOOST_TEST(name_of(Activation::sigmoid) == "sigmoid");
