@@ -8,7 +8,7 @@ namespace keel {
 
 BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
     : options_(options),
-      gamma_(Shape{features}, Initializer::constant(1.0)),
+      gamma_(Shape{features}, Initializer::constant(options.gamma)),
       beta_(Shape{features}, Initializer::constant(0.0)),
       running_mean_(Shape{features}, Initializer::constant(0.0), Parameter::Kind::statistic),
       running_variance_(Shape{features}, Initializer::constant(1.0), Parameter::Kind::statistic),

@@ -14,6 +14,7 @@ struct BatchNormOptions {
   /// average, in which all batches so far weigh the same.
   std::optional<double> momentum = 0.1;
   double epsilon = 1e-5;
+  double gamma = 1.0;  ///< that training starts from
 };
 
 /// Batch normalization of (N, features) or (N, features, ...), images for one, followed by gamma and beta. On a

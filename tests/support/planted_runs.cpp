@@ -88,13 +88,17 @@ RunResult depth(const RunSettings& settings, double effect) {
 }
 
 RunResult activations(const RunSettings& settings, double effect) {
-  const bool noisy = settings.model == "noisy-bn";
-  auto run = finished(settings, noisy ? 0.9 - 0.05 * effect + jitter(settings) : 0.9);
+  const auto* noise = settings.factors.find("noise");
+  auto run = finished(settings, noise != nullptr ? 0.9 - 0.05 * effect + jitter(settings) : 0.9);
   const double stability = is_bn(settings) ? std::pow(2.0, effect) * (1.0 + jitter(settings)) : 1.0;
-  run.measures = {{"drift", {0.4 / stability}},
+  run.measures = {{"drift", {noise != nullptr ? 0.3 * noise->number() : 0.4 / stability}},
                   {"drift_before_norm", {0.4}},
-                  {"gradient_shift", {0.2 / stability, 0.4 / stability}},
                   {"steps", {1.0, 3.0}}};
+  const double cosine = is_bn(settings) ? 0.6 + 0.2 * effect + jitter(settings) : 0.6;
+  for (const int layer : {2, 3, 4}) {
+    run.measures[fmt::format("gradient_shift_layer_{}", layer)] = {0.2 / stability, 0.4 / stability};
+    run.measures[fmt::format("gradient_cosine_layer_{}", layer)] = {cosine, cosine};
+  }
   for (const char* place : {"before_norm", "before_activation"})
     for (const int percentile : {15, 50, 85})
       run.measures[fmt::format("{}_p{}", place, percentile)] = {percentile / 100.0, percentile / 50.0};
@@ -149,7 +153,12 @@ RunResult inference(const RunSettings& settings, double effect) {
 }
 
 RunResult recurrent(const RunSettings& settings, double effect) {
-  return finished(settings, settings.model == "bn-shared" ? 0.9 - 0.1 * effect + jitter(settings) : 0.9);
+  const double accuracy = settings.model == "bn-shared" ? 0.9 - 0.1 * effect + jitter(settings) : 0.9;
+  auto run = finished(settings, accuracy);
+  run.measures = {{"rows", {8.0}}, {"columns", {8.0}}};
+  const auto* rate = settings.factors.find("rate");
+  if (rate != nullptr && *rate == "tuned") run.measures["f64_accuracy"] = {100.0 * accuracy};
+  return run;
 }
 
 RunResult cost(const RunSettings& settings, double effect) {
@@ -218,8 +227,14 @@ RunResult failed_run(const RunSettings& settings) {
 
 bool counts_for_verdict(const RunSettings& settings) {
   const auto& [study, model] = std::pair{settings.study, settings.model};
-  if (study == "depth") return factor(settings, "depth").whole() >= 20;
-  if (study == "activations" || study == "regularization") return model == "plain" || model == "bn";
+  const bool is_plain_or_bn = model == "plain" || model == "bn";
+  if (study == "depth") {
+    return is_plain_or_bn && factor(settings, "depth") == 20 && factor(settings, "activation") == "relu" &&
+           factor(settings, "rate") == "tuned";
+  }
+  if (study == "activations") return is_plain_or_bn && factor(settings, "rate") == "tuned";
+  if (study == "recurrent") return factor(settings, "rate") == "tuned";
+  if (study == "regularization") return is_plain_or_bn;
   if (study == "small-batch")
     return (model == "bn" || model == "ln") && factor(settings, "rate") == "tuned" &&
            (settings.batch_size == 2 || settings.batch_size == 64);

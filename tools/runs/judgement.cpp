@@ -2,6 +2,7 @@
 
 #include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/runs/arms.hpp"
+#include "keel/tools/runs/health.hpp"
 #include "keel/tools/runs/tuning.hpp"
 #include "keel/tools/system/json.hpp"
 
@@ -23,11 +24,20 @@ Json to_json(const Judgement& judgement) {
           {"findings", std::move(findings)}};
 }
 
+// Verdicts by runs whose numbers are in doubt are withheld.
+Judgement judged(const Study& study, std::span<const RunResult> all) {
+  const auto runs = runs_of(all, study);
+  Judgement judgement{&study, study.judge(runs)};
+  const auto fault = numerical_fault(runs);
+  for (auto& finding : judgement.findings) withhold(finding, fault);
+  return judgement;
+}
+
 }  // namespace
 
 std::vector<Judgement> judge_all(std::span<const Study* const> studies, std::span<const RunResult> runs) {
   std::vector<Judgement> judgements;
-  for (const auto* study : studies) judgements.push_back({study, study->judge(runs_of(runs, *study))});
+  for (const auto* study : studies) judgements.push_back(judged(*study, runs));
   std::vector<Finding*> primaries;
   for (auto& judgement : judgements) {
     std::vector<Finding*> others;

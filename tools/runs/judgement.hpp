@@ -15,6 +15,7 @@ struct Judgement {
 
 /// Judges every study by its own runs. The studies' first findings are corrected for each other by Holm's method,
 /// and the further findings of a study among themselves, so that these come out alike whatever else is run.
+/// Of a study whose runs show a numerical fault (runs/health.hpp), all verdicts are withheld.
 std::vector<Judgement> judge_all(std::span<const Study* const> studies, std::span<const RunResult> runs);
 
 /// `studies` of results.json and, of a single study, also its `claim`, `rule`, `verdict` and `effect`.

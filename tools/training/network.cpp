@@ -97,7 +97,8 @@ Network::Network(const NetworkOptions& options)
     linears_.emplace_back(inputs, features, linear);
     if (options.norm == Norm::weight) weight_norms_.emplace_back(inputs, features);
     add_norm(options, features, false);
-    if (options.norm == Norm::noisy_batch) noises_.emplace_back(options.largest_batch, features);
+    if (options.norm == Norm::noisy_batch)
+      noises_.emplace_back(options.largest_batch, features, options.noise);
     if (options.norm == Norm::layer && options.ghost_size > 0)
       ghost_noises_.emplace_back(options.largest_batch, features, options.ghost_size);
     if (options.dropout > 0.0) dropouts_.emplace_back(options.dropout);

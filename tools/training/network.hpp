@@ -58,6 +58,7 @@ struct NetworkOptions {
   bool skip_init = false;
   bool bias_before_norm = false;  ///< whether layers before batch norm have a bias, which it takes away again
   std::int64_t largest_batch = 0;  ///< that noise has to be made for
+  double noise = 1.0;              ///< of noisy batch norm, as a multiple of the paper's
 };
 
 /// The networks of `keel train` and the studies: convolutions, if any; then linear, norm, activation, dropout

@@ -9,29 +9,29 @@ namespace {
 // The paper's values: a unit's shift has a mean of up to 0.5 either way, its factor one between 1 and 1.25,
 // and single samples lie up to 0.1 around these.
 constexpr double most_shift = 0.5;
-constexpr double most_factor = 1.25;
-constexpr double spread = 0.1;
+constexpr double most_factor_above_1 = 0.25;
+constexpr double sample_spread = 0.1;
 
-void draw_around(std::span<float> row, std::span<const double> means, Rng& rng) {
+void draw_around(std::span<float> row, std::span<const double> means, double spread, Rng& rng) {
   for (std::size_t unit = 0; unit < row.size(); ++unit)
     row[unit] = static_cast<float>(means[unit] + rng.uniform(-spread, spread));
 }
 
 }  // namespace
 
-LayerNoise::LayerNoise(std::int64_t largest_batch, std::int64_t units)
-    : factor_(Shape{largest_batch, units}), shift_(Shape{largest_batch, units}) {}
+LayerNoise::LayerNoise(std::int64_t largest_batch, std::int64_t units, double strength)
+    : strength_(strength), factor_(Shape{largest_batch, units}), shift_(Shape{largest_batch, units}) {}
 
 void LayerNoise::draw(Rng& rng) {
   const auto units = static_cast<std::size_t>(factor_.shape()[1]);
   std::vector<double> factors(units);
   std::vector<double> shifts(units);
-  for (auto& factor : factors) factor = rng.uniform(1.0, most_factor);
-  for (auto& shift : shifts) shift = rng.uniform(-most_shift, most_shift);
+  for (auto& factor : factors) factor = rng.uniform(1.0, 1.0 + strength_ * most_factor_above_1);
+  for (auto& shift : shifts) shift = strength_ * rng.uniform(-most_shift, most_shift);
   for (std::int64_t i = 0; i < factor_.shape()[0]; ++i) {
     const auto begin = static_cast<std::size_t>(i) * units;
-    draw_around(factor_.data<float>().subspan(begin, units), factors, rng);
-    draw_around(shift_.data<float>().subspan(begin, units), shifts, rng);
+    draw_around(factor_.data<float>().subspan(begin, units), factors, strength_ * sample_spread, rng);
+    draw_around(shift_.data<float>().subspan(begin, units), shifts, strength_ * sample_spread, rng);
   }
 }
 

@@ -11,7 +11,8 @@ namespace keel::tools {
 /// distribution from one step to the next.
 class LayerNoise {
  public:
-  LayerNoise(std::int64_t largest_batch, std::int64_t units);
+  /// `strength`: of the noise, as a multiple of the paper's.
+  LayerNoise(std::int64_t largest_batch, std::int64_t units, double strength = 1.0);
 
   /// Draws the noise of the coming step.
   void draw(Rng& rng);
@@ -20,6 +21,7 @@ class LayerNoise {
   [[nodiscard]] Var apply(const Var& src) const;
 
  private:
+  double strength_;
   Tensor factor_;  // (largest batch, units)
   Tensor shift_;
 };

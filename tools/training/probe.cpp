@@ -61,4 +61,10 @@ double relative_change(std::span<const float> from, std::span<const float> to) {
   return std::sqrt(sum) / norm(from);
 }
 
+double cosine(std::span<const float> a, std::span<const float> b) {
+  double product = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) product += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return product / (norm(a) * norm(b));
+}
+
 }  // namespace keel::tools

@@ -38,4 +38,7 @@ double norm(std::span<const float> values);
 /// How far a gradient is from another: the norm of the difference over that of the first.
 double relative_change(std::span<const float> from, std::span<const float> to);
 
+/// The cosine of the angle between two vectors; NaN where one is zero.
+double cosine(std::span<const float> a, std::span<const float> b);
+
 }  // namespace keel::tools

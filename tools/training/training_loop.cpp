@@ -43,16 +43,18 @@ void diverge(RunResult& run, std::string reason) {
 }  // namespace
 
 TrainingLoop::TrainingLoop(const RunSettings& settings, const RunContext& context,
-                           const std::vector<NamedParameter>& parameters, Step step, Evaluator::Model model)
+                           const std::vector<NamedParameter>& parameters, Step step,
+                           const Evaluator::Model& model)
     : data_(context.data),
       stop_(context.stop),
       after_epoch_(context.after_epoch),
       rng_(settings.seed),
       split_(trainable(tools::split(context.data.train.size(), settings.limit, rng_), settings.batch_size)),
       step_(in_precision(std::move(step), settings.precision)),
-      evaluate_(std::move(model), 1000, Mode::inference, settings.precision),
+      evaluate_(model, 1000, Mode::inference, settings.precision),
       pass_(context.data.train, split_.training, settings.batch_size) {
   initialize(std::span{parameters}, rng_.stream("weights"), settings.precision);
+  if (!settings.study.empty()) health_.emplace(model, parameters, settings.precision);
   result_.settings = settings;
   result_.parameters = count_trained(parameters);
 }
@@ -86,8 +88,14 @@ void TrainingLoop::train_epoch(const AfterStep& after_step) {
   while (!pass_.done() && !ended()) {
     ++epoch_->steps;
     ++steps_;
-    const double loss =
-        pass_.step([this](const Tensor& images, const Tensor& labels) { return try_step(images, labels); });
+    const double loss = pass_.step([&](const Tensor& images, const Tensor& labels) {
+      if (health_ && is_health_due(steps_)) {
+        pause();
+        look_at_health(images, labels);
+        resumed = Clock::now();
+      }
+      return try_step(images, labels);
+    });
     epoch_->train_loss = pass_.loss();
     if (!after_step || result_.diverged) continue;
     pause();
@@ -95,6 +103,10 @@ void TrainingLoop::train_epoch(const AfterStep& after_step) {
     resumed = Clock::now();
   }
   pause();
+}
+
+void TrainingLoop::look_at_health(const Tensor& images, const Tensor& labels) {
+  record_health(health_->look(images, labels), result_.measures);
 }
 
 double TrainingLoop::try_step(const Tensor& images, const Tensor& labels) {

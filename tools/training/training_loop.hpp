@@ -7,6 +7,7 @@
 
 #include "keel/tools/training/epoch_pass.hpp"
 #include "keel/tools/training/evaluator.hpp"
+#include "keel/tools/training/health.hpp"
 #include "keel/tools/training/run.hpp"
 
 namespace keel {
@@ -16,7 +17,8 @@ struct NamedParameter;
 namespace keel::tools {
 
 /// Trains a classifier of images by SGD with momentum, as its settings say, on the calling thread under its
-/// thread limit, and makes a result of it. A run that diverges is a result, not an error.
+/// thread limit, and makes a result of it. A run that diverges is a result, not an error. A study's run has the
+/// measures of training/health.hpp.
 class TrainingLoop {
  public:
   /// Hears of every step, counted from 1 over the whole run, with its batch's loss; returns whether to go on.
@@ -69,10 +71,11 @@ class TrainingLoop {
   using Step = EpochPass::Step;
 
   TrainingLoop(const RunSettings& settings, const RunContext& context,
-               const std::vector<NamedParameter>& parameters, Step step, Evaluator::Model model);
+               const std::vector<NamedParameter>& parameters, Step step, const Evaluator::Model& model);
 
   void train_epoch(const AfterStep& after_step);
   double try_step(const Tensor& images, const Tensor& labels);
+  void look_at_health(const Tensor& images, const Tensor& labels);
   void conclude(RunResult& result);
   [[nodiscard]] bool ended() const { return result_.diverged || enough_ || stop_.stop_requested(); }
 
@@ -83,6 +86,7 @@ class TrainingLoop {
   Split split_;
   Step step_;
   Evaluator evaluate_;
+  std::optional<HealthProbe> health_;  // of a study's run
   EpochPass pass_;
   RunResult result_;
   std::optional<EpochResult> epoch_;  // under way

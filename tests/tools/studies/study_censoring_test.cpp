@@ -112,8 +112,8 @@ BOOST_AUTO_TEST_CASE(a_single_run_that_never_arrives_is_in_the_note) {
   never_arrive(planted.runs.front(), "97");
   const auto finding = planted.finding("steps to 97 %");
   check_note(finding.note, {"1 of 6 ", "plain"});
-  BOOST_TEST(finding.values[0] == 1000.0 / 300.0, boost::test_tools::tolerance(1e-3));
-  BOOST_TEST(finding.values[1] == 2.0, boost::test_tools::tolerance(1e-3));
+  BOOST_TEST(finding.values[0].value == 1000.0 / 300.0, boost::test_tools::tolerance(1e-3));
+  BOOST_TEST(finding.values[1].value == 2.0, boost::test_tools::tolerance(1e-3));
 }
 
 // Rates of half a decade's distance from 0.01 to 10; a plain network does well up to 0.1, batch norm to 1.
@@ -183,8 +183,8 @@ BOOST_AUTO_TEST_CASE(a_run_that_does_not_fit_is_compared_where_it_ends) {
   Planted planted{"regularization"};
   planted.runs.front().measures["train_loss"] = {1.0, 0.4, 0.3, 0.2};
   const auto finding = planted.finding("plain - batch norm, 1000 images");
-  BOOST_TEST(finding.values[0] == 0.05, boost::test_tools::tolerance(1e-2));
-  BOOST_TEST(finding.values[1] == 0.1, boost::test_tools::tolerance(1e-2));
+  BOOST_TEST(finding.values[0].value == 0.05, boost::test_tools::tolerance(1e-2));
+  BOOST_TEST(finding.values[1].value == 0.1, boost::test_tools::tolerance(1e-2));
   planted.runs.front().measures.clear();
   BOOST_TEST((planted.finding("plain - batch norm, 1000 images").verdict == Verdict::not_shown));
   BOOST_TEST((planted.finding("plain - batch norm, 5000 images").verdict == Verdict::supported));
@@ -198,51 +198,6 @@ BOOST_AUTO_TEST_CASE(a_run_that_fits_before_its_first_look_counts_as_of_then) {
   BOOST_TEST(planted.finding("1000 images").effect.mean == 0.25, boost::test_tools::tolerance(1e-6));
 }
 
-// Hidden layers' gradients spread over four decades without batch norm and over one with it.
-BOOST_AUTO_TEST_CASE(the_spread_of_gradients_is_in_decades_for_each_activation) {
-  const Planted planted{"depth"};
-  for (const char* activation : {"sigmoid", "tanh", "relu"}) {
-    const auto spread =
-        planted.finding(std::string{"spread of the layers' gradients, plain - batch norm, "} + activation);
-    BOOST_TEST(spread.effect.mean == 3.0, boost::test_tools::tolerance(1e-3));
-    BOOST_TEST((spread.verdict == Verdict::supported));
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_gradient_that_vanished_entirely_spreads_far_and_one_that_is_not_finite_shows_nothing) {
-  Planted vanished{"depth"};
-  vanished.change("plain", [](RunResult& run) { run.measures["gradient_norms_after_0"][1] = 0.0; });
-  BOOST_TEST(vanished.finding("spread of the layers' gradients, plain - batch norm, tanh").effect.mean >
-             30.0);
-  check_crash_free(vanished);
-  for (const double bad : {nan, std::numeric_limits<double>::infinity()}) {
-    for (const double place : {0.1, 0.3, 0.5, 0.8}) {
-      Planted exploded{"depth"};
-      exploded.change("plain", [&](RunResult& run) {
-        auto& norms = run.measures["gradient_norms_after_0"];
-        norms[static_cast<std::size_t>(place * static_cast<double>(norms.size()))] = bad;
-      });
-      BOOST_TEST((exploded.finding("batch norm - plain, tanh").verdict == Verdict::supported));
-      BOOST_TEST((exploded.finding("spread of the layers' gradients, plain - batch norm, tanh").verdict ==
-                  Verdict::not_shown),
-                 "with a norm of " << bad << " at " << place);
-      check_crash_free(exploded);
-    }
-  }
-}
-
-BOOST_AUTO_TEST_CASE(depth_judges_each_activation_by_itself) {
-  Planted planted{"depth", 0.0};
-  planted.change("bn", [](RunResult& run) {
-    if (run.settings.factors.at("activation") == "sigmoid" && run.settings.factors.at("depth") == 40)
-      run.epochs.back().validation.accuracy = 0.9;
-  });
-  BOOST_TEST((planted.finding("accuracy of deep networks, batch norm - plain, sigmoid").verdict ==
-              Verdict::supported));
-  BOOST_TEST(
-      (planted.finding("accuracy of deep networks, batch norm - plain, tanh").verdict == Verdict::not_shown));
-}
-
 BOOST_AUTO_TEST_CASE(folding_that_changes_a_prediction_is_worth_nothing) {
   Planted planted{"inference"};
   BOOST_TEST((planted.finding("batch norm / folded").verdict == Verdict::supported));
@@ -251,13 +206,6 @@ BOOST_AUTO_TEST_CASE(folding_that_changes_a_prediction_is_worth_nothing) {
   BOOST_TEST((planted.judge().front().verdict == Verdict::supported));
   const auto note = planted.finding("batch norm / folded").note;
   BOOST_TEST(note.starts_with("1 prediction"), note);
-}
-
-BOOST_AUTO_TEST_CASE(naive_batch_norm_must_be_worse_than_the_worst_of_the_others) {
-  Planted planted{"recurrent"};
-  planted.change("ln", [](RunResult& run) { run.epochs.back().validation.accuracy = 0.7; });
-  BOOST_TEST((planted.judge().front().verdict == Verdict::contradicted));
-  BOOST_TEST((planted.finding("plain - batch norm with shared").verdict == Verdict::supported));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -162,17 +162,24 @@ BOOST_AUTO_TEST_CASE(norms_are_euclidean) {
   BOOST_TEST(relative_change(std::array{3.0F, 4.0F}, std::array{3.0F, 5.0F}) == 0.2);
 }
 
+// Per step, eight norms of rows and, from the second step on, seven of states.
 BOOST_AUTO_TEST_CASE(recurrent_networks_have_the_norms_of_their_names) {
-  const std::vector<std::string> plain{"input.weights", "input.bias", "hidden.weights", "output.weights",
-                                       "output.bias"};
+  const std::vector<std::string> plain{"input.weights", "hidden.weights", "output.weights", "output.bias"};
   for (const auto& [model, norms] :
-       {std::pair{"plain", 0}, {"bn-shared", 1}, {"bn-per-step", 8}, {"ln", 1}}) {
-    RecurrentNetwork network{{.rows = 8, .columns = 8, .width = 6, .classes = 5, .model = model}};
+       {std::pair{"plain", 0}, {"bn-shared", 2}, {"bn-per-step", 15}, {"ln", 1}}) {
+    RecurrentNetwork network{{.height = 8,
+                              .width = 8,
+                              .crop = {.rows = 8, .columns = 8},
+                              .state = 6,
+                              .classes = 5,
+                              .model = model}};
     auto paths = paths_of(network);
     int found = 0;
     for (const auto& path : paths) found += path.ends_with(".gamma") ? 1 : 0;
     BOOST_TEST(found == norms, model);
     for (const auto& path : plain) BOOST_TEST((std::ranges::find(paths, path) != paths.end()), model << path);
+    const bool has_bias = std::ranges::find(paths, "input.bias") != paths.end();
+    BOOST_TEST(has_bias == !std::string{model}.starts_with("bn"), model);
   }
 }
 
@@ -184,7 +191,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_recurrent_network_is_refused_by_name) {
 
 // Without steps in between, the state is what a single row gives.
 BOOST_AUTO_TEST_CASE(a_recurrent_network_of_one_row_is_a_perceptron) {
-  RecurrentNetwork network{{.rows = 1, .columns = 3, .width = 4, .classes = 2}};
+  RecurrentNetwork network{
+      {.height = 1, .width = 3, .crop = {.rows = 1, .columns = 3}, .state = 4, .classes = 2}};
   initialize(network, Rng{4});
   std::map<std::string, std::span<float>> values;
   for (const auto& [path, parameter] : parameters(network)) values[path] = parameter->value().data<float>();
@@ -206,7 +214,8 @@ BOOST_AUTO_TEST_CASE(a_recurrent_network_of_one_row_is_a_perceptron) {
 BOOST_AUTO_TEST_CASE(a_recurrent_network_learns_the_order_of_the_rows) {
   const ThreadLimit one_thread{1};
   RunSettings settings{.model = "plain", .epochs = 12, .batch_size = 20, .learning_rate = 0.05};
-  RecurrentNetwork network{{.rows = 8, .columns = 8, .width = 24, .classes = 5}};
+  RecurrentNetwork network{
+      {.height = 8, .width = 8, .crop = {.rows = 8, .columns = 8}, .state = 24, .classes = 5}};
   TrainingLoop loop{network, settings, {.data = tiny_data(), .stop = {}}};
   loop.train();
   const auto run = loop.finish();
