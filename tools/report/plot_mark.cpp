@@ -37,7 +37,8 @@ struct LabelPlace {
   double left;  // of the label as it lies
 };
 
-// Beside the arrow and beyond its ends, as far as that lies on the canvas; the best first, where nothing is in the way.
+// Beside the arrow and beyond its ends, as far as that lies on the canvas; the best first, where nothing is
+// in the way.
 std::vector<LabelPlace> label_places(const PlotLayout& layout, const Spot& from, const Spot& to,
                                      double width) {
   std::vector<LabelPlace> places;

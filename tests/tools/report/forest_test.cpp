@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <regex>
@@ -71,6 +72,14 @@ BOOST_AUTO_TEST_CASE(equal_effects_do_not_hide_each_other) {
   for (std::sregex_iterator each{path.begin(), path.end(), spot}, end; each != end; ++each)
     spots.insert((*each)[1]);
   BOOST_TEST(spots.size() == 7U);
+}
+
+// A file may say that there were any number of seeds.
+BOOST_AUTO_TEST_CASE(a_hundred_thousand_dots_are_drawn_at_once) {
+  auto finding = effect_of({{2.0}, {3.0}});
+  finding.values.resize(100'000, {2.5});
+  const auto path = path_of(row_of(finding), "seeds");
+  BOOST_TEST(std::ranges::count(path, 'z') == 100'000);
 }
 
 BOOST_AUTO_TEST_CASE(bounds_are_arrows) {

@@ -57,9 +57,9 @@ BOOST_AUTO_TEST_CASE(arms_with_the_same_settings_share_a_row) {
   const auto table = training_table(runs);
   BOOST_REQUIRE(table.rows.size() == 2U);
   BOOST_TEST(row_text(table.header) ==
-             " | hidden layers | optimizer | learning rate | batch | epochs | varied | runs");
+             " | hidden layers | optimizer | learning rate | batch | epochs | varied | runs each");
   BOOST_TEST(row_text(table.rows[0]) ==
-             "plain, batch norm | 128 | SGD, momentum 0.9 | 0.01 | 64 | 2 | \u2013 | 3");
+             "plain; batch norm | 128 | SGD, momentum 0.9 | 0.01 | 64 | 2 | \u2013 | 3");
   BOOST_TEST(row_text(table.rows[1]) == "layer norm | 128 | SGD, momentum 0.9 | 0.01 | 32 | 2 | \u2013 | 3");
   BOOST_TEST(training_table({}).rows.empty());
 }
