@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(health_is_the_worst_over_the_runs_of_an_arm) {
 
 BOOST_AUTO_TEST_CASE(repeats_in_double_precision_are_held_against_the_runs_that_they_repeat) {
   std::vector<RunResult> runs{run_of_arm("bn", 0.01, 1, 0.90), run_of_arm("bn", 0.01, 2, 0.91)};
-  for (const std::uint64_t seed : {1, 2, 3}) {  // there is no third to hold it against
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {  // there is no third to hold it against
     runs.push_back(run_of_arm("bn", 0.01, seed, 0.904));
     runs.back().settings.precision = DType::f64;
   }
