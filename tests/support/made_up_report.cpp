@@ -42,7 +42,9 @@ class MadeUpStudy : public Study {
       figure.series.push_back(series);
     }
     figure.levels = {{1.0, "a level 'of' `date` \\n"}};
-    return {figure, figure};
+    auto marked = figure;
+    marked.mark = Mark{1.0, 0.5, 3.0, 0.5, "marked"};
+    return {figure, marked};
   }
   [[nodiscard]] std::vector<Table> tables(std::span<const RunResult> runs) const override {
     return {{"Models", {"model", "parameters"}, {{runs.front().settings.factors.at("word").word(), "-1"}}}};

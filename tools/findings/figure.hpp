@@ -40,19 +40,19 @@ struct Level {
   std::string label;
 };
 
-/// What a headline measures, to be seen in the picture: an arrow from one place of the plot to another, in the
-/// axes' numbers, with a few words. See mark.hpp.
+/// What a headline measures, to be seen in the picture: an arrow from one place of the plot to another, in
+/// the axes' numbers, with a few words. See mark.hpp.
 struct Mark {
   double from_x = 0.0;
   double from_y = 0.0;
   double to_x = 0.0;
   double to_y = 0.0;
-  std::string label;  ///< "+2.0 decades"
+  std::string label;                                 ///< "+2.0 decades"
   std::string what = "what the claim is judged by";  ///< for the caption
 };
 
-/// A picture, described apart from how it is drawn. Figures of a section whose axes have the same names are drawn
-/// with the same y axis, so that they can be compared.
+/// A picture, described apart from how it is drawn. Figures of a section whose axes have the same names are
+/// drawn with the same y axis, so that they can be compared.
 struct Figure {
   std::string title;  ///< what is shown, as a short sentence without full stop
   Axis x;
@@ -60,7 +60,8 @@ struct Figure {
   std::vector<Series> series = {};
   std::vector<Level> levels = {};
   std::optional<Mark> mark = {};
-  /// What a reader has to know besides, as sentences: what intervals are, if not the 95 % ones of means over seeds.
+  /// What a reader has to know besides, as sentences: what intervals are, if not the 95 % ones of means
+  /// over seeds.
   std::string note = {};
 };
 

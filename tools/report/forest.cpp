@@ -35,8 +35,8 @@ Axis axis_of(const Endpoint& endpoint) {
   return {.name = endpoint.unit, .logarithmic = endpoint.scale == Endpoint::Scale::ratio};
 }
 
-// Ends of intervals that are far off, as few seeds give them, must not press everything else flat: an interval
-// is cut where the axis ends.
+// Ends of intervals that are far off, as few seeds give them, must not press everything else flat: an
+// interval is cut where the axis ends.
 void add_ends(std::vector<double>& values, const Axis& axis, std::span<const double> ends) {
   const auto [low, high] = std::ranges::minmax(values);
   const double span = axis.logarithmic ? std::max(high / low, 1.01) : std::max(high - low, 1e-12);
@@ -79,8 +79,13 @@ std::string vertical(double x) {
 std::vector<Spot> swarm(std::vector<double> places) {
   constexpr double apart = 4.2;
   constexpr double touching = 4.0;
-  std::ranges::sort(places);
+  constexpr std::size_t most = 300;  // more have no room beside each other, and would take long to place
   std::vector<Spot> spots;
+  if (places.size() > most) {
+    for (const double x : places) spots.push_back({x, forest_middle});
+    return spots;
+  }
+  std::ranges::sort(places);
   for (const double x : places) {
     const auto clashes = [&](double y) {
       return std::ranges::any_of(spots, [&](const Spot& other) {
@@ -111,8 +116,8 @@ std::string seeds(const Finding& finding, const Scale& scale, Kind kind) {
   return svg_path(kind == Kind::exact ? "seeds" : "bounds", steps);
 }
 
-// A line from one end to the other with strokes of so many pixels across them; what has no end on one side, while
-// it has on the other, goes on to that side in an arrow.
+// A line from one end to the other with strokes of so many pixels across them; what has no end on one side,
+// while it has on the other, goes on to that side in an arrow.
 std::string interval(const Finding& finding, const Scale& scale, const std::optional<double>& low,
                      const std::optional<double>& high, double stroke) {
   const auto axis = axis_of(finding.endpoint);

@@ -30,7 +30,8 @@ bool smallest_is_worst(std::string_view name) {
 std::vector<std::string> arms_in(std::span<const RunResult> runs) {
   std::vector<std::string> arms;
   for (const auto& run : runs)
-    if (std::ranges::find(arms, run.settings.model) == arms.end()) arms.push_back(run.settings.model);
+    if (arms.size() < most_arms && std::ranges::find(arms, run.settings.model) == arms.end())
+      arms.push_back(run.settings.model);
   return arms;
 }
 

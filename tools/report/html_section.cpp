@@ -45,11 +45,22 @@ std::string answer(const Section& section) {
   return html + exceptions(section);
 }
 
-std::string figures_html(const ReportData& data, std::span<const Figure> figures) {
-  if (figures.empty()) return "";
-  std::string html = "<div class=\"figures\">\n";
-  for (const auto& figure : figures) html += html_figure(figure, data.data_name);
-  return html + "</div>\n";
+// The picture beside the verdict: the first in which the headline is marked, or else the first. None if
+// there is none.
+const Figure* headline_figure(const Section& section) {
+  const auto& figures = section.figures;
+  const auto marked =
+      std::ranges::find_if(figures, [](const Figure& figure) { return figure.mark.has_value(); });
+  if (marked != figures.end()) return &*marked;
+  return figures.empty() ? nullptr : &figures.front();
+}
+
+// All pictures but one that stands elsewhere.
+std::string figures_html(const ReportData& data, std::span<const Figure> figures, const Figure* elsewhere) {
+  std::string html;
+  for (const auto& figure : figures)
+    if (&figure != elsewhere) html += html_figure(figure, data.data_name);
+  return html.empty() ? "" : "<div class=\"figures\">\n" + html + "</div>\n";
 }
 
 std::string plural_text(std::size_t count, std::string_view one) {
@@ -89,7 +100,8 @@ std::string command_html(const Section& section) {
 
 // Where nothing is judged, nothing is folded away.
 std::string comparison(const ReportData& data, const Section& section) {
-  auto html = fmt::format("<p>{}</p>\n", shown(section.experiment)) + figures_html(data, section.figures);
+  auto html =
+      fmt::format("<p>{}</p>\n", shown(section.experiment)) + figures_html(data, section.figures, nullptr);
   if (!section.differences.empty()) html += html_differences(section);
   return html + all_tables(section) + command_html(section);
 }
@@ -104,7 +116,8 @@ std::string html_section(const ReportData& data, const Section& section) {
   html += fmt::format(
       "<div class=\"glance\">\n<div class=\"answer\">\n{}</div>\n",
       section.findings.empty() ? "<p class=\"muted\">Reported, not judged.</p>\n" : answer(section));
-  if (!section.figures.empty()) html += html_figure(section.figures.front(), data.data_name);
+  const auto* headline = headline_figure(section);
+  if (headline != nullptr) html += html_figure(*headline, data.data_name);
   html += fmt::format("</div>\n<details>\n<summary>Unfold {}</summary>\n<p>{}</p>\n", contents(section),
                       shown(section.experiment));
   if (!section.caveat.empty())
@@ -114,7 +127,7 @@ std::string html_section(const ReportData& data, const Section& section) {
             fmt::format("<p class=\"rule\">The headline's rule, fixed before the runs: {}.</p>\n",
                         shown(rule_of(section.findings.front().endpoint)));
   }
-  if (section.figures.size() > 1) html += figures_html(data, std::span{section.figures}.subspan(1));
+  html += figures_html(data, section.figures, headline);
   return html + how_firm(section) + all_tables(section) + command_html(section) + "</details>\n";
 }
 

@@ -9,8 +9,8 @@ namespace keel::tools {
 /// characters, which neither may hold, become blanks.
 std::string escaped(std::string_view text);
 
-/// A text for reading, not for copying: the hyphen of a negative number ("-0.5", "[-3, -1]", "1e-5") and one that
-/// stands between blanks ("batch norm - plain") are minus signs, U+2212.
+/// A text for reading, not for copying: the hyphen of a negative number ("-0.5", "[-3, -1]", "1e-5") and
+/// one that stands between blanks ("batch norm - plain") are minus signs, U+2212.
 std::string with_minus_signs(std::string_view text);
 
 /// With a full stop at its end.

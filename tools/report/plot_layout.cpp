@@ -92,8 +92,8 @@ double widest(std::span<const Tick> ticks) {
   return width;
 }
 
-// Slants the names of places without numbers where they have no room beside each other. Returns the height that
-// labels on the x axis take.
+// Slants the names of places without numbers where they have no room beside each other. Returns the height
+// that labels on the x axis take.
 double fit_categories(PlotLayout& layout) {
   const double slot = (layout.right - layout.left) / static_cast<double>(layout.x.ticks.size());
   layout.slanted = widest(layout.x.ticks) > slot - 6.0;

@@ -13,7 +13,8 @@ namespace keel::tools {
 constexpr double plot_width = 340.0;
 
 /// A series as drawn: pieces of a curve, interrupted where a value is missing. Points and the ends of their
-/// intervals are pixels of the canvas, counted from its upper left corner, and may lie above or below the plot.
+/// intervals are pixels of the canvas, counted from its upper left corner, and may lie above or below the
+/// plot.
 using Curve = std::vector<std::vector<Point>>;
 
 /// Where everything in a figure goes, in pixels of the canvas.
@@ -39,9 +40,9 @@ PlotLayout lay_out(const Figure& figure);
 /// Whether the intervals of a series are drawn as a band, since it has many points, or as bars.
 bool has_bands(const Figure& figure, const Curve& curve);
 
-/// Gives figures whose axes have the same names, as panels that are to be compared have, the same y axis, unless
-/// its ends are fixed. A figure of which all would lie within a quarter of that axis keeps its own, which its note
-/// then says.
+/// Gives figures whose axes have the same names, as panels that are to be compared have, the same y axis,
+/// unless its ends are fixed. A figure of which all would lie within a quarter of that axis keeps its own,
+/// which its note then says.
 void share_y_axes(std::span<Figure> figures);
 
 }  // namespace keel::tools

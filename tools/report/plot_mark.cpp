@@ -37,7 +37,8 @@ struct LabelPlace {
   double left;  // of the label as it lies
 };
 
-// Beside the arrow and beyond its ends, as far as that lies on the canvas; the best first, where nothing is in the way.
+// Beside the arrow and beyond its ends, as far as that lies on the canvas; the best first, where nothing is
+// in the way.
 std::vector<LabelPlace> label_places(const PlotLayout& layout, const Spot& from, const Spot& to,
                                      double width) {
   std::vector<LabelPlace> places;
@@ -52,7 +53,7 @@ std::vector<LabelPlace> label_places(const PlotLayout& layout, const Spot& from,
   const double upper = std::min(from.y, to.y) - 8.0;
   const double lower = std::max(from.y, to.y) + 18.0;
   if (upper > layout.top + font_size) places.push_back({{middle, upper}, "middle", middle - half});
-  places.push_back({{middle, lower}, "middle", middle - half});
+  if (lower < layout.bottom || places.empty()) places.push_back({{middle, lower}, "middle", middle - half});
   return places;
 }
 
@@ -70,10 +71,8 @@ int hidden_by(const LabelPlace& place, double width, const PlotLayout& layout) {
         const auto& next = piece[std::min(i + 1, piece.size() - 1)];
         for (int k = 0; k < samples; ++k) {
           const double share = static_cast<double>(k) / samples;
-          hidden +=
-              hides(piece[i].x + share * (next.x - piece[i].x), piece[i].y + share * (next.y - piece[i].y))
-                  ? 1
-                  : 0;
+          if (hides(piece[i].x + share * (next.x - piece[i].x), piece[i].y + share * (next.y - piece[i].y)))
+            ++hidden;
         }
       }
     }

@@ -7,8 +7,8 @@
 
 namespace keel::tools {
 
-/// The figure's mark as an arrow with its label beside it; nothing where it has none, or one that does not lie
-/// within the axes.
+/// The figure's mark as an arrow with its label beside it; nothing where it has none, or one that does not
+/// lie within the axes.
 std::string mark_elements(const Figure& figure, const PlotLayout& layout);
 
 /// Whether it is drawn.

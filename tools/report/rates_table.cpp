@@ -53,6 +53,7 @@ std::vector<TunedArm> tuned_arms(std::span<const RunResult> runs) {
     if (!is_tuning(run)) continue;
     auto arm = std::ranges::find_if(
         arms, [&](const TunedArm& each) { return are_one_arm(each.settings, run.settings); });
+    if (arm == arms.end() && arms.size() == most_arms) continue;
     if (arm == arms.end()) arm = arms.insert(arm, TunedArm{.settings = run.settings});
     const double accuracy = final_accuracy(run);
     arm->accuracies[run.settings.learning_rate].push_back(std::isfinite(accuracy) ? accuracy : 0.0);

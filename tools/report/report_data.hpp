@@ -26,7 +26,7 @@ struct Section {
   std::vector<Finding> findings;  ///< the first is what the claim is judged by; none where nothing is judged
   std::vector<OtherVerdicts> others;  ///< one a finding
   std::vector<Finding> differences;   ///< effects that are shown and not judged: those of `keel compare`
-  std::vector<Figure> figures;        ///< the first is what the headline is seen in
+  std::vector<Figure> figures;  ///< the headline is seen in the first that has a mark, or else the first
   std::vector<Table> tables;
   std::vector<Table> training;  ///< what was trained, at which rates, how healthily: training_tables.hpp
   std::string command;          ///< that does this part again

@@ -28,8 +28,8 @@ constexpr std::array of_page{paper,
                              Colour{"contradicted", "#b34700", "#f29255"},
                              Colour{"ruled-out", "#7d3c98", "#c99be6"},
                              Colour{"open", "#59616b", "#a9b1ba"}};
-// From Okabe and Ito, "Color Universal Design" (2008); the pale ones darkened to be seen on white, all of them
-// lightened for the dark.
+// From Okabe and Ito, "Color Universal Design" (2008); the pale ones darkened to be seen on white, all of
+// them lightened for the dark.
 constexpr std::array of_curves{
     Colour{"vermilion", "#d55e00", "#ff8a3d"}, Colour{"blue", "#0072b2", "#4aa3e6"},
     Colour{"green", "#009e73", "#3cc79b"},     Colour{"purple", "#c2649a", "#e08fbc"},

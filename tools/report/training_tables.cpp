@@ -105,11 +105,12 @@ Table training_table(std::span<const RunResult> runs) {
   for (const auto& run : runs) {
     if (!is_judged(run)) continue;
     auto place = std::ranges::find(arms, run.settings.model, &decltype(arms)::value_type::first);
+    if (place == arms.end() && arms.size() == most_arms) continue;
     if (place == arms.end()) place = arms.insert(place, {run.settings.model, {}});
     add_run(place->second, run);
   }
   Table table{"What was trained",
-              {"", "hidden layers", "optimizer", "learning rate", "batch", "epochs", "varied", "runs"},
+              {"", "hidden layers", "optimizer", "learning rate", "batch", "epochs", "varied", "runs each"},
               {}};
   for (const auto& [model, arm] : arms) {
     const auto cells = cells_of(arm);
@@ -117,7 +118,7 @@ Table training_table(std::span<const RunResult> runs) {
       return std::equal(row.begin() + 1, row.end(), cells.begin(), cells.end());
     });
     if (same != table.rows.end()) {
-      same->front() += ", " + label_of(model);
+      same->front() += "; " + label_of(model);
       continue;
     }
     table.rows.push_back({label_of(model)});

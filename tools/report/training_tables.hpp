@@ -7,10 +7,14 @@
 
 namespace keel::tools {
 
-// What a reader asks of runs before believing their results. Each table is without rows where there is nothing to say.
+// What a reader asks of runs before believing their results. Each table is without rows where there is
+// nothing to say, and ends after `most_arms`, beyond which nobody reads and a file made to keep the report
+// waiting would.
 
-/// What was trained, a row for arms with the same settings: hidden layers, optimizer, learning rates, batch sizes,
-/// epochs, what else was varied, and how many runs.
+inline constexpr std::size_t most_arms = 200;
+
+/// What was trained, a row for arms with the same settings: hidden layers, optimizer, learning rates, batch
+/// sizes, epochs, what else was varied, and how many runs.
 Table training_table(std::span<const RunResult> runs);
 
 /// Which learning rates were tried for each arm, on seeds of their own, with what accuracy, and which one its

@@ -50,8 +50,8 @@ class Study {
   [[nodiscard]] virtual std::vector<Job> jobs(const StudyScale& scale) const = 0;
   /// The findings, of which the first is what the study as a whole is judged by.
   [[nodiscard]] virtual std::vector<Finding> judge(std::span<const RunResult> runs) const = 0;
-  /// The first is what a reader sees beside the verdict: let it show what the first finding measures, with a mark
-  /// (findings/mark.hpp).
+  /// The first that has a mark (findings/mark.hpp), or else the first, is what a reader sees beside the
+  /// verdict: let it show what the first finding measures.
   [[nodiscard]] virtual std::vector<Figure> figures(std::span<const RunResult> runs) const = 0;
   [[nodiscard]] virtual std::vector<Table> tables(std::span<const RunResult>) const { return {}; }
   /// What `summary` of results.json has besides the counts of verdicts: an object.

@@ -40,8 +40,8 @@ double contrast(const std::string& a, const std::string& b) {
   return (high + 0.05) / (low + 0.05);
 }
 
-// As someone without the cones of one kind sees a colour: Vienot, Brettel and Mollon 1999 (protanopia, deuteranopia);
-// of tritanopia a plane as simple.
+// As someone without the cones of one kind sees a colour: Vienot, Brettel and Mollon 1999 (protanopia,
+// deuteranopia); of tritanopia a plane as simple.
 Rgb seen(const Rgb& rgb, int missing) {
   constexpr std::array<std::array<double, 9>, 4> views{
       {{1, 0, 0, 0, 1, 0, 0, 0, 1},

@@ -37,8 +37,8 @@ Figure steep_figure() {
   return figure;
 }
 
-// What the paths of this class, or of every class, visit with absolute steps. (A path is long, and std::regex calls
-// itself for every character that it matches: it gets one step at a time.)
+// What the paths of this class, or of every class, visit with absolute steps. (A path is long, and
+// std::regex calls itself for every character that it matches: it gets one step at a time.)
 std::vector<Spot> corners(std::string_view drawn, std::string_view classes = {}) {
   std::vector<Spot> spots;
   const auto opening =

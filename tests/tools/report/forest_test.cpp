@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <regex>
@@ -56,7 +57,7 @@ BOOST_AUTO_TEST_SUITE(forest)
 
 BOOST_AUTO_TEST_CASE(every_seed_is_a_dot_where_its_effect_is) {
   const auto finding = effect_of({{1.0}, {2.0}, {2.0}, {2.0}, {4.0}, {3.0}});
-  const auto& scale = forest_groups({&finding, 1}).front().scale;
+  const auto scale = forest_groups({&finding, 1}).front().scale;
   const auto dots = places(path_of(row_of(finding), "seeds"));
   const std::vector expected{1.0, 2.0, 2.0, 2.0, 3.0, 4.0};
   BOOST_REQUIRE(dots.size() == expected.size());
@@ -71,6 +72,14 @@ BOOST_AUTO_TEST_CASE(equal_effects_do_not_hide_each_other) {
   for (std::sregex_iterator each{path.begin(), path.end(), spot}, end; each != end; ++each)
     spots.insert((*each)[1]);
   BOOST_TEST(spots.size() == 7U);
+}
+
+// A file may say that there were any number of seeds.
+BOOST_AUTO_TEST_CASE(a_hundred_thousand_dots_are_drawn_at_once) {
+  auto finding = effect_of({{2.0}, {3.0}});
+  finding.values.resize(100'000, {2.5});
+  const auto path = path_of(row_of(finding), "seeds");
+  BOOST_TEST(std::ranges::count(path, 'z') == 100'000);
 }
 
 BOOST_AUTO_TEST_CASE(bounds_are_arrows) {
@@ -116,7 +125,7 @@ BOOST_AUTO_TEST_CASE(intervals_that_are_far_off_are_cut_and_do_not_press_the_res
   auto finding = effect_of({{1.0}, {1.1}, {1.2}, {1.0}, {1.1}, {1.15}});
   finding.effect.low_corrected = -1e6;
   finding.effect.high_corrected = 1e6;
-  const auto& scale = forest_groups({&finding, 1}).front().scale;
+  const auto scale = forest_groups({&finding, 1}).front().scale;
   BOOST_TEST(scale.place(1.2) - scale.place(0.0) > 0.2);
   const auto [left, right] = ends(path_of(row_of(finding), "whisker"));
   BOOST_TEST((left == 14.0 && right == 242.0));

@@ -95,7 +95,8 @@ BOOST_AUTO_TEST_CASE(corrections) {
   BOOST_TEST(name(others.front().bonferroni) == "supported");
 }
 
-// Bonferroni's of one is none, and of n it is alpha / n: as if there were n - 1 other findings that show nothing.
+// Bonferroni's of one is none, and of n it is alpha / n: as if there were n - 1 other findings that show
+// nothing.
 BOOST_AUTO_TEST_CASE(bonferroni_counts_the_findings_that_have_a_p_value) {
   std::vector<Finding> family(4, of_values(around(1.0), 0.0));
   family[3].effect.p_alone.reset();

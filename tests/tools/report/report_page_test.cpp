@@ -147,8 +147,10 @@ BOOST_AUTO_TEST_CASE(a_study_is_seen_at_a_glance_and_the_rest_unfolded) {
   BOOST_REQUIRE(fold != std::string::npos);
   const auto glance = section.substr(0, fold);
   const auto folded = section.substr(fold);
-  for (const auto* part : {"<h2>", "supported", "times", "class=\"chart forest", "<figure>", "p (Holm)"})
+  for (const auto* part :
+       {"<h2>", "supported", "times", "class=\"chart forest", "<figure>", "p (Holm)", "class=\"mark\""})
     BOOST_TEST(contains(glance, part), part);
+  BOOST_TEST(!contains(folded, "class=\"mark\""));
   BOOST_TEST(glance.find("<figure>", glance.find("<figure>") + 1) == std::string::npos);
   for (const auto* part :
        {"Caveat.", "Findings", "<figure>", "To do this part again", "How firmly", "What was trained"})
