@@ -7,6 +7,7 @@
 
 #include "keel/runtime/error.hpp"
 #include "keel/tools/studies/registry.hpp"
+#include "planted_optimization.hpp"
 #include "study_support.hpp"
 
 namespace keel::test {
@@ -161,6 +162,7 @@ RunResult batch_study(const RunSettings& settings, double effect) {
 }  // namespace
 
 RunResult planted_run(const RunSettings& settings, double effect) {
+  if (auto run = planted_optimization_run(settings, effect)) return *run;
   using Plant = RunResult (*)(const RunSettings&, double);
   static const std::map<std::string, Plant> plants{{"activations", activations},
                                                    {"batch-study", batch_study},
@@ -201,6 +203,7 @@ RunResult failed_run(const RunSettings& settings) {
 }
 
 bool counts_for_verdict(const RunSettings& settings) {
+  if (const auto counts = counts_in_optimization(settings)) return *counts;
   const auto& [study, model] = std::pair{settings.study, settings.model};
   if (study == "depth") return factor(settings, "depth").whole() >= 20;
   if (study == "activations" || study == "regularization") return model == "plain" || model == "bn";
