@@ -56,8 +56,8 @@ RunResult planted_sharpness(const RunSettings& settings, double effect) {
     RunResult run{.settings = settings};
     for (int look = 0; look <= 20; ++look) {
       run.measures["steps"].push_back(10.0 * look);
-      run.measures["loss"].push_back(1.0 / (1.0 + look));
-      run.measures["rate_times_sharpness"].push_back(look < 5 ? 1.0 : 2.0 * seed_factor(settings));
+      run.measures["loss_over_guessing"].push_back(1.0 / (1.0 + look));
+      run.measures["rate_times_sharpness"].push_back(look < 2 ? 1.0 : 2.5 * seed_factor(settings));
     }
     return run;
   }

@@ -62,15 +62,21 @@ Figure share_figure(std::span<const RunResult> runs) {
 Figure descent_figure(std::span<const RunResult> runs, const std::string& measure, const std::string& title,
                       const Axis& y) {
   Figure figure{.title = title, .x = {.name = "steps"}, .y = y};
-  for (const std::string model : descent_arms)
+  for (const auto& [model, rate] : descents)
     figure.series.push_back({.arm = model,
-                             .label = label_of(model),
-                             .points = mean_curve(runs, in_part("descent", model), measure, "steps"),
+                             .label = fmt::format("{}, rate {}", label_of(model), rate),
+                             .points = mean_curve(runs, in_descent(model, rate), measure, "steps"),
+                             .dashed = rate > 0.1,
                              .marked = false});
   return figure;
 }
 
 }  // namespace
+
+RunFilter in_descent(const std::string& model, double rate) {
+  return in_part("descent", model) &&
+         [rate](const RunResult& run) { return run.settings.learning_rate == rate; };
+}
 
 std::vector<Figure> sharpness_figures(std::span<const RunResult> runs) {
   auto edge = descent_figure(runs, "rate_times_sharpness",
