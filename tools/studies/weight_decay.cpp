@@ -142,7 +142,7 @@ class WeightDecayStudy final : public Study {
           jobs.push_back(job_for(scale, settings, run_decay));
         }
       for (const double rate : scale.quick ? std::vector{0.1, 0.2} : std::vector{0.05, 0.1, 0.2})
-        for (const double decay : scale.quick ? std::vector{4e-3, 16e-3} : std::vector{1e-3, 4e-3, 16e-3}) {
+        for (const double decay : scale.quick ? std::vector{4e-3, 16e-3} : std::vector{4e-3, 8e-3, 16e-3}) {
           auto settings = base(scale, "bn-bare", seed, "equilibrium");
           settings.learning_rate = rate;
           settings.weight_decay = decay;
