@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "keel/graph/tape.hpp"
 #include "keel/models/call.hpp"
 #include "keel/models/compiled_function.hpp"
+#include "keel/models/lanczos.hpp"
 #include "keel/models/model_watch.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/models/visit_check.hpp"
@@ -21,13 +21,6 @@ std::vector<Var> hessian_vector_product(const Var& loss, std::span<const Var> wr
                                         std::span<const Var> vectors,
                                         const SourceLocation& where = SourceLocation::current());
 
-/// How `Hessian::largest_eigenvalues` looks for them.
-struct LanczosOptions {
-  std::size_t iterations = 60;  ///< the most products that are taken
-  double tolerance = 1e-4;      ///< of the largest one: it ends when the last one changed none by more
-  std::uint64_t seed = 1;       ///< of the vector that it starts from
-};
-
 namespace detail {
 
 /// Those that are trained and not frozen.
@@ -39,8 +32,9 @@ std::vector<Var> record_hessian(std::span<const NamedParameter> trained, const V
 
 }  // namespace detail
 
-/// The Hessian of a model's loss on one batch by all its trained parameters that are not frozen, which is never
-/// formed: times a vector, and its largest eigenvalues, of which the first is the sharpness of the loss.
+/// The Hessian of a model's loss on one batch by all its trained parameters that are not frozen, which is
+/// never formed: times a vector, and its largest eigenvalues, of which the first is the sharpness of the
+/// loss.
 ///
 /// Model, loss, inputs and targets are as for a TrainingStep, in training mode: batch norm's statistics are
 /// functions of the parameters, and differentiated as such. Parameters, running statistics and random streams
@@ -71,17 +65,23 @@ class Hessian {
   /// The number of parameters: rows and columns.
   [[nodiscard]] std::size_t size() const;
 
-  /// The product with `vector`, whose elements are those of the parameters, one after the other in the order of
-  /// `parameters`. Throws ShapeError when it does not have `size` elements.
+  /// The product with `vector`, whose elements are those of the parameters, one after the other in the order
+  /// of `parameters`. Throws ShapeError when it does not have `size` elements.
   std::vector<double> times(std::span<const double> vector);
 
   /// The `count` largest eigenvalues by magnitude, largest first, by Lanczos' iteration with all vectors kept
-  /// orthogonal. Fewer where `iterations` or `size` is less. One that is there several times may be found once
-  /// when the iteration ends by `tolerance`; with `iterations` of `size` and a tolerance of 0 all are found.
-  /// Throws NonFiniteError when the Hessian is not finite.
+  /// orthogonal. Fewer where `iterations` or `size` is less. One that is there several times may be found
+  /// once when the iteration ends by `tolerance`; with `iterations` of `size` and a tolerance of 0 all are
+  /// found. Throws NonFiniteError when the Hessian is not finite.
   std::vector<double> largest_eigenvalues(std::size_t count, const LanczosOptions& options = {});
 
+  /// The same with their vectors, whose elements are those of the parameters as in `times`. Eigenvalues that
+  /// are alike, or were not waited for, have vectors that are only roughly theirs.
+  std::vector<Eigenpair> largest_eigenpairs(std::size_t count, const LanczosOptions& options = {});
+
  private:
+  std::vector<Eigenpair> eigenpairs(std::size_t count, const LanczosOptions& options, bool vectors);
+
   std::function<std::vector<NamedParameter>()> parameters_;
   std::vector<Tensor> batch_;
   CompiledFunction function_;

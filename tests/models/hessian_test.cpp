@@ -150,6 +150,29 @@ BOOST_AUTO_TEST_CASE(lanczos_finds_the_largest_eigenvalues) {
   BOOST_TEST(std::abs(narrow - expected[0]) < 1e-3 * std::abs(expected[0]));
 }
 
+// Of each the residual is as small as what the eigenvalue is off by, and they are orthonormal.
+BOOST_AUTO_TEST_CASE(vectors_of_the_largest_eigenvalues) {
+  Problem problem;
+  const auto expected = eigenvalues(problem.dense());
+  auto hessian = problem.hessian();
+  const auto pairs = hessian.largest_eigenpairs(5, {.iterations = hessian.size(), .tolerance = 0.0});
+  BOOST_TEST_REQUIRE(pairs.size() == 5U);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    BOOST_TEST(std::abs(pairs[i].value - expected[i]) < 1e-6 * std::abs(expected[0]));
+    auto multiple = pairs[i].vector;
+    for (auto& element : multiple) element *= pairs[i].value;
+    BOOST_TEST(test::within(hessian.times(pairs[i].vector), multiple, 1e-10 * std::abs(expected[0])));
+    for (std::size_t j = 0; j <= i; ++j) {
+      double product = 0.0;
+      for (std::size_t k = 0; k < hessian.size(); ++k) product += pairs[i].vector[k] * pairs[j].vector[k];
+      BOOST_TEST(std::abs(product - (i == j ? 1.0 : 0.0)) < 1e-10, i << " " << j);
+    }
+  }
+  const auto values = hessian.largest_eigenvalues(5, {.iterations = hessian.size(), .tolerance = 0.0});
+  for (std::size_t i = 0; i < values.size(); ++i)
+    BOOST_TEST(std::abs(values[i] - pairs[i].value) < 1e-12 * std::abs(values[0]));
+}
+
 BOOST_AUTO_TEST_CASE(the_model_stays_as_it_is_and_its_new_values_are_seen) {
   Problem problem;
   auto hessian = problem.hessian();
@@ -247,6 +270,7 @@ BOOST_AUTO_TEST_CASE(no_eigenvalues_are_none) {
   BOOST_TEST(hessian.largest_eigenvalues(3, {.iterations = 2}).size() == 2U);
   freeze(problem.net);
   BOOST_TEST(hessian.largest_eigenvalues(3).empty());
+  BOOST_TEST(hessian.largest_eigenpairs(3).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_vector_of_another_length_is_refused) {

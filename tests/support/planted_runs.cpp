@@ -10,6 +10,7 @@
 #include "planted_discrepancy.hpp"
 #include "planted_ghost.hpp"
 #include "planted_normalizers.hpp"
+#include "planted_optimization.hpp"
 #include "planted_shift.hpp"
 #include "study_support.hpp"
 
@@ -182,6 +183,7 @@ RunResult batch_study(const RunSettings& settings, double effect) {
 }  // namespace
 
 RunResult planted_run(const RunSettings& settings, double effect) {
+  if (auto run = planted_optimization_run(settings, effect)) return *run;
   using Plant = RunResult (*)(const RunSettings&, double);
   static const std::map<std::string, Plant> plants{{"activations", activations},
                                                    {"batch-study", batch_study},
@@ -226,6 +228,7 @@ RunResult failed_run(const RunSettings& settings) {
 }
 
 bool counts_for_verdict(const RunSettings& settings) {
+  if (const auto counts = counts_in_optimization(settings)) return *counts;
   const auto& [study, model] = std::pair{settings.study, settings.model};
   const bool is_plain_or_bn = model == "plain" || model == "bn";
   if (study == "depth") {

@@ -9,11 +9,12 @@
 namespace keel::tools {
 
 std::span<const std::unique_ptr<Study>> studies() {
-  static const std::array all{convergence_study(), learning_rate_study(), initialization_study(),
-                              depth_study(),       activations_study(),   regularization_study(),
-                              small_batch_study(), statistics_study(),    inference_study(),
-                              recurrent_study(),   cost_study(),          normalizers_study(),
-                              discrepancy_study(), ghost_study(),         shift_study()};
+  static const std::array all{
+      convergence_study(), learning_rate_study(),  initialization_study(), depth_study(),
+      activations_study(), regularization_study(), small_batch_study(),    statistics_study(),
+      inference_study(),   recurrent_study(),      cost_study(),           signal_study(),
+      normalizers_study(), discrepancy_study(),    ghost_study(),          weight_decay_study(),
+      shift_study(),       landscape_study(),      sharpness_study()};
   return all;
 }
 

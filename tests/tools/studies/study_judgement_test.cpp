@@ -64,8 +64,9 @@ BOOST_AUTO_TEST_SUITE(study_judgement)
 BOOST_AUTO_TEST_CASE(the_studies_stand_in_the_order_of_the_report) {
   const std::vector<std::string> expected{"convergence", "learning-rate",  "initialization", "depth",
                                           "activations", "regularization", "small-batch",    "statistics",
-                                          "inference",   "recurrent",      "cost",           "normalizers",
-                                          "discrepancy", "ghost",          "shift"};
+                                          "inference",   "recurrent",      "cost",           "signal",
+                                          "normalizers", "discrepancy",    "ghost",          "weight-decay",
+                                          "shift",       "landscape",      "sharpness"};
   std::vector<std::string> names;
   for (const auto& study : studies()) names.push_back(study->name());
   BOOST_TEST(names == expected, boost::test_tools::per_element());
