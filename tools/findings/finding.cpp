@@ -79,7 +79,7 @@ Verdict verdict_of(const Finding& finding) {
 
 // Judges at `alpha`, its share of all false verdicts of its family.
 void judge_at(Finding& finding, double alpha) {
-  if (finding.values.empty()) return;
+  if (count_known(finding.values) == 0) return;
   const auto corrected = estimate_of(finding.endpoint, finding.values, alpha);
   finding.effect.low_corrected = corrected.low;
   finding.effect.high_corrected = corrected.high;

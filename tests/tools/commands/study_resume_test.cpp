@@ -14,8 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 using tools::Json;
 
-// 48 runs, one after the other long enough to be stopped in their midst.
-constexpr auto command = "study regularization --quick --seeds 6";
+// 176 runs, none to choose rates by, one after the other long enough to be stopped in their midst.
+constexpr auto command = "study learning-rate --seeds 4";
 
 std::map<std::string, std::string> contents(const std::vector<fs::path>& files) {
   std::map<std::string, std::string> result;
@@ -34,11 +34,11 @@ struct Resumed : StudyFolder {
     BOOST_REQUIRE(!fs::exists(folder / "results.json"));
     const auto kept = contents(kept_runs(folder));
     BOOST_REQUIRE(kept.size() >= 4U);
-    BOOST_REQUIRE(kept.size() < 48U);
+    BOOST_REQUIRE(kept.size() < 176U);
     const auto finished = keel(fmt::format("{} --resume {}", command, arguments));
     BOOST_REQUIRE_MESSAGE(finished.status == 0, finished.err);
     const auto now = contents(kept_runs(folder));
-    BOOST_TEST(now.size() == 48U);
+    BOOST_TEST(now.size() == 176U);
     for (const auto& [name, content] : kept) BOOST_TEST((now.at(name) == content), name);
     BOOST_TEST((without_times(results_in(folder)) == uninterrupted()));
   }
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_study_says_how_to_go_on_and_does) {
   const auto interrupted = stopped_keel(fmt::format("{} --out results", command), "results", "INT");
   BOOST_TEST(interrupted.status == 130, interrupted.err);
   const auto kept = kept_runs(*this / "results").size();
-  BOOST_TEST(interrupted.err.find(fmt::format("interrupted; {} of 48 runs", kept)) != std::string::npos,
+  BOOST_TEST(interrupted.err.find(fmt::format("interrupted; {} of 176 runs", kept)) != std::string::npos,
              interrupted.err);
   BOOST_TEST(interrupted.err.find("--out results --resume") != std::string::npos, interrupted.err);
   BOOST_TEST(interrupted.out.empty());
@@ -92,18 +92,18 @@ BOOST_AUTO_TEST_CASE(an_interrupted_study_says_how_to_go_on_and_does) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_folder_the_last_one_of_the_same_command_is_gone_on_with) {
-  const auto interrupted = stopped_keel(command, "runs/study-regularization-*", "INT");
+  const auto interrupted = stopped_keel(command, "runs/study-learning-rate-*", "INT");
   BOOST_TEST(interrupted.status == 130, interrupted.err);
   const auto folder = fs::directory_iterator {
     *this / "runs"
     } -> path();
   // Older ones of this command, and newer ones of others, are not meant.
-  fs::create_directories(*this / "runs/study-regularization-20200101-000000");
-  fs::copy_file(folder / "command.json", *this / "runs/study-regularization-20200101-000000/command.json");
-  fs::create_directories(*this / "runs/study-regularization-29990101-000000");
-  std::ofstream{*this / "runs/study-regularization-29990101-000000/command.json"}
+  fs::create_directories(*this / "runs/study-learning-rate-20200101-000000");
+  fs::copy_file(folder / "command.json", *this / "runs/study-learning-rate-20200101-000000/command.json");
+  fs::create_directories(*this / "runs/study-learning-rate-29990101-000000");
+  std::ofstream{*this / "runs/study-learning-rate-29990101-000000/command.json"}
       << R"({"command": "study"})";
-  fs::create_directories(*this / "runs/study-regularization-29990102-000000");
+  fs::create_directories(*this / "runs/study-learning-rate-29990102-000000");
   check_gone_on_with(folder, "");
 }
 

@@ -267,28 +267,6 @@ BOOST_AUTO_TEST_CASE(runs_read_back_from_results_json_are_shown_and_judged_alike
   }
 }
 
-BOOST_AUTO_TEST_CASE(all_findings_are_corrected_together_and_counted) {
-  const std::vector<const Study*> two{find_study("recurrent"), find_study("initialization")};
-  std::vector<RunResult> runs;
-  for (const auto* study : two)
-    for (auto& run : planted_runs(*study, 1.0)) runs.push_back(std::move(run));
-  const auto judgements = judge_all(two, runs);
-  BOOST_REQUIRE(judgements.size() == 2U);
-  BOOST_REQUIRE(judgements[0].findings.size() + judgements[1].findings.size() == 5U);
-  // The effect on the initialization has p = 2/64 alone; of five, some without an effect, it is not the last.
-  const auto& effect = judgements[1].findings[0].effect;
-  BOOST_TEST(effect.p_alone.value() == 2.0 / 64);
-  BOOST_TEST(effect.p.value() == 5 * 2.0 / 64);
-  const auto summary = summary_json(judgements, runs);
-  BOOST_TEST(summary.at("supported") == 3);
-  BOOST_TEST(summary.at("contradicted") == 0);
-  BOOST_TEST(summary.at("not shown") == 2);
-  const auto json = studies_json(judgements);
-  BOOST_TEST(!json.contains("verdict"));
-  BOOST_TEST(json.at("studies").size() == 2U);
-  BOOST_TEST(json.at("studies").at(1).at("verdict") == "supported");
-}
-
 BOOST_AUTO_TEST_CASE(a_single_study_has_its_verdict_at_the_top) {
   const std::vector<const Study*> one{find_study("depth")};
   const auto runs = planted_runs(*one[0], -1.0);
