@@ -18,7 +18,8 @@ double offset(const RunSettings& settings, const std::string& kind) {
 
 }  // namespace
 
-// With an effect of 1, batches as in training classify 5 points worse than all images do, sorted ones 10 worse still.
+// With an effect of 1, batches as in training classify 5 points worse than all images do, sorted ones 10
+// worse still.
 RunResult planted_discrepancy_run(const RunSettings& settings, double effect) {
   const double jitter = settings.seed % 2 == 0 ? 1e-4 : -1e-4;
   RunResult run{.settings = settings, .parameters = 1000};

@@ -44,8 +44,8 @@ NetworkOptions ghost_network(const RunSettings& settings, const DataSet& data) {
   return options;
 }
 
-// What the statistics of ghost batches add to the hidden layer as it is after training, of the first images; of
-// layer norm what is put on it; otherwise 0.
+// What the statistics of ghost batches add to the hidden layer as it is after training, of the first images;
+// of layer norm what is put on it; otherwise 0.
 double ghost_noise_in(Network& network, const TrainingLoop& loop, const RunSettings& settings) {
   const auto* size = settings.factors.find("ghost_size");
   if (size == nullptr) return 0.0;

@@ -1,4 +1,5 @@
-// The study of the discrepancy between training and inference, on runs of which all is known and on tiny data.
+// The study of the discrepancy between training and inference, on runs of which all is known and on tiny
+// data.
 
 #include "keel/tools/studies/discrepancy.hpp"
 

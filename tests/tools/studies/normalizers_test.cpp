@@ -116,7 +116,8 @@ BOOST_AUTO_TEST_CASE(each_arm_has_the_rate_that_takes_it_there_soonest) {
   BOOST_TEST((checked == expected));
 }
 
-// Of two rates neither of which gets there, the more accurate; of one that does and one that does not, that one.
+// Of two rates neither of which gets there, the more accurate; of one that does and one that does not, that
+// one.
 BOOST_AUTO_TEST_CASE(a_rate_that_gets_there_is_before_one_that_does_not) {
   for (const bool arrives : {false, true}) {
     StudyScale scale{.data = tiny_data(), .seeds = 1, .quick = true};

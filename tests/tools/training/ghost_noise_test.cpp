@@ -50,7 +50,8 @@ BOOST_AUTO_TEST_CASE(groups_of_normal_values_have_that_power) {
   }
 }
 
-// Two units of four rows in groups of two: normalized by all, 0 1 2 3 is -3 -1 1 3 over sqrt(5), by group -1 1 -1 1.
+// Two units of four rows in groups of two: normalized by all, 0 1 2 3 is -3 -1 1 3 over sqrt(5), by group -1
+// 1 -1 1.
 BOOST_AUTO_TEST_CASE(group_noise_is_the_mean_square_of_what_changes) {
   const std::array<float, 8> rows{0, 7, 1, 7, 2, 7, 3, 7};
   const double a = 3.0 / std::sqrt(5.0) - 1.0;

@@ -1,4 +1,5 @@
-// The arms that stand beside batch norm: weight norm, group norm, residual with SkipInit, batch norm's variants.
+// The arms that stand beside batch norm: weight norm, group norm, residual with SkipInit, batch norm's
+// variants.
 
 #include <algorithm>
 #include <array>
@@ -204,8 +205,8 @@ BOOST_AUTO_TEST_CASE(usual_batch_norm_trains_gamma_and_beta) {
     BOOST_TEST((copied(values) != trained.before.at(path)), path);
 }
 
-// With the identity in the second layer, what this one is given can be read off: mean 0 and variance 1 over the
-// batch, and not what batch norm before the ReLU leaves, which is never negative.
+// With the identity in the second layer, what this one is given can be read off: mean 0 and variance 1 over
+// the batch, and not what batch norm before the ReLU leaves, which is never negative.
 BOOST_AUTO_TEST_CASE(batch_norm_behind_the_activation_normalizes_what_that_gives) {
   const auto images = random_tensor({200, 6}, 2);
   for (const bool behind : {true, false}) {
