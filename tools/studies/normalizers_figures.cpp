@@ -115,7 +115,8 @@ std::vector<Figure> normalizers_figures(std::span<const RunResult> runs) {
   const auto places = normalizer_places_of(runs);
   std::vector<Figure> figures;
   for (const auto& optimizer : levels_of(runs, "optimizer"))
-    figures.push_back(normalizer_steps_figure(runs, places, optimizer));
+    figures.push_back(normalizer_steps_figure(
+        runs, normalizer_places_of(runs_of(runs, with_factor("optimizer", optimizer))), optimizer));
   Figure accuracy{.title = "Accuracy at the end, each arm at its own rate",
                   .x = axis_of_arms(places),
                   .y = {.name = "validation accuracy (%)"}};
