@@ -52,12 +52,14 @@ BOOST_AUTO_TEST_CASE(no_difference_rules_it_out) {
   BOOST_TEST((finding.verdict == Verdict::ruled_out));
 }
 
-// A group of one class loses its mean, and with it most of what tells its class, in training and thereafter.
-BOOST_AUTO_TEST_CASE(groups_sorted_by_class_cost_accuracy_with_any_statistics) {
+// A group of one class loses its mean, and with it most of what tells its class: it is classified worse than
+// groups that are dealt at random, and than by all images' statistics.
+BOOST_AUTO_TEST_CASE(groups_sorted_by_class_are_hard_to_classify_by_their_own_statistics) {
   const auto sorted = run_on_tiny_data("ghost", 256, "by class", 20);
   const auto dealt = run_on_tiny_data("ghost", 256, "at random", 20);
-  for (const char* kind : {"batch", "population"})
-    BOOST_TEST(discrepancy_accuracy(kind)(dealt) > discrepancy_accuracy(kind)(sorted) + 5.0, kind);
+  const auto as_in_training = discrepancy_accuracy("batch");
+  BOOST_TEST(as_in_training(dealt) > as_in_training(sorted) + 10.0);
+  BOOST_TEST(discrepancy_accuracy("population")(sorted) > as_in_training(sorted) + 10.0);
 }
 
 // Twenty updates of momentum 0.1 leave an eighth of the start.
