@@ -11,14 +11,15 @@ namespace {
 // What each kind of statistics gains or loses in accuracy.
 double offset(const RunSettings& settings, const std::string& kind) {
   const auto* groups = settings.factors.find("groups");
-  if (groups != nullptr && *groups == "by class") return kind == "batch" ? 0.1 : -0.1;
+  if (groups != nullptr && *groups == "by class") return kind == "batch" ? -0.2 : -0.1;
   if (kind == "moving") return -0.02;
   return kind == "batch" ? -0.05 : 0.0;
 }
 
 }  // namespace
 
-// With an effect of 1, training on groups sorted by class classifies 20 points better as in training than otherwise.
+// With an effect of 1, batches as in training classify 5 points worse than all images do, sorted ones 10
+// worse still.
 RunResult planted_discrepancy_run(const RunSettings& settings, double effect) {
   const double jitter = settings.seed % 2 == 0 ? 1e-4 : -1e-4;
   RunResult run{.settings = settings, .parameters = 1000};
@@ -37,8 +38,7 @@ RunResult planted_discrepancy_run(const RunSettings& settings, double effect) {
 }
 
 bool discrepancy_run_counts(const RunSettings& settings) {
-  const auto* groups = settings.factors.find("groups");
-  return groups != nullptr && *groups == "by class" && settings.factors.at("rate") == "tuned";
+  return settings.model == "bn" && settings.batch_size == 4 && settings.factors.at("rate") == "tuned";
 }
 
 }  // namespace keel::test

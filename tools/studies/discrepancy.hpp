@@ -13,8 +13,8 @@ namespace keel::tools {
 
 // What the study `discrepancy` and its pictures agree on.
 
-/// Whose statistics a network is evaluated with: those of batches as in training; the moving average, as it is
-/// and freed of the values that it started from; those of all training images.
+/// Whose statistics a network is evaluated with: those of batches as in training; the moving average, as it
+/// is and freed of the values that it started from; those of all training images.
 inline constexpr std::array discrepancy_kinds{"batch", "moving", "corrected", "population"};
 /// When: after so many steps, and at the end.
 inline constexpr std::int64_t discrepancy_early_steps = 20;

@@ -16,10 +16,8 @@ namespace keel::tools {
 /// The share of validation images classified correctly whose first reaching is waited for.
 inline constexpr double normalizers_target = 0.97;
 
-/// The runs of an arm under an optimizer at a rate, "tuned" or "common", that wait for the target ("steps") or
-/// train to the end ("accuracy").
-RunFilter normalizers_cell(const std::string& model, const Factor& optimizer, const std::string& rate,
-                           const std::string& aim);
+/// The runs of an arm under an optimizer at a rate, "tuned" or "common".
+RunFilter normalizers_cell(const std::string& model, const Factor& optimizer, const std::string& rate);
 
 /// The steps that a run took to the target, or those that it was given; NaN of one that failed.
 Observation steps_to_target(const RunResult& run);

@@ -73,7 +73,7 @@ Figure normalizer_steps_figure(std::span<const RunResult> runs, std::span<const 
                 .x = axis_of_arms(places),
                 .y = {.name = fmt::format("steps to {}", normalizer_target_text()), .logarithmic = true}};
   for (const char* rate : {"tuned", "common"}) {
-    const auto cell = [&](const char* arm) { return normalizers_cell(arm, optimizer, rate, "steps"); };
+    const auto cell = [&](const char* arm) { return normalizers_cell(arm, optimizer, rate); };
     const bool tuned = std::string_view{rate} == "tuned";
     auto series = points_by_arm(
         runs, places,
@@ -115,7 +115,8 @@ std::vector<Figure> normalizers_figures(std::span<const RunResult> runs) {
   const auto places = normalizer_places_of(runs);
   std::vector<Figure> figures;
   for (const auto& optimizer : levels_of(runs, "optimizer"))
-    figures.push_back(normalizer_steps_figure(runs, places, optimizer));
+    figures.push_back(normalizer_steps_figure(
+        runs, normalizer_places_of(runs_of(runs, with_factor("optimizer", optimizer))), optimizer));
   Figure accuracy{.title = "Accuracy at the end, each arm at its own rate",
                   .x = axis_of_arms(places),
                   .y = {.name = "validation accuracy (%)"}};
@@ -123,7 +124,7 @@ std::vector<Figure> normalizers_figures(std::span<const RunResult> runs) {
     const bool sgd = optimizer.word() == "SGD";
     auto series = points_by_arm(
         runs, places, {.arm = sgd ? "bn" : "he", .label = optimizer.word()},
-        [&](const char* arm) { return normalizers_cell(arm, optimizer, "tuned", "accuracy"); },
+        [&](const char* arm) { return normalizers_cell(arm, optimizer, "tuned"); },
         [](const RunResult& run) { return 100.0 * final_accuracy(run); });
     if (!series.points.empty()) accuracy.series.push_back(std::move(series));
   }
@@ -136,15 +137,15 @@ std::vector<Table> normalizers_tables(std::span<const RunResult> runs) {
   for (const auto& optimizer : levels_of(runs, "optimizer")) {
     Table table{
         .title = fmt::format("{}: means over the seeds, with the rates that were chosen", optimizer.word()),
-        .header = {"", fmt::format("steps to {}", normalizer_target_text()), "rate",
-                   "steps at the common rate", "final accuracy", "rate"}};
+        .header = {"", fmt::format("steps to {}", normalizer_target_text()), "final accuracy", "rate",
+                   "steps at the common rate", "final accuracy there"}};
     for (const auto& place : normalizer_places_of(runs)) {
-      const auto steps = normalizers_cell(place.arm, optimizer, "tuned", "steps");
-      const auto common = normalizers_cell(place.arm, optimizer, "common", "steps");
-      const auto accuracy = normalizers_cell(place.arm, optimizer, "tuned", "accuracy");
-      table.rows.push_back({label_of(place.arm), normalizer_steps_text(steps, runs),
-                            normalizer_rate_text(steps, runs), normalizer_steps_text(common, runs),
-                            normalizer_accuracy_text(accuracy, runs), normalizer_rate_text(accuracy, runs)});
+      const auto tuned = normalizers_cell(place.arm, optimizer, "tuned");
+      const auto common = normalizers_cell(place.arm, optimizer, "common");
+      if (runs_of(runs, tuned).empty()) continue;
+      table.rows.push_back({label_of(place.arm), normalizer_steps_text(tuned, runs),
+                            normalizer_accuracy_text(tuned, runs), normalizer_rate_text(tuned, runs),
+                            normalizer_steps_text(common, runs), normalizer_accuracy_text(common, runs)});
     }
     tables.push_back(std::move(table));
   }

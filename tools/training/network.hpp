@@ -49,8 +49,8 @@ struct NetworkOptions {
   double dropout = 0.0;                ///< rate behind each activation; 0 for none
   bool affine = true;                  ///< whether batch norm trains gamma and beta, or leaves them 1 and 0
   bool norm_after_activation = false;  ///< where fully connected layers are normalized
-  /// Rows of the ghost batches by whose statistics batch norm normalizes hidden layers, or whose noise is put on
-  /// layer norm's in training; 0 for neither.
+  /// Rows of the ghost batches by whose statistics batch norm normalizes hidden layers, or whose noise is put
+  /// on layer norm's in training; 0 for neither.
   std::int64_t ghost_size = 0;
   /// Whether each hidden layer but the first adds to what it is given, times a number that is trained and
   /// starts at 0: SkipInit, De and Smith 2020, "Batch normalization biases residual blocks towards the identity
@@ -80,7 +80,7 @@ class Network {
   };
   [[nodiscard]] Trace trace(const Var& images) const;
 
-  /// Draws new noise for the coming step: for noisy batch norm, and layer norm with the noise of ghost batches.
+  /// Draws new noise for the coming step: for noisy batch norm, and layer norm with that of ghost batches.
   void draw_noise(Rng& rng);
 
   void visit(auto&& each) {

@@ -33,7 +33,8 @@ BOOST_AUTO_TEST_CASE(gains_are_ratios_of_test_losses_at_the_same_training_loss) 
   BOOST_TEST(findings[3].effect.mean == 1.0, boost::test_tools::tolerance(1e-1));
 }
 
-// The runs with noise end at a training loss of 0.2, where their test loss is 0.4; that of the others is 0.5 there.
+// The runs with noise end at a training loss of 0.2, where their test loss is 0.4; that of the others is 0.5
+// there.
 BOOST_AUTO_TEST_CASE(a_run_that_does_not_fit_is_compared_where_it_ends) {
   auto runs = planted_runs(ghost(), 1.0);
   for (auto& run : runs) {
@@ -60,7 +61,8 @@ BOOST_AUTO_TEST_CASE(the_pictures_have_a_point_for_each_size_at_its_noise) {
     BOOST_TEST(point.y == 1.25, boost::test_tools::tolerance(1e-3));
 }
 
-// A real run of each kind: the noise of layer norm is as it was asked for, that of ghost batches what it came to.
+// A real run of each kind: the noise of layer norm is as it was asked for, that of ghost batches what it
+// came to.
 BOOST_AUTO_TEST_CASE(the_noise_of_a_run_is_measured) {
   const ThreadLimit one_thread{1};
   std::map<std::string, double> noises;
