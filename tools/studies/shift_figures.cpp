@@ -115,7 +115,7 @@ Figure strength_figure(std::span<const RunResult> runs) {
 }
 
 Table gain_table(std::span<const RunResult> runs, const char* way, const std::string& title) {
-  Table table{.title = title, .header = {"corruption, mean over the strengths", "as trained, %"}};
+  Table table{.title = title, .header = {"mean over strengths", "as trained, %"}};
   const auto sizes = shared(runs, "images");
   for (const double size : sizes)
     table.header.push_back(fmt::format("{:g} image{}", size, size == 1.0 ? "" : "s"));
