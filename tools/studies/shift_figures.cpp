@@ -66,7 +66,7 @@ Figure accuracy_figure(std::span<const RunResult> runs) {
   };
   for (const auto corruption : all_corruptions()) figure.x.categories.push_back(name_of(corruption));
   add("bn", "batch norm, moving averages", "bn", as_trained);
-  add("population", "batch norm, recomputed", "bn", [](const RunResult& run, Corruption corruption) {
+  add("recomputed", "batch norm, recomputed", "bn", [](const RunResult& run, Corruption corruption) {
     return with_images(run, corruption, "recomputed", most_images(run));
   });
   for (const char* model : {"plain", "ln"}) add(model, label_of(model), model, as_trained);
