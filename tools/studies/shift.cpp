@@ -237,7 +237,8 @@ class ShiftStudy final : public Study {
         auto job = job_for(scale, settings, [quick = scale.quick](const RunSettings& s, const RunContext& c) {
           return run_shift(quick, s, c);
         });
-        job.cost += settings.model == "bn" ? 2.0 : 0.7;
+        const double looks = scale.quick ? 0.7 : 5.0;
+        job.cost += settings.model == "bn" ? 4.0 * looks : looks;
         jobs.push_back(std::move(job));
       }
     }

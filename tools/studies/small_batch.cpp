@@ -85,6 +85,12 @@ std::optional<RunResult> run_small_batch(const RunSettings& settings, const RunC
   return loop.finish();
 }
 
+Job small_batch_job(const StudyScale& scale, const RunSettings& settings) {
+  auto job = job_for(scale, settings, run_small_batch);
+  job.cost *= 3.0;  // the looks, and steps so small that their products do not count
+  return job;
+}
+
 class SmallBatchStudy final : public Study {
  public:
   [[nodiscard]] std::string name() const override { return "small-batch"; }
@@ -120,7 +126,7 @@ class SmallBatchStudy final : public Study {
       if (!scale.quick) rates = {rate_multiples.begin(), rate_multiples.end()};
       for (double& rate : rates) rate *= common.learning_rate;
       for (const auto& settings : tuning_settings(scale, common, rates))
-        jobs.push_back(job_for(scale, settings, run_small_batch));
+        jobs.push_back(small_batch_job(scale, settings));
     }
     return jobs;
   }
@@ -135,7 +141,7 @@ class SmallBatchStudy final : public Study {
           if (std::string_view{rate} == "tuned")
             settings.learning_rate =
                 tuned_rate(scale.tuning, of_model(arm.model) && with_factor("size", arm.size));
-          jobs.push_back(job_for(scale, settings, run_small_batch));
+          jobs.push_back(small_batch_job(scale, settings));
         }
       }
     }
