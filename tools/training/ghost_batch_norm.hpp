@@ -8,12 +8,12 @@
 
 namespace keel::tools {
 
-/// Batch normalization over ghost batches (Hoffer, Hubara and Soudry 2017, "Train longer, generalize better"): in
-/// training, each group of `size` successive rows of (N, features) is normalized by its own mean and variance,
-/// and all share gamma and beta. The last group has the rows that are left, and one more where that would be a
-/// single one. In inference, and where its statistics are frozen, it is batch norm with the running averages,
-/// which gather, of every batch, the means over the groups: of their means by their rows, and of their unbiased
-/// variances by their rows less one.
+/// Batch normalization over ghost batches (Hoffer, Hubara and Soudry 2017, "Train longer, generalize
+/// better"): in training, each group of `size` successive rows of (N, features) is normalized by its own
+/// mean and variance, and all share gamma and beta. The last group has the rows that are left, and one more
+/// where that would be a single one. In inference, and where its statistics are frozen, it is batch norm
+/// with the running averages, which gather, of every batch, the means over the groups: of their means by
+/// their rows, and of their unbiased variances by their rows less one.
 class GhostBatchNorm {
  public:
   /// Throws Error when `size` is less than two, since a single row has no variance.
