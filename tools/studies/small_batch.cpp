@@ -33,12 +33,12 @@ struct SizedArm {
 };
 
 std::vector<SizedArm> sized_arms(bool quick) {
-  const auto sizes = quick ? std::vector<std::int64_t>{smallest_batch, largest_batch}
-                           : std::vector<std::int64_t>{smallest_batch, 4, 16, largest_batch};
+  const auto sizes = quick ? std::vector<std::int64_t>{smallest_batch_size, largest_batch_size}
+                           : std::vector<std::int64_t>{smallest_batch_size, 4, 16, largest_batch_size};
   std::vector<SizedArm> arms;
   for (const auto size : sizes) {
     for (const char* model : small_batch_arms) arms.push_back({model, size});
-    if (size < largest_batch) arms.push_back({"ghost", size});
+    if (size < largest_batch_size) arms.push_back({"ghost", size});
   }
   return arms;
 }
@@ -47,10 +47,10 @@ std::vector<SizedArm> sized_arms(bool quick) {
 RunSettings small_batch_settings(const Study& study, const StudyScale& scale, const SizedArm& arm,
                                  std::uint64_t seed) {
   auto settings = settings_for(study, scale, arm.model, seed);
-  settings.batch_size = arm.model == "ghost" ? largest_batch : arm.size;
+  settings.batch_size = arm.model == "ghost" ? largest_batch_size : arm.size;
   settings.factors = {{"size", arm.size}};
   settings.learning_rate =
-      0.01 * static_cast<double>(settings.batch_size) / static_cast<double>(largest_batch);
+      0.01 * static_cast<double>(settings.batch_size) / static_cast<double>(largest_batch_size);
   const auto images = scale.quick ? quick_small_batch_images : small_batch_images;
   settings.limit = scale.limit > 0 ? std::min(scale.limit, images) : images;
   settings.epochs = scale.quick ? 1 : 3;
@@ -172,14 +172,16 @@ class SmallBatchStudy final : public Study {
             judge_gap(
                 "accuracy at batch 64, batch norm - the same over ghost batches of 2, population statistics",
                 "Noisy statistics in training cost accuracy without a small gradient batch.",
-                at("bn", largest_batch, population_points), at("ghost", smallest_batch, population_points)),
+                at("bn", largest_batch_size, population_points),
+                at("ghost", smallest_batch_size, population_points)),
             judge_gap("accuracy at batch 2, population statistics - moving averages",
                       "At batch 2 moving averages cost accuracy that population statistics bring back.",
-                      at("bn", smallest_batch, population_points), at("bn", smallest_batch, accuracy_points)),
+                      at("bn", smallest_batch_size, population_points),
+                      at("bn", smallest_batch_size, accuracy_points)),
             judge_gap("accuracy at batch 2, moving averages - batch statistics",
                       "The statistics of a small batch are too noisy to classify with.",
-                      at("bn", smallest_batch, accuracy_points),
-                      at("bn", smallest_batch, batch_statistics_points))};
+                      at("bn", smallest_batch_size, accuracy_points),
+                      at("bn", smallest_batch_size, batch_statistics_points))};
   }
 
   [[nodiscard]] std::vector<Figure> figures(std::span<const RunResult> runs) const override {
