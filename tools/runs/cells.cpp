@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "keel/tools/findings/effect_text.hpp"
 
@@ -30,10 +31,22 @@ std::string cell_count(std::span<const Finding> cells) {
                      against == 1 ? "speaks" : "speak");
 }
 
+namespace {
+
+// With few seeds the sign-flip test's p can't be small enough for so many cells.
+std::string too_few_seeds(std::span<const Finding> cells) {
+  if (cells.empty()) return "";
+  const auto seeds = cells.front().values.size();
+  const double least = std::ldexp(2.0, -static_cast<int>(seeds)) * static_cast<double>(cells.size());
+  return least <= 0.05 ? "" : fmt::format(" (corrected for each other, none can with {} seeds)", seeds);
+}
+
+}  // namespace
+
 Table cell_table(const std::string& title, const Endpoint& endpoint, std::span<const Cell> cells) {
   const auto findings = judge_cells(endpoint, cells);
-  Table table{.title = fmt::format("{}: {}", title, cell_count(findings)),
-              .header = {"", "effect", "95 % interval", "verdict, corrected for the cells"}};
+  Table table{.title = fmt::format("{}: {}{}", title, cell_count(findings), too_few_seeds(findings)),
+              .header = {"", "effect", "95 % interval", "verdict"}};
   for (const auto& finding : findings) {
     const auto text = effect_text(finding);
     table.rows.push_back(

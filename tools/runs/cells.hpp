@@ -22,7 +22,8 @@ std::vector<Finding> judge_cells(const Endpoint& endpoint, std::span<const Cell>
 /// "4 of 6 cells hold, 1 speaks against".
 std::string cell_count(std::span<const Finding> cells);
 
-/// A row for each cell: its effect with its interval and its verdict; the count behind the title.
+/// A row for each cell: its effect with its interval and its verdict; the count behind the title,
+/// and that no cell can hold where seeds are too few for so many.
 Table cell_table(const std::string& title, const Endpoint& endpoint, std::span<const Cell> cells);
 
 }  // namespace keel::tools

@@ -82,7 +82,7 @@ class CostStudy final : public Study {
         settings.hidden.assign(static_cast<std::size_t>(layers), 128);
         jobs.push_back(
             {.settings = settings,
-             .cost = 0.05 + 0.01 * rounds,
+             .cost = 0.3 + 0.05 * rounds,
              .alone = true,
              .run = [rounds](const RunSettings& s, const RunContext& c) { return run_cost(rounds, s, c); }});
       }

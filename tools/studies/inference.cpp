@@ -112,7 +112,7 @@ class InferenceStudy final : public Study {
       auto job = job_for(scale, settings, [rounds](const RunSettings& s, const RunContext& c) {
         return run_inference(rounds, s, c);
       });
-      job.cost += 0.1 + 0.05 * rounds;
+      job.cost += 0.6 + 0.27 * rounds;
       job.alone = true;
       jobs.push_back(std::move(job));
     }

@@ -66,7 +66,7 @@ Figure accuracy_figure(std::span<const RunResult> runs) {
   };
   for (const auto corruption : all_corruptions()) figure.x.categories.push_back(name_of(corruption));
   add("bn", "batch norm, moving averages", "bn", as_trained);
-  add("population", "batch norm, recomputed", "bn", [](const RunResult& run, Corruption corruption) {
+  add("recomputed", "batch norm, recomputed", "bn", [](const RunResult& run, Corruption corruption) {
     return with_images(run, corruption, "recomputed", most_images(run));
   });
   for (const char* model : {"plain", "ln"}) add(model, label_of(model), model, as_trained);
@@ -115,7 +115,7 @@ Figure strength_figure(std::span<const RunResult> runs) {
 }
 
 Table gain_table(std::span<const RunResult> runs, const char* way, const std::string& title) {
-  Table table{.title = title, .header = {"corruption, mean over the strengths", "as trained, %"}};
+  Table table{.title = title, .header = {"mean over strengths", "as trained, %"}};
   const auto sizes = shared(runs, "images");
   for (const double size : sizes)
     table.header.push_back(fmt::format("{:g} image{}", size, size == 1.0 ? "" : "s"));

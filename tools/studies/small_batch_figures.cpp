@@ -79,9 +79,9 @@ Table causes_table(std::span<const RunResult> runs) {
   const auto mean = [&](const char* model, std::int64_t size, const RunValue& value) {
     return point_at(0.0, by_seed(runs, at_size(model, size, "tuned"), value)).y;
   };
-  const double large = mean("bn", largest_batch, population_points);
-  const double ghost = mean("ghost", smallest_batch, population_points);
-  const double small = mean("bn", smallest_batch, population_points);
+  const double large = mean("bn", largest_batch_size, population_points);
+  const double ghost = mean("ghost", smallest_batch_size, population_points);
+  const double small = mean("bn", smallest_batch_size, population_points);
   Table table{.title = "What batch norm loses from batch 64 to batch 2, in points, tuned rates, and where",
               .header = {"", "points"}};
   const auto add = [&](const char* what, double points) {
@@ -90,9 +90,10 @@ Table causes_table(std::span<const RunResult> runs) {
   add("noise of the statistics in training (ghost batches of 2 in 64)", large - ghost);
   add("the small gradient batch (from there to batch 2)", ghost - small);
   add("moving averages instead of population statistics, beyond batch 64's",
-      small - mean("bn", smallest_batch, accuracy_points) - large +
-          mean("bn", largest_batch, accuracy_points));
-  add("in all", mean("bn", largest_batch, accuracy_points) - mean("bn", smallest_batch, accuracy_points));
+      small - mean("bn", smallest_batch_size, accuracy_points) - large +
+          mean("bn", largest_batch_size, accuracy_points));
+  add("in all",
+      mean("bn", largest_batch_size, accuracy_points) - mean("bn", smallest_batch_size, accuracy_points));
   return table;
 }
 
@@ -115,9 +116,9 @@ RunFilter at_size(const std::string& model, std::int64_t size, const std::string
 }
 
 BySeed small_batch_loss(std::span<const RunResult> runs, const std::string& model, const std::string& rate) {
-  const auto at_largest = by_seed(runs, at_size(model, largest_batch, rate), accuracy_points);
+  const auto at_largest = by_seed(runs, at_size(model, largest_batch_size, rate), accuracy_points);
   BySeed loss;
-  for (const auto& [seed, value] : by_seed(runs, at_size(model, smallest_batch, rate), accuracy_points))
+  for (const auto& [seed, value] : by_seed(runs, at_size(model, smallest_batch_size, rate), accuracy_points))
     if (at_largest.contains(seed)) loss[seed] = at_largest.at(seed) - value;
   return loss;
 }

@@ -13,8 +13,8 @@ namespace keel::tools {
 // What the study `small-batch` makes of its runs, whose factors are "size" (of the batch; of "ghost" that of
 // the groups) and "rate" ("common" or "tuned").
 
-inline constexpr std::int64_t largest_batch = 64;  // what the others are held against
-inline constexpr std::int64_t smallest_batch = 2;
+inline constexpr std::int64_t largest_batch_size = 64;  // what the others are held against
+inline constexpr std::int64_t smallest_batch_size = 2;
 
 /// Validation accuracy in percent with moving averages, with population statistics, and with the batch's own.
 double accuracy_points(const RunResult& run);

@@ -41,6 +41,8 @@ BOOST_AUTO_TEST_CASE(cells_are_corrected_for_each_other) {
   BOOST_TEST(cell_count(judge_cells(gain, many)) == "6 of 6 cells hold, 0 speak against");
   many.push_back({"cell", around(3.0)});
   BOOST_TEST(cell_count(judge_cells(gain, many)) == "0 of 7 cells hold, 0 speak against");
+  BOOST_TEST(cell_table("Gains", gain, many).title ==
+             "Gains: 0 of 7 cells hold, 0 speak against (corrected for each other, none can with 8 seeds)");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

