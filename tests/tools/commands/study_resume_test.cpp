@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using tools::Json;
 
-// 176 runs, none to choose rates by, one after the other long enough to be stopped in their midst.
+// 208 runs, none to choose rates by, one after the other long enough to be stopped in their midst.
 constexpr auto command = "study learning-rate --seeds 4";
 
 std::map<std::string, std::string> contents(const std::vector<fs::path>& files) {
@@ -34,11 +34,11 @@ struct Resumed : StudyFolder {
     BOOST_REQUIRE(!fs::exists(folder / "results.json"));
     const auto kept = contents(kept_runs(folder));
     BOOST_REQUIRE(kept.size() >= 4U);
-    BOOST_REQUIRE(kept.size() < 176U);
+    BOOST_REQUIRE(kept.size() < 208U);
     const auto finished = keel(fmt::format("{} --resume {}", command, arguments));
     BOOST_REQUIRE_MESSAGE(finished.status == 0, finished.err);
     const auto now = contents(kept_runs(folder));
-    BOOST_TEST(now.size() == 176U);
+    BOOST_TEST(now.size() == 208U);
     for (const auto& [name, content] : kept) BOOST_TEST((now.at(name) == content), name);
     BOOST_TEST((without_times(results_in(folder)) == uninterrupted()));
   }
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(an_interrupted_study_says_how_to_go_on_and_does) {
   const auto interrupted = stopped_keel(fmt::format("{} --out results", command), "results", "INT");
   BOOST_TEST(interrupted.status == 130, interrupted.err);
   const auto kept = kept_runs(*this / "results").size();
-  BOOST_TEST(interrupted.err.find(fmt::format("interrupted; {} of 176 runs", kept)) != std::string::npos,
+  BOOST_TEST(interrupted.err.find(fmt::format("interrupted; {} of 208 runs", kept)) != std::string::npos,
              interrupted.err);
   BOOST_TEST(interrupted.err.find("--out results --resume") != std::string::npos, interrupted.err);
   BOOST_TEST(interrupted.out.empty());
