@@ -111,8 +111,9 @@ std::optional<RunResult> run_discrepancy(const RunSettings& settings, const RunC
     return loop.finish();
   }
   DiscrepancyLooks look{network, loop, settings};
+  const auto early = std::min(discrepancy_early_steps, loop.steps_per_epoch() * settings.epochs);
   loop.train([&](std::int64_t step, double) {
-    if (step == discrepancy_early_steps) look();
+    if (step == early) look();
     return true;
   });
   if (!loop.diverged()) look();
