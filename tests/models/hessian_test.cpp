@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(lanczos_finds_the_largest_eigenvalues) {
   BOOST_TEST(std::abs(narrow - expected[0]) < 1e-3 * std::abs(expected[0]));
 }
 
-// Of each the residual is as small as what the eigenvalue is off by, and they are orthonormal.
+// Where an eigenvalue no longer changes in its last digits, its vector is off by no more than their root.
 BOOST_AUTO_TEST_CASE(vectors_of_the_largest_eigenvalues) {
   Problem problem;
   const auto expected = eigenvalues(problem.dense());
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(vectors_of_the_largest_eigenvalues) {
     BOOST_TEST(std::abs(pairs[i].value - expected[i]) < 1e-6 * std::abs(expected[0]));
     auto multiple = pairs[i].vector;
     for (auto& element : multiple) element *= pairs[i].value;
-    BOOST_TEST(test::within(hessian.times(pairs[i].vector), multiple, 1e-10 * std::abs(expected[0])));
+    BOOST_TEST(test::within(hessian.times(pairs[i].vector), multiple, 1e-6 * std::abs(expected[0])));
     for (std::size_t j = 0; j <= i; ++j) {
       double product = 0.0;
       for (std::size_t k = 0; k < hessian.size(); ++k) product += pairs[i].vector[k] * pairs[j].vector[k];

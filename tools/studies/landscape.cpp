@@ -25,7 +25,7 @@ constexpr double judged_level = 0.3;
 constexpr std::array raw_steps{0.5, 1.0, 2.0, 4.0};  // times the learning rate: Santurkar et al.'s range
 constexpr std::array relative_steps{0.005, 0.01, 0.02, 0.04};  // over the norm of the weights
 constexpr std::size_t probe_images = 256;
-constexpr std::int64_t steps_between_looks = 5;
+constexpr std::int64_t landscape_interval = 5;
 
 // What is seen along the gradient from where the network stands.
 struct AlongGradient {
@@ -83,7 +83,7 @@ std::optional<RunResult> run_landscape(const RunSettings& settings, const RunCon
   auto& measures = loop.measures();
   std::size_t level = 0;
   loop.train([&](std::int64_t step, double) {
-    if (step % steps_between_looks == 0) {
+    if (step % landscape_interval == 0) {
       const double loss = surface.look(probe.images(), probe.labels()).loss;
       for (; level < loss_levels.size() && loss <= loss_levels[level] * guessing; ++level) {
         measures["level"].push_back(loss_levels[level]);
@@ -141,9 +141,9 @@ class LandscapeStudy final : public Study {
         settings.hidden = {100, 100, 100};
         settings.learning_rate = 0.1;
         settings.momentum = 0.0;
-        const std::int64_t most_steps = scale.quick ? 750 : 3000;
+        const std::int64_t longest = scale.quick ? 750 : 3000;
         const auto an_epoch = steps_per_epoch(scale, settings);
-        settings.epochs = static_cast<int>((most_steps + an_epoch - 1) / an_epoch);
+        settings.epochs = static_cast<int>((longest + an_epoch - 1) / an_epoch);
         auto job = job_for(scale, settings, run_landscape);
         job.cost = 0.25;  // it ends at its lowest level, long before its last epoch
         jobs.push_back(std::move(job));

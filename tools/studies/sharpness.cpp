@@ -26,7 +26,7 @@ using std::string_view_literals::operator""sv;
 constexpr std::size_t eigenvalues_looked_for = 10;
 constexpr double final_loss = 0.1;  // over that of guessing, at which spectra are compared
 constexpr std::int64_t steps_between_checks = 10;
-constexpr double edge = 2.0;             // rate times curvature beyond which gradient descent overshoots
+constexpr double stability_edge = 2.0;   // rate times curvature beyond which gradient descent overshoots
 constexpr double steps_of_start = 20.0;  // of a descent, which are not judged
 constexpr double descended_loss = 0.02;  // over that of guessing; below, the curvature falls with the loss
 
@@ -82,11 +82,11 @@ std::optional<RunResult> run_descent(const RunSettings& settings, int steps, con
   const auto split = tools::split(context.data.train.size(), settings.limit, rng);
   const auto batch = one_batch(context.data, split.training, settings.factors.at("images").whole());
   const DescentOptions options{.learning_rate = settings.learning_rate, .steps = steps, .between_looks = 10};
-  const auto looks = descend(network, batch.images(), batch.labels(), options,
-                             {.iterations = 15, .tolerance = 1e-2, .seed = settings.seed});
+  const auto seen = descend(network, batch.images(), batch.labels(), options,
+                            {.iterations = 15, .tolerance = 1e-2, .seed = settings.seed});
   RunResult result;
   result.settings = settings;
-  for (const auto& [step, loss, sharpness] : looks) {
+  for (const auto& [step, loss, sharpness] : seen) {
     result.measures["steps"].push_back(step);
     result.measures["loss_over_guessing"].push_back(loss / std::log(context.data.classes));
     result.measures["rate_times_sharpness"].push_back(settings.learning_rate * sharpness);
@@ -126,7 +126,7 @@ double beyond_edge(const RunResult& run) {
   std::vector<double> judged;
   for (std::size_t i = 0; i < values.size(); ++i)
     if (steps[i] >= steps_of_start && losses[i] >= descended_loss) judged.push_back(values[i]);
-  return mean_of(judged) - edge;
+  return mean_of(judged) - stability_edge;
 }
 
 class SharpnessStudy final : public Study {
@@ -225,9 +225,9 @@ class SharpnessStudy final : public Study {
     settings.factors = {{"part", "spectrum"}, {"images", images_of(scale, scale.quick ? 300 : 2000)}};
     settings.hidden = {64, 64};
     settings.learning_rate = 0.02;
-    const std::int64_t most_steps = scale.quick ? 1500 : 4000;
+    const std::int64_t longest = scale.quick ? 1500 : 4000;
     const auto an_epoch = steps_per_epoch(scale, settings);
-    settings.epochs = static_cast<int>((most_steps + an_epoch - 1) / an_epoch);
+    settings.epochs = static_cast<int>((longest + an_epoch - 1) / an_epoch);
     auto job = job_for(scale, settings, run_spectrum);
     job.cost = (scale.quick ? 0.25 : 0.5) * (settings.model == "bn" ? 1.6 : 1.0);
     return job;

@@ -17,11 +17,11 @@ struct SpectrumKind {
 };
 
 std::vector<SpectrumKind> spectrum_kinds() {
-  std::vector<SpectrumKind> kinds;
+  std::vector<SpectrumKind> all;
   for (const std::string model : sharpness_arms)
-    kinds.push_back({model, "", model == "bn" ? "batch norm, batch statistics" : label_of(model)});
-  kinds.push_back({"bn", "population_", "batch norm, the same statistics as constants"});
-  return kinds;
+    all.push_back({model, "", model == "bn" ? "batch norm, batch statistics" : label_of(model)});
+  all.push_back({"bn", "population_", "batch norm, the same statistics as constants"});
+  return all;
 }
 
 RunFilter in_part(const char* part, const std::string& model) {

@@ -134,12 +134,12 @@ class SignalStudy final : public Study {
               settings.epochs = 0;
               const auto w = static_cast<double>(width);
               const auto b = static_cast<double>(batch);
-              constexpr double products_a_second = 1.5e11;
+              constexpr double products_per_second = 1.5e11;
               constexpr double seconds_a_weight = 4.5e-8;  // to draw it
               jobs.push_back(
                   {.settings = settings,
                    .cost = 5e-3 + signal_depth * (seconds_a_weight * w * w +
-                                                  (6.0 * w * w * b + 2.0 * b * b * w) / products_a_second),
+                                                  (6.0 * w * w * b + 2.0 * b * b * w) / products_per_second),
                    .run = run_signal});
             }
     return jobs;
