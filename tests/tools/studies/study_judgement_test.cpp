@@ -262,7 +262,8 @@ BOOST_AUTO_TEST_CASE(runs_read_back_from_results_json_are_shown_and_judged_alike
   }
 }
 
-// Eight seeds have p = 2/256 alone: first findings are corrected for each other, and others within their study.
+// Eight seeds have p = 2/256 alone: first findings are corrected for each other, and others within their
+// study.
 BOOST_AUTO_TEST_CASE(all_findings_are_corrected_and_counted) {
   const std::vector<const Study*> two{find_study("recurrent"), find_study("activations")};
   std::vector<RunResult> runs;
