@@ -262,48 +262,6 @@ BOOST_AUTO_TEST_CASE(runs_read_back_from_results_json_are_shown_and_judged_alike
   }
 }
 
-// Eight seeds have p = 2/256 alone: first findings are corrected for each other, and others within their
-// study.
-BOOST_AUTO_TEST_CASE(all_findings_are_corrected_and_counted) {
-  const std::vector<const Study*> two{find_study("recurrent"), find_study("activations")};
-  std::vector<RunResult> runs;
-  for (const auto* study : two)
-    for (auto& run : planted_runs(*study, 1.0, 8)) runs.push_back(std::move(run));
-  const auto judgements = judge_all(two, runs);
-  BOOST_REQUIRE(judgements.size() == 2U);
-  BOOST_REQUIRE(judgements[0].findings.size() == 3U);
-  BOOST_REQUIRE(judgements[1].findings.size() == 4U);
-  const auto& primary = judgements[1].findings[0].effect;
-  BOOST_TEST(primary.p_alone.value() == 2.0 / 256);
-  BOOST_TEST(primary.p.value() == 2.0 / 256);
-  BOOST_TEST(primary.p_holm.value() == 2 * 2.0 / 256);
-  BOOST_TEST(judgements[1].findings[1].effect.p.value() == 3 * 2.0 / 256);
-  const auto summary = summary_json(judgements, runs);
-  BOOST_TEST(summary.at("supported") == 5);
-  BOOST_TEST(summary.at("contradicted") == 0);
-  BOOST_TEST(summary.at("not shown").get<int>() + summary.at("ruled out").get<int>() == 2);
-  const auto json = studies_json(judgements);
-  BOOST_TEST(!json.contains("verdict"));
-  BOOST_TEST(json.at("studies").size() == 2U);
-  BOOST_TEST(json.at("studies").at(1).at("verdict") == "supported");
-}
-
-BOOST_AUTO_TEST_CASE(a_single_study_has_its_verdict_at_the_top) {
-  const std::vector<const Study*> one{find_study("depth")};
-  const auto runs = planted_runs(*one[0], -1.0);
-  const auto json = studies_json(judge_all(one, runs));
-  BOOST_TEST(json.at("verdict") == "contradicted");
-  BOOST_TEST(json.at("claim") == one[0]->claim());
-  BOOST_TEST(json.at("rule").get<std::string>().find("at least 5 points") != std::string::npos);
-  for (const char* key : {"name", "unit", "mean", "low", "high", "p"})
-    BOOST_TEST(json.at("effect").contains(key));
-  const auto& study = json.at("studies").at(0);
-  for (const char* key : {"claim", "rule", "verdict", "effect"})
-    BOOST_TEST(study.at(key) == json.at(key), key);
-  BOOST_TEST(study.at("caveat") == one[0]->caveat());
-  BOOST_TEST(study.at("findings").size() == 8U);
-}
-
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
