@@ -16,13 +16,13 @@ struct Crop {
   bool operator==(const Crop&) const = default;
 };
 
-/// The share of images in which a row or column must be other than blank for `busy_part` to keep it. A batch of 64
-/// leaves the row out entirely once in 1e8 times then.
+/// The share of images in which a row or column must be other than blank for `busy_part` to keep it. A batch
+/// of 64 leaves the row out entirely once in 1e8 times then.
 inline constexpr double least_busy_share = 0.25;
 
 /// The images without those rows and columns at their edges that hardly vary: which are nothing but the set's
-/// background there, its most frequent value, in more than three quarters of the images. All of an image where
-/// less than two rows or columns would be left.
+/// background there, its most frequent value, in more than three quarters of the images. All of an image
+/// where less than two rows or columns would be left.
 Crop busy_part(const ImageSet& set);
 
 }  // namespace keel::tools

@@ -10,13 +10,13 @@
 
 namespace keel::tools {
 
-// An arm is shown at the learning rate that was chosen for it and at the one that all arms have in common. The
-// factor "rate" tells which: "tuned" or "common".
+// An arm is shown at the learning rate that was chosen for it and at the one that all arms have in common.
+// The factor "rate" tells which: "tuned" or "common".
 
 using RunFunction = std::function<std::optional<RunResult>(const RunSettings&, const RunContext&)>;
 
-/// Adds an arm at the rate `tuned` and at that of `settings`, which is the common one. Where both are the same, one
-/// training gives both results.
+/// Adds an arm at the rate `tuned` and at that of `settings`, which is the common one. Where both are the
+/// same, one training gives both results.
 void add_at_both_rates(std::vector<Job>& jobs, const StudyScale& scale, const RunSettings& settings,
                        double tuned, const RunFunction& run);
 /// Adds it at the rate `tuned` alone.

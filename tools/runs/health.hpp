@@ -11,17 +11,18 @@ namespace keel::tools {
 
 // Whether a verdict may rest on what its runs computed: see training/health.hpp for what they record.
 
-/// A gradient norm from here on, beside a variance below epsilon, is a fault: 1 / sqrt(1e-5), by which a batch norm
-/// multiplies gradients, and the rounding errors in them, where it meets no variance.
+/// A gradient norm from here on, beside a variance below epsilon, is a fault: 1 / sqrt(1e-5), by which a
+/// batch norm multiplies gradients, and the rounding errors in them, where it meets no variance.
 inline constexpr double blown_up_gradient = 316.0;
 
-/// Whether the numbers of a run are in doubt: at one of its looks a batch norm met a variance below its epsilon
-/// while the gradient's norm was at least `blown_up_gradient`, or something that was looked at was not finite
-/// although the loss was. A run that diverged is not in doubt: what that counts as is the study's to say.
+/// Whether the numbers of a run are in doubt: at one of its looks a batch norm met a variance below its
+/// epsilon while the gradient's norm was at least `blown_up_gradient`, or something that was looked at was
+/// not finite although the loss was. A run that diverged is not in doubt: what that counts as is the study's
+/// to say. This finds gross faults; errors that leave the norm as it is only a repeat in f64 shows.
 bool is_in_doubt(const RunResult& run);
 
-/// Where the numbers of at least a quarter of the runs of a model are in doubt, a sentence that says so; empty
-/// otherwise. Fewer are those few settings at the edge of a study's grid that no network stands.
+/// Where the numbers of at least a quarter of the runs of a model are in doubt, a sentence that says so;
+/// empty otherwise. Fewer are those few settings at the edge of a study's grid that no network stands.
 std::string numerical_fault(std::span<const RunResult> runs);
 
 /// Takes a finding's verdict away, which says why. It keeps the first reason.
@@ -38,7 +39,8 @@ struct PrecisionRepeat {
   [[nodiscard]] bool agree() const;
 };
 
-/// Of the runs of one arm, those that recorded what `value` is in f64 under the name `measure`; none if no run did.
+/// Of the runs of one arm, those that recorded what `value` is in f64 under the name `measure`; none if no
+/// run did.
 std::optional<PrecisionRepeat> precision_repeat(std::span<const RunResult> arm, const RunValue& value,
                                                 std::string_view measure);
 

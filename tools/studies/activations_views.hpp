@@ -20,7 +20,8 @@ RunFilter of_activations_arm(const std::string& model, double noise = 0.0);
 /// Drift of what activations get; final validation accuracy in percent.
 double activations_drift(const RunResult& run);
 double activations_accuracy(const RunResult& run);
-/// Over the looks, the mean change of a layer's gradient, and the mean cosine of the angle by which it turned.
+/// Over the looks, the mean change of a layer's gradient, and the mean cosine of the angle by which it
+/// turned.
 RunValue mean_gradient_shift(std::size_t layer);
 RunValue mean_gradient_cosine(std::size_t layer);
 

@@ -19,8 +19,8 @@ class LayerValues {
 
   /// Copies of all values as they are now.
   [[nodiscard]] std::vector<Tensor> save() const;
-  /// Sets the values of the layers from `first` up to `end`, which is left out, to those of `copies`. Layers are
-  /// counted from 1, a norm with what it normalizes.
+  /// Sets the values of the layers from `first` up to `end`, which is left out, to those of `copies`. Layers
+  /// are counted from 1, a norm with what it normalizes.
   void restore(std::span<const Tensor> copies, std::size_t first, std::size_t end) const;
   /// Up to the output.
   [[nodiscard]] std::size_t layers() const { return layers_; }
@@ -34,14 +34,14 @@ class LayerValues {
   std::size_t layers_ = 0;
 };
 
-/// Names of measures: a layer's gradient, how far it is after the step of the layers below from what it was before,
-/// relative to that, and the cosine between both.
+/// Names of measures: a layer's gradient, how far it is after the step of the layers below from what it was
+/// before, relative to that, and the cosine between both.
 std::string gradient_shift_measure(std::size_t layer);
 std::string gradient_cosine_measure(std::size_t layer);
 
-/// Looks at a network at some of its steps, and writes what it sees to the measures of its run: "steps", the shift and
-/// the cosine of each layer's gradient from the second layer on (Santurkar et al. 2018, definition 2.1), percentiles
-/// of what a unit gets, and its "drift".
+/// Looks at a network at some of its steps, and writes what it sees to the measures of its run: "steps", the
+/// shift and the cosine of each layer's gradient from the second layer on (Santurkar et al. 2018, definition
+/// 2.1), percentiles of what a unit gets, and its "drift".
 class ActivationsWatch {
  public:
   ActivationsWatch(Network& network, TrainingLoop& loop, const RunSettings& settings);

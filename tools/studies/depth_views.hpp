@@ -19,8 +19,8 @@ inline constexpr int judged_depth = 20;
 /// The measure that has the gradients' norms, layer by layer, after so many steps.
 std::string gradient_norms_measure(std::int64_t step);
 /// By how many decades the gradients of the hidden layers' weights differ before the first step, the first
-/// layer left out, which alone sees the image. A gradient of exactly 0 counts as the smallest float; NaN where one is
-/// not finite.
+/// layer left out, which alone sees the image. A gradient of exactly 0 counts as the smallest float; NaN
+/// where one is not finite.
 double gradient_spread(const RunResult& run);
 /// Final validation accuracy in percent.
 double depth_accuracy(const RunResult& run);

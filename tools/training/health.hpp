@@ -10,8 +10,9 @@
 
 namespace keel::tools {
 
-// Whether the numbers of a training are to be believed. Where a batch norm meets a variance far below its epsilon,
-// what it gives is its input times 1 / sqrt(epsilon), 316 by default, rounding errors and the gradient included.
+// Whether the numbers of a training are to be believed. Where a batch norm meets a variance far below its
+// epsilon, what it gives is its input times 1 / sqrt(epsilon), 316 by default, rounding errors and the
+// gradient included.
 
 /// What a look at one step of a training found.
 struct HealthLook {
@@ -41,7 +42,8 @@ class HealthProbe {
   CompiledFunction function_;
 };
 
-/// A run is looked at before its first step and before every hundredth one after it: less than 2 % of its time.
+/// A run is looked at before its first step and before every hundredth one after it: less than 2 % of its
+/// time.
 bool is_health_due(std::int64_t step);
 
 /// What a run's measures say of all looks so far.

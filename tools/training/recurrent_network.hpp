@@ -20,7 +20,8 @@ struct RecurrentOptions {
   std::string model = "plain";
 };
 
-/// What gamma of its batch norms starts from, by Cooijmans et al. 2016: with 1, tanh saturates and gradients vanish.
+/// What gamma of its batch norms starts from, by Cooijmans et al. 2016: with 1, tanh saturates and gradients
+/// vanish.
 inline constexpr double recurrent_gamma = 0.1;
 
 /// A tanh network that reads an image row by row, then linear to the logits. The state is
@@ -29,8 +30,8 @@ inline constexpr double recurrent_gamma = 0.1;
 ///   tanh(norm(input(row) + hidden(state)))              with layer norm
 ///   tanh(norm(input(row)) + other norm(hidden(state)))  with batch norm
 ///
-/// and at the first step what the row alone gives. The batch norm of the hidden product has no beta, since the
-/// other's does the same.
+/// and at the first step what the row alone gives. The batch norm of the hidden product has no beta, since
+/// the other's does the same.
 class RecurrentNetwork {
  public:
   /// Throws Error for another model.

@@ -17,8 +17,8 @@ struct NamedParameter;
 namespace keel::tools {
 
 /// Trains a classifier of images by SGD with momentum, as its settings say, on the calling thread under its
-/// thread limit, and makes a result of it. A run that diverges is a result, not an error. A study's run has the
-/// measures of training/health.hpp.
+/// thread limit, and makes a result of it. A run that diverges is a result, not an error. A study's run has
+/// the measures of training/health.hpp.
 class TrainingLoop {
  public:
   /// Hears of every step, counted from 1 over the whole run, with its batch's loss; returns whether to go on.
@@ -45,8 +45,8 @@ class TrainingLoop {
 
   /// Loss and accuracy in inference mode on the validation images.
   Evaluation validate() { return evaluate_(data_.train, split_.validation); }
-  /// The same as of the last step, for a model that nothing but its training changes: asked for again, it costs
-  /// nothing.
+  /// The same as of the last step, for a model that nothing but its training changes: asked for again, it
+  /// costs nothing.
   Evaluation look();
   /// The same on the training images of this run.
   Evaluation evaluate_training() { return evaluate_(data_.train, split_.training); }

@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(the_values_of_some_layers_are_put_back) {
   BOOST_TEST(values_of(values.save()) == values_of(before), boost::test_tools::per_element());
 }
 
-// The change of the second layer's gradient by a step of the first one, the others as they were, worked out with a
-// network of its own.
+// The change of the second layer's gradient by a step of the first one, the others as they were, worked out
+// with a network of its own.
 BOOST_AUTO_TEST_CASE(a_layers_gradient_is_seen_to_change_by_what_the_layers_below_did_alone) {
   const ThreadLimit one_thread{1};
   RunSettings settings{.model = "bn", .hidden = {6, 5}, .epochs = 1, .batch_size = 20, .learning_rate = 0.5};

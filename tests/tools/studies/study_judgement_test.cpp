@@ -267,22 +267,6 @@ BOOST_AUTO_TEST_CASE(runs_read_back_from_results_json_are_shown_and_judged_alike
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_single_study_has_its_verdict_at_the_top) {
-  const std::vector<const Study*> one{find_study("depth")};
-  const auto runs = planted_runs(*one[0], -1.0);
-  const auto json = studies_json(judge_all(one, runs));
-  BOOST_TEST(json.at("verdict") == "contradicted");
-  BOOST_TEST(json.at("claim") == one[0]->claim());
-  BOOST_TEST(json.at("rule").get<std::string>().find("at least 5 points") != std::string::npos);
-  for (const char* key : {"name", "unit", "mean", "low", "high", "p"})
-    BOOST_TEST(json.at("effect").contains(key));
-  const auto& study = json.at("studies").at(0);
-  for (const char* key : {"claim", "rule", "verdict", "effect"})
-    BOOST_TEST(study.at(key) == json.at(key), key);
-  BOOST_TEST(study.at("caveat") == one[0]->caveat());
-  BOOST_TEST(study.at("findings").size() == 8U);
-}
-
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
