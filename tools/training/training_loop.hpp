@@ -31,9 +31,7 @@ class TrainingLoop {
   TrainingLoop(Model& model, const RunSettings& settings, const RunContext& context);
 
   /// Has each batch put into another order before it is trained on, where that matters: for ghost batches.
-  void arrange_batches(EpochPass::Arrangement arrangement) {
-    pass_.set_arrangement(std::move(arrangement));
-  }
+  void arrange_batches(EpochPass::Arrangement arrangement) { pass_.set_arrangement(std::move(arrangement)); }
   /// Trains for as many epochs as the settings say, validating after each, until `after_step` has enough,
   /// the loss is not finite or a stop is requested.
   void train(const AfterStep& after_step = {});

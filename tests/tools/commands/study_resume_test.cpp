@@ -101,8 +101,7 @@ BOOST_AUTO_TEST_CASE(without_a_folder_the_last_one_of_the_same_command_is_gone_o
   fs::create_directories(*this / "runs/study-learning-rate-20200101-000000");
   fs::copy_file(folder / "command.json", *this / "runs/study-learning-rate-20200101-000000/command.json");
   fs::create_directories(*this / "runs/study-learning-rate-29990101-000000");
-  std::ofstream{*this / "runs/study-learning-rate-29990101-000000/command.json"}
-      << R"({"command": "study"})";
+  std::ofstream{*this / "runs/study-learning-rate-29990101-000000/command.json"} << R"({"command": "study"})";
   fs::create_directories(*this / "runs/study-learning-rate-29990102-000000");
   check_gone_on_with(folder, "");
 }
