@@ -130,7 +130,7 @@ void rotate(std::vector<Vector>& matrix, std::vector<Vector>& vectors, std::size
     y = s * x + c * y;
     x = turned;
   };
-  for (std::size_t k = 0; k < matrix.size(); ++k) turn(matrix[k][p], matrix[k][q]);
+  for (auto& row : matrix) turn(row[p], row[q]);
   for (std::size_t k = 0; k < matrix.size(); ++k) turn(matrix[p][k], matrix[q][k]);
   for (auto& row : vectors) turn(row[p], row[q]);
 }

@@ -131,7 +131,8 @@ BOOST_AUTO_TEST_CASE(its_verdicts_are_those_of_its_results) {
   for (const auto& study : results.at("studies")) {
     const auto finding = tools::finding_of(study.at("findings").at(0));
     const auto effect = tools::effect_text(finding);
-    const auto row = fmt::format("| `{}` | {} | {} {} | {} |\n", study.at("name").get<std::string>(),
+    // Behind it stands what is known from the literature.
+    const auto row = fmt::format("\n| `{}` | {} | {} {} | {} | ", study.at("name").get<std::string>(),
                                  study.at("claim").get<std::string>(), effect.mean, effect.interval,
                                  tools::name_of(finding.verdict));
     BOOST_TEST(readme.find(row) != std::string::npos, "README.md lacks: " << row);

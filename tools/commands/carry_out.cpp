@@ -144,14 +144,20 @@ void say_what_it_takes(const Assignment& assignment, const StudyScale& scale, co
 FinishedRuns run_both_stages(const Assignment& assignment, StudyScale scale, const RunStore& store,
                              const std::stop_token& stop) {
   const auto& common = assignment.common;
-  const QueueOptions options{.threads = common.threads, .quiet = common.quiet, .store = &store};
+  QueueOptions options{
+      .threads = common.threads, .quiet = common.quiet, .what = "runs that choose rates", .store = &store};
   std::vector<Job> jobs;
   for (const auto* study : assignment.studies)
     std::ranges::move(study->tuning_jobs(scale), std::back_inserter(jobs));
   const auto tuning = run_all(jobs, scale.data, options, stop);
-  if (const auto all = count_runs(jobs); tuning.size() < all) return {tuning, all - tuning.size()};
+  if (tuning.size() < count_runs(jobs)) {
+    std::size_t all = 0;
+    for (const auto* study : assignment.studies) all += count_runs(expected_jobs(*study, scale));
+    return {tuning, all - tuning.size()};
+  }
 
   jobs.clear();
+  options.what = "runs";
   for (const auto* study : assignment.studies) {
     const auto own =
         runs_of(tuning, [&](const RunResult& run) { return run.settings.study == study->name(); });

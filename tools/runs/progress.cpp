@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "keel/tools/runs/run_store.hpp"
 #include "keel/tools/system/number_text.hpp"
@@ -12,8 +13,8 @@
 
 namespace keel::tools {
 
-Progress::Progress(std::size_t runs, double cost, bool quiet)
-    : runs_(runs), cost_(cost), quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(std::size_t runs, double cost, bool quiet, std::string what)
+    : runs_(runs), cost_(cost), quiet_(quiet), what_(std::move(what)), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
   if (terminal_ && !quiet_ && runs_ > 0) fmt::print(stderr, "\r\x1b[K");
@@ -45,7 +46,7 @@ void Progress::run_done(const RunResult& run, double cost) {
   if (terminal_) return draw_bar();
   const char* how = !run.error.empty() ? "failed" : run.diverged ? "diverged" : "done";
   if (!run.settings.study.empty())
-    fmt::print(stderr, "{} {}: {} of {} runs\n", describe(run.settings), how, runs_done_, runs_);
+    fmt::print(stderr, "{} {}: {} of {} {}\n", describe(run.settings), how, runs_done_, runs_, what_);
 }
 
 void Progress::draw_bar() {
@@ -56,7 +57,7 @@ void Progress::draw_bar() {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   const int filled = static_cast<int>(width * share);
   auto line =
-      fmt::format("[{:#<{}}{:.<{}}] {} of {} runs", "", filled, "", width - filled, runs_done_, runs_);
+      fmt::format("[{:#<{}}{:.<{}}] {} of {} {}", "", filled, "", width - filled, runs_done_, runs_, what_);
   if (runs_done_ > 0) line += fmt::format(", {:.2g} a second", static_cast<double>(runs_done_) / seconds);
   if (share > 0.0) line += fmt::format(", {} left", seconds_text(seconds * (1.0 - share) / share, " "));
   if (!under_way_.empty()) line += fmt::format("; {}", under_way_.begin()->first);

@@ -12,8 +12,8 @@ namespace keel::tools {
 /// their rate, the time left and a run that is under way; piped, a line an epoch. Any thread may report.
 class Progress {
  public:
-  /// `cost` of all runs together, in the unit of the others.
-  Progress(std::size_t runs, double cost, bool quiet);
+  /// `cost` of all runs together, in the unit of the others; `what` they are called.
+  Progress(std::size_t runs, double cost, bool quiet, std::string what = "runs");
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -29,6 +29,7 @@ class Progress {
   const std::size_t runs_;
   const double cost_;
   const bool quiet_;
+  const std::string what_;
   const bool terminal_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::mutex mutex_;

@@ -97,7 +97,7 @@ std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, c
     return jobs[a].alone != jobs[b].alone ? jobs[b].alone : jobs[a].cost > jobs[b].cost;
   });
 
-  Progress progress{runs, cost, options.quiet};
+  Progress progress{runs, cost, options.quiet, options.what};
   std::vector<std::function<void()>> together;
   std::vector<std::function<void()>> alone;
   for (const auto index : missing) {

@@ -27,6 +27,7 @@ struct Job {
 struct QueueOptions {
   int threads = 1;                  ///< runs side by side, one thread each
   bool quiet = false;               ///< no progress
+  std::string what = "runs";        ///< that progress counts
   const RunStore* store = nullptr;  ///< where finished runs are looked for and kept; null: nowhere
 };
 

@@ -10,7 +10,7 @@ namespace keel::tools {
 namespace {
 
 // Beyond any seed that a command line judges on.
-constexpr std::uint64_t first_tuning_seed = std::uint64_t{1} << 40;
+constexpr std::uint64_t first_tuning_seed = 1'000'000'000;
 constexpr int tuning_seeds = 3;
 constexpr int quick_tuning_seeds = 2;
 

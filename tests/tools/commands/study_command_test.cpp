@@ -278,8 +278,10 @@ BOOST_AUTO_TEST_CASE(progress_goes_to_standard_error) {
   BOOST_TEST(finished.err.find(", about ") != std::string::npos, finished.err);
   BOOST_TEST(finished.err.find("activations ") != std::string::npos, finished.err);
   BOOST_TEST(finished.err.find("epoch 1/") != std::string::npos, finished.err);
-  BOOST_TEST(finished.err.find("batch 64 rate 0.01 seed 1") != std::string::npos, finished.err);
-  BOOST_TEST(finished.err.find(fmt::format("{0} of {0} runs", runs)) != std::string::npos, finished.err);
+  BOOST_TEST(finished.err.find(" to choose a rate seed 1000000001 epoch 1/") != std::string::npos,
+             finished.err);
+  BOOST_TEST(finished.err.find(" runs that choose rates\n") != std::string::npos, finished.err);
+  BOOST_TEST(finished.err.find(" seed 1 done: ") != std::string::npos, finished.err);
   BOOST_TEST(finished.out.find("epoch 1/") == std::string::npos, finished.out);
 }
 
