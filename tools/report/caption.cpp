@@ -44,7 +44,7 @@ std::string seeds_of_points(const DrawnPoints& drawn) {
 std::string_view short_name(std::string_view data) {
   while (data.size() > 1 && data.ends_with('/')) data.remove_suffix(1);
   const auto slash = data.rfind('/');
-  return slash == data.npos || data.size() == 1 ? data : data.substr(slash + 1);
+  return slash == std::string_view::npos || data.size() == 1 ? data : data.substr(slash + 1);
 }
 
 std::string lower_first(std::string text) {

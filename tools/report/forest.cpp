@@ -95,8 +95,10 @@ std::vector<Spot> swarm(std::vector<double> places) {
       });
     };
     double y = forest_middle;
-    for (int step = 1; step <= 6 && clashes(y); ++step)
-      y = forest_middle + (step % 2 == 0 ? -apart : apart) * ((step + 1) / 2);
+    for (int step = 1; step <= 6 && clashes(y); ++step) {
+      const int places = (step + 1) / 2;
+      y = forest_middle + (step % 2 == 0 ? -apart : apart) * places;
+    }
     spots.push_back({x, clashes(y) ? forest_middle : y});
   }
   return spots;
@@ -199,7 +201,7 @@ std::string forest_row(const Finding& finding, const Scale& scale) {
     elements += seeds(finding, scale, kind);
   elements += svg_path("bar", interval(finding, scale, effect.low, effect.high, 8.0));
   return fmt::format(
-      "<svg class=\"chart forest {}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{} {}\">{}{}</svg>",
+      R"(<svg class="chart forest {}" viewBox="0 0 {} {}" role="img" aria-label="{} {}">{}{}</svg>)",
       style_of(finding.verdict).name, forest_width, forest_height, shown(text.mean), shown(text.interval),
       elements, mean_mark(finding, scale));
 }

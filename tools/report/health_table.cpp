@@ -17,7 +17,8 @@ namespace {
 constexpr std::string_view health_prefix = "health_";
 
 bool has_word(std::string_view name, std::initializer_list<std::string_view> words) {
-  return std::ranges::any_of(words, [&](std::string_view word) { return name.find(word) != name.npos; });
+  return std::ranges::any_of(
+      words, [&](std::string_view word) { return name.find(word) != std::string_view::npos; });
 }
 
 // Of a variance, and what its name calls the smallest, the worst is the smallest.

@@ -104,7 +104,7 @@ std::string html_other_verdicts(std::span<const Finding> findings, std::span<con
       "muted\">The verdict if the rule asked for half or twice the size (of a ratio, its root or its square), if p "
       "values and intervals were not corrected for other findings or by Bonferroni's method{}. What changes stands "
       "out.</p>\n",
-      has_rates ? "<th scope=\"col\">tuned rates</th><th scope=\"col\">common rate</th>" : "", rows,
+      has_rates ? R"(<th scope="col">tuned rates</th><th scope="col">common rate</th>)" : "", rows,
       has_rates ? ", and from the runs at tuned or at common learning rates alone" : "");
 }
 

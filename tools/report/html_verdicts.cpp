@@ -25,7 +25,7 @@ std::vector<Finding> primaries_of(const ReportData& data) {
 }
 
 std::string verdict_row(const Section& section) {
-  const auto claim = fmt::format("<td class=\"claim\"><a href=\"#study-{}\">{}</a></td>",
+  const auto claim = fmt::format(R"(<td class="claim"><a href="#study-{}">{}</a></td>)",
                                  escaped(section.name), shown(section.claim));
   if (section.findings.empty())
     return fmt::format("<tr>{}<td colspan=\"5\" class=\"muted\">reported, not judged</td></tr>\n", claim);

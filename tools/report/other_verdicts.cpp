@@ -103,7 +103,7 @@ std::vector<OtherVerdicts> other_verdicts(std::span<const Finding> family, bool 
 }
 
 std::optional<Finding> primary_at(const Study& study, std::span<const RunResult> runs, const char* rate) {
-  const auto other_rate = std::string{rate} == "tuned" ? "common" : "tuned";
+  const auto* const other_rate = std::string{rate} == "tuned" ? "common" : "tuned";
   std::set<std::string> has_own;
   for (const auto& run : runs)
     if (is_at(run, rate)) has_own.insert(place_of(run));

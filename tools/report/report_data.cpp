@@ -49,7 +49,7 @@ std::vector<RunResult> runs_in(const Json& json) {
 
 std::vector<Table> training_tables(std::span<const RunResult> runs) {
   std::vector<Table> tables;
-  for (auto& table : {training_table(runs), rates_table(runs), health_table(runs)})
+  for (const auto& table : {training_table(runs), rates_table(runs), health_table(runs)})
     if (!table.rows.empty()) tables.push_back(table);
   return tables;
 }

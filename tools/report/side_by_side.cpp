@@ -38,7 +38,7 @@ Table side_by_side_table(std::span<const DataSetVerdicts> sets) {
   Table table{.title = "Verdicts side by side", .header = {"study"}};
   for (const auto& set : sets) {
     table.header.push_back(set.data);
-    table.header.push_back("effect");
+    table.header.emplace_back("effect");
   }
   table.header.emplace_back("on all");
   for (std::size_t i = 0; i < sets.front().studies.size(); ++i) {

@@ -200,7 +200,7 @@ class ConvergenceStudy final : public Study {
     const auto others = steps(other);
     const auto bn = steps("bn");
     const auto label = convergence_label(other, network);
-    const auto at = rate == "tuned" ? "each at its own rate" : "at a common rate";
+    const auto* const at = rate == "tuned" ? "each at its own rate" : "at a common rate";
     return tools::judge(
         {.name = fmt::format("steps to {} %, {} / batch norm, {}, {}", percent, label, network, at),
          .claim = fmt::format("{} reaches {} % in fewer steps with batch norm than {}, {}.", network, percent,

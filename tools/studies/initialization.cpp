@@ -214,7 +214,7 @@ class InitializationStudy final : public Study {
         result[seed] = good_decades(by_start);
       return result;
     };
-    const auto starts = accuracies_by_start(runs, model, rate);
+    const auto by_seed = accuracies_by_start(runs, model, rate);
     return tools::judge(
         {.name = fmt::format("decades of weights' deviation within a point of the best, {} - {}, {}",
                              label_of(model), label_of(other),
@@ -222,7 +222,7 @@ class InitializationStudy final : public Study {
          .claim = claim,
          .unit = "decades",
          .least = 0.5,
-         .resolution = starts.empty() ? 0.0 : decades_between(starts.begin()->second)},
+         .resolution = by_seed.empty() ? 0.0 : decades_between(by_seed.begin()->second)},
         pairwise(decades(model), decades(other), difference));
   }
 

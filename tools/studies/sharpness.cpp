@@ -21,7 +21,6 @@
 namespace keel::tools {
 namespace {
 
-using std::string_view_literals::operator""sv;
 
 constexpr std::size_t eigenvalues_looked_for = 10;
 constexpr double final_loss = 0.1;  // over that of guessing, at which spectra are compared
