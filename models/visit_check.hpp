@@ -47,7 +47,7 @@ template <class Model, class Record>
 auto recorded_by_visit(Model& model, std::span<const Var> vars, const Record& record) {
   const auto parts = parts_of(model);
   try {
-    const auto result = recorded(model, record);
+    auto result = recorded(model, record);
     require_visited(vars.front().tape(), parts);
     return result;
   } catch (const NoValuesError&) {

@@ -21,7 +21,6 @@
 namespace keel::tools {
 namespace {
 
-
 constexpr std::size_t eigenvalues_looked_for = 10;
 constexpr double final_loss = 0.1;  // over that of guessing, at which spectra are compared
 constexpr std::int64_t steps_between_checks = 10;
@@ -195,7 +194,7 @@ class SharpnessStudy final : public Study {
                               [](double a, double b) { return a - b; }),
                      note)};
     for (const auto& [model, rate] : descents) {
-      if (model == "bn"sv && rate < bn_descent_rate) continue;
+      if (std::string_view{model} == "bn" && rate < bn_descent_rate) continue;
       std::vector<double> beyond;
       for (const auto& [seed, value] : by_seed(runs, in_descent(model, rate), beyond_edge))
         beyond.push_back(value);

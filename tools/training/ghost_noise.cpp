@@ -14,9 +14,8 @@ namespace {
 // The mean standard deviation, divided by n, of n normal values of variance 1.
 double mean_deviation(std::int64_t size) {
   double ratio = 1.0 / std::sqrt(std::numbers::pi);  // of the gamma function at n / 2 and half of one below
-  double n = 2.0;
-  for (; n < static_cast<double>(size); n += 1.0) ratio = 0.5 * (n - 1.0) / ratio;
-  return std::sqrt(2.0 / n) * ratio;
+  for (std::int64_t n = 2; n < size; ++n) ratio = 0.5 * static_cast<double>(n - 1) / ratio;
+  return std::sqrt(2.0 / static_cast<double>(std::max<std::int64_t>(size, 2))) * ratio;
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ void Network::add_norm(const NetworkOptions& options, std::int64_t features, boo
 
 Var Network::normalize(std::size_t layer, const Var& src) const {
   if (layer >= norms_.size()) return src;
-  const Var normalized = std::visit([&](const auto& norm) { return norm(src); }, norms_[layer]);
+  Var normalized = std::visit([&](const auto& norm) { return norm(src); }, norms_[layer]);
   if (src.tape().mode() == Mode::inference) return normalized;
   if (layer < noises_.size()) return noises_[layer].apply(normalized);
   return layer < ghost_noises_.size() ? ghost_noises_[layer].apply(normalized) : normalized;

@@ -11,7 +11,7 @@ namespace keel::tools {
 namespace {
 
 void scale_values(const Parameter& parameter, double factor) {
-  Tensor values = parameter.value();
+  const Tensor& values = parameter.value();
   if (values.dtype() == DType::f64)
     for (auto& value : values.data<double>()) value *= factor;
   else

@@ -55,6 +55,6 @@ class ChosenOptimizer {
 };
 
 /// That of a run of a study.
-ChosenOptimizer optimizer_of(const RunSettings& settings);
+ChosenOptimizer optimizer_of(const RunSettings& run);
 
 }  // namespace keel::tools
