@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "keel/runtime/error.hpp"
@@ -19,8 +20,21 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
+namespace {
+
+// oneDNN 2 describes primitives without looking whether it was given memory for that, and reads from address 0 if it was
+// not: what lacks is told before.
+void require_memory_for_descriptions() {
+  constexpr std::size_t plenty = std::size_t{1} << 16;
+  const std::unique_ptr<std::byte[]> tried{new std::byte[plenty]};
+  static_cast<volatile std::byte*>(tried.get())[0] = std::byte{};  // or it would not be asked for
+}
+
+}  // namespace
+
 // Scratch memory comes from the plan: a primitive may then run on another thread than the one that made it.
 dnnl::primitive_attr attributes() {
+  require_memory_for_descriptions();
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attributes;

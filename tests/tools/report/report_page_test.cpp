@@ -63,7 +63,8 @@ BOOST_AUTO_TEST_CASE(negative_numbers_on_the_page_have_minus_signs) {
   const auto words = words_of(report_of(results));
   const std::regex hyphen{R"re((^|[^\w.])-[\d.])re"};
   std::smatch match;
-  BOOST_TEST(!std::regex_search(words, match, hyphen), match.str());
+  const bool has_hyphen = std::regex_search(words, match, hyphen);
+  BOOST_TEST(!has_hyphen, (has_hyphen ? match.str() : ""));
   for (const auto* part : {"\u22121 to \u22120.5e\u22123", "it was \u22122", "it was \u22123",
                            "below \u22124", "a \u2212 b at \u22125"})
     BOOST_TEST(contains(words, part), part);
