@@ -96,8 +96,8 @@ std::vector<Spot> swarm(std::vector<double> places) {
     };
     double y = forest_middle;
     for (int step = 1; step <= 6 && clashes(y); ++step) {
-      const int places = (step + 1) / 2;
-      y = forest_middle + (step % 2 == 0 ? -apart : apart) * places;
+      const int away = (step + 1) / 2;
+      y = forest_middle + (step % 2 == 0 ? -apart : apart) * away;
     }
     spots.push_back({x, clashes(y) ? forest_middle : y});
   }

@@ -14,7 +14,11 @@
 namespace keel::tools {
 
 Progress::Progress(std::size_t runs, double cost, bool quiet, std::string what)
-    : runs_(runs), cost_(cost), quiet_(quiet), what_(std::move(what)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+    : runs_(runs),
+      cost_(cost),
+      quiet_(quiet),
+      what_(std::move(what)),
+      terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
   if (terminal_ && !quiet_ && runs_ > 0) fmt::print(stderr, "\r\x1b[K");
