@@ -84,8 +84,8 @@ std::vector<Figure> sharpness_figures(std::span<const RunResult> runs) {
                              {.name = "rate x eigenvalue", .low = 0.0});
   edge.levels = {{2.0, "edge of stability"}};
   return {eigenvalue_figure(runs), share_figure(runs), std::move(edge),
-          descent_figure(runs, "loss", "Full batch training: loss",
-                         {.name = "loss (nats)", .logarithmic = true})};
+          descent_figure(runs, "loss_over_guessing", "Full batch training: loss",
+                         {.name = "loss over that of guessing", .logarithmic = true})};
 }
 
 }  // namespace keel::tools
