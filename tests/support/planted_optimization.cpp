@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "planted_runs.hpp"
+
 namespace keel::test {
 namespace {
 
@@ -12,18 +14,6 @@ using namespace keel::tools;
 // What seeds differ by, evenly to either side.
 double seed_factor(const RunSettings& settings) {
   return settings.seed % 2 == 0 ? 1.0001 : 0.9999;
-}
-
-RunResult trained(const RunSettings& settings, double accuracy) {
-  RunResult run{.settings = settings, .parameters = 1000};
-  for (int epoch = 1; epoch <= settings.epochs; ++epoch)
-    run.epochs.push_back({.epoch = epoch,
-                          .steps = 5,
-                          .seconds = 0.1,
-                          .train_loss = 1.0 / epoch,
-                          .validation = {1.2 / epoch, accuracy}});
-  run.test = Evaluation{0.3, accuracy};
-  return run;
 }
 
 RunResult planted_signal(const RunSettings& settings, double effect) {
@@ -40,7 +30,7 @@ RunResult planted_signal(const RunSettings& settings, double effect) {
 
 // Losses of two paths that lie apart by 0.1 without batch norm, and with it by a hundredth of that.
 RunResult planted_decay(const RunSettings& settings, double effect) {
-  auto run = trained(settings, settings.weight_decay > 0.0 ? 0.96 : 0.95);
+  auto run = planted_training(settings, settings.weight_decay > 0.0 ? 0.96 : 0.95);
   const auto* scale = settings.factors.find("scale");
   const bool rescaled = scale != nullptr && scale->number() != 1.0;
   const double apart =
@@ -61,7 +51,7 @@ RunResult planted_sharpness(const RunSettings& settings, double effect) {
     }
     return run;
   }
-  auto run = trained(settings, 0.95);
+  auto run = planted_training(settings, 0.95);
   const bool bn = settings.model == "bn";
   const double largest = bn ? 50.0 * std::pow(4.0, -effect) * seed_factor(settings) : 50.0;
   for (int rank = 1; rank <= 10; ++rank) {
@@ -76,7 +66,7 @@ RunResult planted_sharpness(const RunSettings& settings, double effect) {
 }
 
 RunResult planted_landscape(const RunSettings& settings, double effect) {
-  auto run = trained(settings, 0.95);
+  auto run = planted_training(settings, 0.95);
   const bool bn = settings.model == "bn" || settings.model == "noisy-bn";
   const double smoothness = bn ? 3.0 * std::pow(2.0, -effect) * seed_factor(settings) : 3.0;
   run.measures = {{"level", {0.8, 0.5, 0.3, 0.2, 0.1}},

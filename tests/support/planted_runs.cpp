@@ -35,21 +35,8 @@ const Factor& factor(const RunSettings& settings, const char* name) {
   return settings.factors.at(name);
 }
 
-RunResult finished(const RunSettings& settings, double accuracy) {
-  RunResult run{.settings = settings, .parameters = 1000};
-  for (int epoch = 1; epoch <= settings.epochs; ++epoch) {
-    run.epochs.push_back({.epoch = epoch,
-                          .steps = 5,
-                          .seconds = 0.1,
-                          .train_loss = 1.0 / epoch,
-                          .validation = {1.2 / epoch, accuracy}});
-  }
-  run.test = Evaluation{0.3, accuracy};
-  return run;
-}
-
 RunResult convergence(const RunSettings& settings, double effect) {
-  auto run = finished(settings, 0.98);
+  auto run = planted_training(settings, 0.98);
   const double steps = is_bn(settings) ? 400.0 * std::pow(2.0, -effect) * (1.0 + jitter(settings)) : 400.0;
   run.measures = {{"steps_to_95", {steps}},        {"steps_to_97", {1.5 * steps}},
                   {"to_95_seconds", {0.1}},        {"to_97_seconds", {0.2}},
@@ -63,7 +50,7 @@ RunResult learning_rate(const RunSettings& settings, double effect) {
   const double highest = std::sqrt(0.1) * (is_bn(settings) ? std::pow(10.0, effect) : 1.0);
   const double lowest = std::min(0.09, 0.99 * highest);
   const bool good = settings.learning_rate < 1.01 * highest && settings.learning_rate > lowest;
-  auto run = finished(settings, good ? 0.95 + jitter(settings) : 0.6);
+  auto run = planted_training(settings, good ? 0.95 + jitter(settings) : 0.6);
   if (settings.learning_rate > 30.0 * highest) {
     run.diverged = true;
     run.divergence = "the loss was nan";
@@ -79,12 +66,13 @@ RunResult initialization(const RunSettings& settings, double effect) {
   const auto* sd = settings.factors.find("sd");
   const double reach = is_bn(settings) ? 0.6 + 0.5 * effect : 0.6;
   const bool good = sd == nullptr || std::abs(std::log10(sd->number() / 0.032)) < reach;
-  return finished(settings, good ? 0.9 + jitter(settings) : 0.5);
+  return planted_training(settings, good ? 0.9 + jitter(settings) : 0.5);
 }
 
 RunResult depth(const RunSettings& settings, double effect) {
   const bool deep = factor(settings, "depth").whole() >= 20;
-  auto run = finished(settings, deep && is_bn(settings) ? 0.5 + 0.3 * effect + jitter(settings) : 0.5);
+  auto run =
+      planted_training(settings, deep && is_bn(settings) ? 0.5 + 0.3 * effect + jitter(settings) : 0.5);
   const double decades = is_bn(settings) ? 4.0 - 3.0 * effect + jitter(settings) : 4.0;
   const auto hidden = static_cast<double>(settings.hidden.size());
   for (const int step : {0, 1, 10}) {
@@ -98,7 +86,7 @@ RunResult depth(const RunSettings& settings, double effect) {
 
 RunResult activations(const RunSettings& settings, double effect) {
   const auto* noise = settings.factors.find("noise");
-  auto run = finished(settings, noise != nullptr ? 0.9 - 0.05 * effect + jitter(settings) : 0.9);
+  auto run = planted_training(settings, noise != nullptr ? 0.9 - 0.05 * effect + jitter(settings) : 0.9);
   const double stability = is_bn(settings) ? std::pow(2.0, effect) * (1.0 + jitter(settings)) : 1.0;
   run.measures = {{"drift", {noise != nullptr ? 0.3 * noise->number() : 0.4 / stability}},
                   {"drift_before_norm", {0.4}},
@@ -115,7 +103,7 @@ RunResult activations(const RunSettings& settings, double effect) {
 }
 
 RunResult regularization(const RunSettings& settings, double effect) {
-  auto run = finished(settings, is_bn(settings) ? 0.9 + 0.05 * effect + jitter(settings) : 0.9);
+  auto run = planted_training(settings, is_bn(settings) ? 0.9 + 0.05 * effect + jitter(settings) : 0.9);
   const double gain = is_bn(settings) ? 0.1 * effect + jitter(settings) : 0.0;
   run.measures = {{"train_loss", {1.0, 0.4, 0.2, 0.05}},
                   {"test_loss", {1.0, 0.6 - gain, 0.5 - gain, 0.45 - gain}}};
@@ -127,7 +115,7 @@ RunResult small_batch(const RunSettings& settings, double effect) {
   const bool is_ghost = settings.model == "ghost";
   const bool suffers = is_bn(settings) && settings.batch_size == 2;
   const double accuracy = suffers ? 0.8 - 0.1 * effect + jitter(settings) : 0.8;
-  auto run = finished(settings, accuracy);
+  auto run = planted_training(settings, accuracy);
   if (settings.tuning || (!is_bn(settings) && !is_ghost)) return run;
   run.measures = {
       {"batch_statistics_accuracy", {accuracy - 0.1 * effect + jitter(settings)}},
@@ -136,7 +124,7 @@ RunResult small_batch(const RunSettings& settings, double effect) {
 }
 
 RunResult statistics(const RunSettings& settings, double effect) {
-  auto run = finished(settings, 0.9);
+  auto run = planted_training(settings, 0.9);
   const std::vector corrected(3, 0.5 + 0.1 * effect + jitter(settings));
   const std::vector moving(3, 0.5 + 0.2 * effect + 2.0 * jitter(settings));
   for (const char* momentum : {"0.1", "0.01", "0.001"}) {
@@ -150,7 +138,7 @@ RunResult statistics(const RunSettings& settings, double effect) {
 }
 
 RunResult inference(const RunSettings& settings, double effect) {
-  auto run = finished(settings, 0.9);
+  auto run = planted_training(settings, 0.9);
   const double ratio = std::pow(1.5, effect) * (1.0 + jitter(settings));
   for (const char* arm : {"plain", "bn", "folded"})
     run.measures[fmt::format("{}_seconds", arm)] = {1e-5, 2e-5, 3e-5};
@@ -163,7 +151,7 @@ RunResult inference(const RunSettings& settings, double effect) {
 
 RunResult recurrent(const RunSettings& settings, double effect) {
   const double accuracy = settings.model == "bn-shared" ? 0.9 - 0.1 * effect + jitter(settings) : 0.9;
-  auto run = finished(settings, accuracy);
+  auto run = planted_training(settings, accuracy);
   run.measures = {{"rows", {8.0}}, {"columns", {8.0}}};
   const auto* rate = settings.factors.find("rate");
   if (rate != nullptr && *rate == "tuned") run.measures["f64_accuracy"] = {100.0 * accuracy};
@@ -181,7 +169,7 @@ RunResult cost(const RunSettings& settings, double effect) {
 }
 
 RunResult batch_study(const RunSettings& settings, double effect) {
-  auto run = finished(settings, is_bn(settings) ? 0.9 + 0.05 * effect + jitter(settings) : 0.9);
+  auto run = planted_training(settings, is_bn(settings) ? 0.9 + 0.05 * effect + jitter(settings) : 0.9);
   run.measures = {{"steps", {1.0, 2.0}},     {"accuracy", {0.5, 0.9}}, {"loss", {1.0, 0.1}},
                   {"steps_to_95", {20.0}},   {"to_95_seconds", {0.1}}, {"steps_per_epoch", {5.0}},
                   {"last_losses_sd", {0.02}}};
@@ -189,6 +177,19 @@ RunResult batch_study(const RunSettings& settings, double effect) {
 }
 
 }  // namespace
+
+RunResult planted_training(const RunSettings& settings, double accuracy) {
+  RunResult run{.settings = settings, .parameters = 1000};
+  for (int epoch = 1; epoch <= settings.epochs; ++epoch) {
+    run.epochs.push_back({.epoch = epoch,
+                          .steps = 5,
+                          .seconds = 0.1,
+                          .train_loss = 1.0 / epoch,
+                          .validation = {1.2 / epoch, accuracy}});
+  }
+  run.test = Evaluation{0.3, accuracy};
+  return run;
+}
 
 RunResult planted_run(const RunSettings& settings, double effect) {
   if (auto run = planted_optimization_run(settings, effect)) return *run;

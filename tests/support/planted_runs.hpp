@@ -17,6 +17,9 @@ tools::RunResult planted_run(const tools::RunSettings& settings, double effect);
 /// What a study has judged after its learning rates were chosen by runs with this effect.
 std::vector<tools::Job> judged_jobs(const tools::Study& study, tools::StudyScale scale, double effect = 1.0);
 
+/// A run that was trained to this accuracy on all its images, of a network of 1,000 weights.
+tools::RunResult planted_training(const tools::RunSettings& settings, double accuracy);
+
 /// One for each judged run of the study, in the order of its jobs.
 std::vector<tools::RunResult> planted_runs(const tools::Study& study, double effect, int seeds = 6);
 

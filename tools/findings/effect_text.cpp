@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "keel/tools/system/number_text.hpp"
@@ -44,6 +45,8 @@ EffectText effect_text(const Effect& effect, std::string_view unit, bool has_sig
 }
 
 EffectText effect_text(const Finding& finding) {
+  const auto is_unknown = [](const Observation& value) { return value.kind == Observation::Kind::unknown; };
+  if (!finding.values.empty() && std::ranges::all_of(finding.values, is_unknown)) return {"not known", ""};
   auto text = effect_text(finding.effect, finding.endpoint.unit,
                           finding.endpoint.scale == Endpoint::Scale::difference);
   const auto bound = bound_of(finding.values);

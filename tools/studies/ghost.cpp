@@ -7,6 +7,7 @@
 
 #include "keel/tools/runs/arms.hpp"
 #include "keel/tools/runs/design.hpp"
+#include "keel/tools/runs/equal_fit.hpp"
 #include "keel/tools/runs/tuning.hpp"
 #include "keel/tools/studies/all.hpp"
 #include "keel/tools/training/ghost_noise.hpp"
@@ -76,24 +77,6 @@ std::optional<RunResult> run_ghost(const RunSettings& settings, const RunContext
   return loop.finish();
 }
 
-double ghost_lowest_loss(const RunResult& run) {
-  const auto train = series(run, "train_loss");
-  return train.empty() ? std::nan("") : std::ranges::min(train);
-}
-
-// The test loss where the training loss first falls to `level`, interpolated in its logarithm.
-double ghost_test_loss_at(const RunResult& run, double level) {
-  const auto train = series(run, "train_loss");
-  const auto test = series(run, "test_loss");
-  for (std::size_t i = 0; i < train.size(); ++i) {
-    if (!(train[i] <= level)) continue;
-    if (i == 0) return test[0];
-    const double share = std::log(train[i - 1] / level) / std::log(train[i - 1] / train[i]);
-    return test[i - 1] + share * (test[i] - test[i - 1]);
-  }
-  return std::nan("");
-}
-
 RunFilter ghost_cell(const std::string& model, std::int64_t size, const std::string& rate) {
   return of_model(model) && with_factor("rate", rate) && [size](const RunResult& run) {
     const auto* own = run.settings.factors.find("ghost_size");
@@ -108,11 +91,11 @@ BySeed gain_at_equal_fit(std::span<const RunResult> runs, const GhostFamily& fam
   for (const auto& quiet : runs_of(runs, ghost_cell(family.quiet, size, rate))) {
     for (const auto& noisy : runs_of(runs, ghost_cell(family.noisy, size, rate))) {
       if (noisy.settings.seed != quiet.settings.seed) continue;
-      const double level = std::max({ghost_lowest_loss(quiet), ghost_lowest_loss(noisy), equal_fit});
+      const double level = std::max({lowest_training_loss(quiet), lowest_training_loss(noisy), equal_fit});
       gains[quiet.settings.seed] =
-          std::isnan(ghost_lowest_loss(quiet)) || std::isnan(ghost_lowest_loss(noisy))
+          std::isnan(lowest_training_loss(quiet)) || std::isnan(lowest_training_loss(noisy))
               ? std::nan("")
-              : ghost_test_loss_at(quiet, level) / ghost_test_loss_at(noisy, level);
+              : test_loss_at(quiet, level) / test_loss_at(noisy, level);
     }
   }
   return gains;

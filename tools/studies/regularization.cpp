@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "keel/tools/runs/design.hpp"
+#include "keel/tools/runs/equal_fit.hpp"
 #include "keel/tools/runs/tuning.hpp"
 #include "keel/tools/studies/all.hpp"
 #include "keel/tools/studies/regularization_figures.hpp"
@@ -71,25 +72,6 @@ std::optional<RunResult> run_regularization(const RunSettings& settings, const R
     return true;
   });
   return loop.finish();
-}
-
-// The test loss where the training loss, both in inference mode, first falls to `level`, interpolated in its
-// logarithm. NaN if it never does.
-double test_loss_at(const RunResult& run, double level) {
-  const auto train = series(run, "train_loss");
-  const auto test = series(run, "test_loss");
-  for (std::size_t i = 0; i < train.size(); ++i) {
-    if (!(train[i] <= level)) continue;
-    if (i == 0) return test[0];
-    const double share = std::log(train[i - 1] / level) / std::log(train[i - 1] / train[i]);
-    return test[i - 1] + share * (test[i] - test[i - 1]);
-  }
-  return std::nan("");
-}
-
-double lowest_training_loss(const RunResult& run) {
-  const auto train = series(run, "train_loss");
-  return train.empty() ? std::nan("") : std::ranges::min(train);
 }
 
 // What the arm is judged with: of the tuning runs, the rate and the strength with the best mean accuracy.

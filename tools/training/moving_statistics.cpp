@@ -1,8 +1,8 @@
 #include "keel/tools/training/moving_statistics.hpp"
 
-#include <cmath>
+#include <algorithm>
 
-#include "keel/runtime/error.hpp"
+#include "keel/tools/training/running_average.hpp"
 
 namespace keel::tools {
 namespace {
@@ -13,25 +13,20 @@ bool is_average(const NamedParameter& named) {
 
 }  // namespace
 
-double without_initial(double running, double initial, double momentum, std::int64_t updates) {
-  if (updates < 1) throw Error{"a moving average that no batch has changed has only its initial value"};
-  const double left = std::pow(1.0 - momentum, static_cast<double>(updates));
-  return (running - left * initial) / (1.0 - left);
-}
-
 MovingStatistics::MovingStatistics(std::span<const NamedParameter> parameters, double layers_momentum,
                                    std::span<const double> momenta)
     : layers_momentum_(layers_momentum), momenta_(momenta.begin(), momenta.end()) {
   for (const auto& named : parameters) {
     if (!is_average(named)) continue;
     for (float& value : named.parameter->value().data<float>())
-      statistics_.push_back({&value, value, value, std::vector<double>(momenta.size(), value)});
+      statistics_.push_back({&value, named.path.ends_with("running_variance"), value, value,
+                             std::vector<double>(momenta.size(), value)});
   }
 }
 
 void MovingStatistics::take_in() {
   ++updates_;
-  for (auto& [place, initial, before, average] : statistics_) {
+  for (auto& [place, is_variance, initial, before, average] : statistics_) {
     const double batch = before + (*place - before) / layers_momentum_;
     before = *place;
     for (std::size_t i = 0; i < momenta_.size(); ++i) average[i] += momenta_[i] * (batch - average[i]);
@@ -43,8 +38,11 @@ void MovingStatistics::put(std::size_t index) const {
 }
 
 void MovingStatistics::put_corrected(std::size_t index) const {
-  for (const auto& [place, initial, before, average] : statistics_)
-    *place = static_cast<float>(without_initial(average[index], initial, momenta_[index], updates_));
+  for (const auto& statistic : statistics_) {
+    const double corrected =
+        without_initial(statistic.average[index], statistic.initial, momenta_[index], updates_);
+    *statistic.place = static_cast<float>(statistic.is_variance ? std::max(corrected, 0.0) : corrected);
+  }
 }
 
 }  // namespace keel::tools

@@ -9,11 +9,6 @@
 
 namespace keel::tools {
 
-/// A moving average without what it began with: running = (1 - m)^t initial + (1 - (1 - m)^t) corrected,
-/// where m is the momentum and t the number of updates. It is the mean of the updates, each with the weight
-/// that the average gives it. Throws Error when there was no update: of nothing there is no mean.
-double without_initial(double running, double initial, double momentum, std::int64_t updates);
-
 /// The running statistics of a network's batch norms under momenta that its layers do not have. What the
 /// layers keep changes nothing in training, so that one training tells of every momentum: the statistics of
 /// each batch are taken from what it changed in the layers' own averages.
@@ -37,6 +32,7 @@ class MovingStatistics {
   // One number that a batch norm keeps.
   struct Statistic {
     float* place;
+    bool is_variance;
     double initial;
     double before;                // in the layer, after the last step
     std::vector<double> average;  // by momentum

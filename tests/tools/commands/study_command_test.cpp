@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "../../support/check_refused.hpp"
 #include "../../support/study_support.hpp"
 #include "keel/tools/runs/expected_time.hpp"
 #include "keel/tools/runs/study.hpp"
@@ -32,14 +33,6 @@ bool is_judged(const Json& run) {
 std::size_t lines_in(const std::filesystem::path& file) {
   const auto text = read_file(file);
   return static_cast<std::size_t>(std::ranges::count(text, '\n'));
-}
-
-void check_refused(const Finished& finished, const std::vector<std::string>& parts) {
-  BOOST_TEST(finished.status == 2, finished.err);
-  BOOST_TEST(finished.err.starts_with("keel: "), finished.err);
-  BOOST_TEST(std::ranges::count(finished.err, '\n') == 1, finished.err);
-  for (const auto& part : parts) BOOST_TEST(finished.err.find(part) != std::string::npos, finished.err);
-  BOOST_TEST(finished.out.empty());
 }
 
 BOOST_FIXTURE_TEST_SUITE(study_command, StudyFolder)

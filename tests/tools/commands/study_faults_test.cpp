@@ -5,20 +5,13 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 
+#include "../../support/check_refused.hpp"
 #include "../../support/study_support.hpp"
 
 namespace keel::test {
 namespace {
 
 constexpr auto small = "study activations --quick --seeds 2";
-
-void check_refused(const Finished& finished, const std::vector<std::string>& parts) {
-  BOOST_TEST(finished.status == 2, finished.err);
-  BOOST_TEST(finished.err.starts_with("keel: "), finished.err);
-  BOOST_TEST(std::ranges::count(finished.err, '\n') == 1, finished.err);
-  for (const auto& part : parts) BOOST_TEST(finished.err.find(part) != std::string::npos, finished.err);
-  BOOST_TEST(finished.out.empty());
-}
 
 BOOST_FIXTURE_TEST_SUITE(study_faults, StudyFolder)
 

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 
+#include "../../support/check_refused.hpp"
 #include "../../support/study_support.hpp"
 #include "keel/tools/runs/workspace.hpp"
 
@@ -44,12 +45,7 @@ struct Resumed : StudyFolder {
   }
 
   void check_refused(const std::string& arguments, const std::vector<std::string>& parts) const {
-    const auto finished = keel(arguments);
-    BOOST_TEST(finished.status == 2, finished.err);
-    BOOST_TEST(finished.err.starts_with("keel: "), finished.err);
-    BOOST_TEST(std::ranges::count(finished.err, '\n') == 1, finished.err);
-    for (const auto& part : parts) BOOST_TEST(finished.err.find(part) != std::string::npos, finished.err);
-    BOOST_TEST(finished.out.empty());
+    test::check_refused(keel(arguments), parts);
   }
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "keel/runtime/error.hpp"
+#include "keel/tools/findings/effect_text.hpp"
 #include "keel/tools/findings/finding_json.hpp"
 #include "keel/tools/system/json.hpp"
 
@@ -153,6 +154,8 @@ BOOST_AUTO_TEST_CASE(bounds_are_no_values) {
   BOOST_TEST(!below.effect.p);
   const auto nothing = judge(ratio, std::vector(6, Observation{1.0, Kind::unknown}));
   BOOST_TEST((nothing.verdict == Verdict::not_shown));
+  BOOST_TEST(effect_text(nothing).mean == "not known");
+  BOOST_TEST(effect_text(nothing).interval == "");
   BOOST_TEST(!nothing.effect.low);
   BOOST_TEST(!nothing.effect.p);
   auto mixed = std::vector(5, Observation{3.0});

@@ -10,6 +10,7 @@
 #include "keel/ops/cross_entropy.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/tools/training/network.hpp"
+#include "keel/tools/training/running_average.hpp"
 
 namespace keel::test {
 namespace {
@@ -21,8 +22,10 @@ using Statistics = std::vector<double>;  // all running means and variances of a
 // A network in training on batches of its own stream, whose batch norms have a momentum.
 class Trained {
  public:
-  explicit Trained(double momentum)
-      : network_{{.inputs = 6,
+  // With `constant` images, no unit of the first layer varies.
+  explicit Trained(double momentum, bool constant = false)
+      : constant_(constant),
+        network_{{.inputs = 6,
                   .hidden = {8, 5},
                   .classes = 3,
                   .norm = Norm::batch,
@@ -33,7 +36,8 @@ class Trained {
   }
 
   void step() {
-    for (float& value : images_.data<float>()) value = static_cast<float>(rng_.uniform(-1.0, 3.0));
+    for (float& value : images_.data<float>())
+      value = constant_ ? 0.5F : static_cast<float>(rng_.uniform(-1.0, 3.0));
     for (auto& label : labels_.data<std::int32_t>()) label = static_cast<std::int32_t>(rng_.below(3));
     step_(images_, labels_);
   }
@@ -49,6 +53,7 @@ class Trained {
   }
 
  private:
+  bool constant_;
   Network network_;
   Sgd sgd_;
   TrainingStep<Network, Sgd, decltype(&cross_entropy)> step_;
@@ -129,6 +134,27 @@ BOOST_AUTO_TEST_CASE(corrected_they_are_the_weighted_mean_of_the_batches) {
   const auto uncorrected = usual.statistics();
   for (std::size_t i = 0; i < expected.size(); ++i) far = far || std::abs(uncorrected[i] - expected[i]) > 0.1;
   BOOST_TEST(far);
+}
+
+// Their variance is 0, and rounding takes what is left without the initial 1 to either side of that.
+BOOST_AUTO_TEST_CASE(no_corrected_variance_is_below_zero) {
+  constexpr double momentum = 0.001;
+  Trained constant{0.1, true};
+  MovingStatistics moving{constant.all(), 0.1, std::span{&momentum, 1}};
+  for (int step = 1; step <= 60; ++step) {
+    constant.step();
+    moving.take_in();
+    const auto own = constant.statistics();
+    moving.put_corrected(0);
+    for (const auto& [path, parameter] : constant.all()) {
+      if (!path.ends_with("running_variance")) continue;
+      for (const float variance : parameter->value().data<float>()) BOOST_TEST(variance >= 0.0F);
+    }
+    std::size_t next = 0;  // the layers' own go on
+    for (const auto& [path, parameter] : constant.all())
+      if (path.find("running_") != std::string::npos)
+        for (float& value : parameter->value().data<float>()) value = static_cast<float>(own[next++]);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(before_the_first_step_there_is_nothing_to_correct) {
