@@ -1,11 +1,16 @@
 #include "keel/runtime/onednn.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -22,19 +27,43 @@ const dnnl::engine& engine() {
 
 namespace {
 
-// oneDNN 2 describes primitives without looking whether it was given memory for that, and reads from address 0 if it was
-// not: what lacks is told before.
-void require_memory_for_descriptions() {
-  constexpr std::size_t plenty = std::size_t{1} << 16;
-  const std::unique_ptr<std::byte[]> tried{new std::byte[plenty]};
-  static_cast<volatile std::byte*>(tried.get())[0] = std::byte{};  // or it would not be asked for
+// What a process may still map under a limit on its address space or its data, in bytes, by the kernel's own count. Asking
+// for memory and giving it back would tell as well, but takes it from another thread that needs it in that moment.
+std::size_t room_left(int resource, std::size_t pages_used) {
+  rlimit limit{};
+  if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::numeric_limits<std::size_t>::max();
+  const std::size_t used = pages_used * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+std::size_t room_left() {
+  std::array<char, 128> text{};
+  const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  const auto length = file < 0 ? 0 : ::read(file, text.data(), text.size() - 1);
+  if (file >= 0) ::close(file);
+  std::size_t size = 0;
+  std::size_t data = 0;
+  if (length <= 0 || std::sscanf(text.data(), "%zu %*u %*u %*u %*u %zu", &size, &data) != 2)
+    return std::numeric_limits<std::size_t>::max();
+  return std::min(room_left(RLIMIT_AS, size), room_left(RLIMIT_DATA, data));
+}
+
+// oneDNN's code generator does not survive that memory can't be had, and oneDNN 2 describes primitives without looking
+// whether it was given memory for that: where a process's memory is limited, both are asked for only where there is more
+// than they need.
+void require_room() {
+  static const bool is_limited = room_left() != std::numeric_limits<std::size_t>::max();
+  constexpr std::size_t plenty = std::size_t{32} << 20;
+  if (!is_limited || room_left() >= plenty) return;
+  throw Error{"out of memory: the limits on memory leave no room for a kernel's code (ulimit -v, ulimit -d)"};
 }
 
 }  // namespace
 
 // Scratch memory comes from the plan: a primitive may then run on another thread than the one that made it.
 dnnl::primitive_attr attributes() {
-  require_memory_for_descriptions();
+  require_room();
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attributes;
@@ -121,34 +150,11 @@ struct Call::Execution {
   }
 };
 
-namespace {
-
-// oneDNN's code generator does not survive that memory can't be had, which is seen where a process's address
-// space is limited: it is asked for only where there is more room than it needs.
-void require_room_for_code() {
-  static const bool limited = [] {
-    const auto is_finite = [](auto resource) {
-      rlimit limit{};
-      return ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    };
-    return is_finite(RLIMIT_AS) || is_finite(RLIMIT_DATA);
-  }();
-  if (!limited) return;
-  constexpr std::size_t room = std::size_t{32} << 20;
-  void* const start = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (start == MAP_FAILED)
-    throw Error{
-        "out of memory: the limits on memory leave no room for a kernel's code (ulimit -v, ulimit -d)"};
-  ::munmap(start, room);
-}
-
-}  // namespace
-
 Call::Call(const dnnl::primitive_desc_base& primitive_desc)
     : execution_(std::make_shared<Execution>()),
       scratch_(primitive_desc.scratchpad_desc()),
       implementation_(primitive_desc.impl_info_str()) {
-  require_room_for_code();
+  require_room();
   execution_->primitive = dnnl::primitive{primitive_desc.get()};
 }
 

@@ -40,7 +40,8 @@ void read(std::span<const std::uint8_t> bytes) {
       // Other models' arrays are looked at below.
     }
   }
-  const Safetensors content{file.path()};
+  Safetensors content{file.path()};
+  content.read_values();
   for (const auto& [name, entry] : content.entries())
     if (const auto dtype = entry.natural_dtype()) (void)content.tensor(name, *dtype);
 }

@@ -57,9 +57,9 @@ std::string how_sure(std::span<const Judgement> judgements, int seeds) {
                               "by itself"
                             : "";
   return fmt::format(
-      "Verdicts rest on 95 % intervals and sign-flip p values, both corrected by Holm's method: of a study's first "
-      "finding for the {} stud{} of this command, of the others among themselves. With {} seeds a corrected p of a "
-      "first finding is {:.2g} or more{}.",
+      "Verdicts rest on 95 % intervals, corrected by Bonferroni's method, and sign-flip p values, by Holm's: of a "
+      "study's first finding for the {} stud{} of this command, of the others among themselves. With {} seeds a "
+      "corrected p of a first finding is {:.2g} or more{}.",
       studies, studies == 1 ? "y" : "ies", seeds, least_p, too_few);
 }
 
@@ -97,21 +97,21 @@ void print_verdicts(std::span<const Judgement> judgements, std::span<const RunRe
   }
 }
 
-std::size_t count_ill(std::span<const RunResult> runs, bool errors) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      runs, [&](const RunResult& run) { return errors ? !run.error.empty() : run.diverged; }));
-}
-
 ExitStatus report_troubles(std::span<const RunResult> runs, bool must_train) {
-  const auto diverged = count_ill(runs, false);
-  const auto failed = count_ill(runs, true);
-  if (diverged > 0)
-    fmt::print("\n{}\n", wrapped(fmt::format("{} of {} runs diverged and count as the studies say", diverged,
-                                             runs.size()),
-                                 terminal_width(STDOUT_FILENO)));
-  if (must_train && diverged == runs.size()) {
-    fmt::print(stderr, "keel: all {} runs diverged, the first ({}) since {}\n", runs.size(),
-               describe(runs.front().settings), runs.front().divergence);
+  const auto count = [&](auto is) { return static_cast<std::size_t>(std::ranges::count_if(runs, is)); };
+  const auto diverged = count([](const RunResult& run) { return run.diverged; });
+  const auto unlearned = count([](const RunResult& run) { return !run.not_learned.empty(); });
+  const auto failed = count([](const RunResult& run) { return !run.error.empty(); });
+  if (diverged + unlearned > 0)
+    fmt::print("\n{}\n",
+               wrapped(fmt::format("Of {} runs {} diverged and {} learned nothing; they count as the "
+                                   "studies say",
+                                   runs.size(), diverged, unlearned),
+                       terminal_width(STDOUT_FILENO)));
+  if (must_train && diverged + unlearned == runs.size()) {
+    const auto& first = runs.front();
+    fmt::print(stderr, "keel: all {} runs diverged or learned nothing, the first ({}) since {}\n",
+               runs.size(), describe(first.settings), first.diverged ? first.divergence : first.not_learned);
     return ExitStatus::failed;
   }
   if (failed == 0) return ExitStatus::done;

@@ -65,15 +65,13 @@ Json summary_json(std::span<const SeedPair> pairs) {
   return json;
 }
 
-// What to do about a run that did not get below guessing.
+// What to do about a run that came to nothing: that ends far above guessing has taken steps that are too large.
 std::string remedy(const RunResult& run, int classes) {
-  const double guessing = std::log(classes);
-  const bool learns_slowly = !run.epochs.empty() && run.epochs.back().train_loss < 1.5 * guessing;
-  return learns_slowly ? fmt::format(
-                             "has not learned anything yet: {}; try more --epochs, more images or another "
-                             "--learning-rate",
-                             run.divergence)
-                       : fmt::format("diverged: {}; try a lower --learning-rate", run.divergence);
+  if (run.diverged) return fmt::format("diverged: {}; try a lower --learning-rate", run.divergence);
+  const bool is_far = run.epochs.empty() || !(run.epochs.back().train_loss < 1.5 * std::log(classes));
+  return fmt::format(
+      "has not learned anything{}: {}; try {}", is_far ? "" : " yet", run.not_learned,
+      is_far ? "a lower --learning-rate" : "more --epochs, more images or another --learning-rate");
 }
 
 ExitStatus report_runs(std::span<const RunResult> finished, int classes) {
@@ -81,7 +79,7 @@ ExitStatus report_runs(std::span<const RunResult> finished, int classes) {
   for (const auto& run : finished) {
     const auto name = fmt::format("the {} run with seed {}", run.settings.model, run.settings.seed);
     if (!run.error.empty()) throw Error{fmt::format("{} failed: {}", name, run.error)};
-    if (!run.diverged) continue;
+    if (has_learned(run)) continue;
     fmt::print(stderr, "keel: {} {}\n", name, remedy(run, classes));
     status = ExitStatus::failed;
   }

@@ -1,6 +1,8 @@
 #include "keel/tools/commands/program.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -58,10 +60,18 @@ ExitStatus run_to_status(const std::function<ExitStatus()>& run) {
   std::abort();
 }
 
+// glibc wants 64 MB of address space for a heap of each thread. Where that is limited it gets none and tries again at every
+// allocation, which takes from the other threads for a moment what they need.
+void share_one_heap_if_limited() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) ::mallopt(M_ARENA_MAX, 1);
+}
+
 }  // namespace
 
 int run_program(const std::function<ExitStatus()>& run) {
   std::set_terminate(end_at_once);
+  share_one_heap_if_limited();
   StandardStreams streams;
   return static_cast<int>(streams.finish(run_to_status(run)));
 }

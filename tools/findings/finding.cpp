@@ -33,8 +33,8 @@ MeanEstimate estimate_of(const Endpoint& endpoint, std::span<const Observation> 
   const bool ratio = is_ratio(endpoint);
   const double half =
       endpoint.resolution > 0.0 ? 0.5 * (ratio ? std::log(endpoint.resolution) : endpoint.resolution) : 0.0;
-  if (estimate.low) estimate.low = std::min(*estimate.low, estimate.mean - half);
-  if (estimate.high) estimate.high = std::max(*estimate.high, estimate.mean + half);
+  if (estimate.low) estimate.low = std::min(*estimate.low, estimate.centre - half);
+  if (estimate.high) estimate.high = std::max(*estimate.high, estimate.centre + half);
   if (!ratio) return estimate;
   estimate.mean = std::exp(estimate.mean);
   if (estimate.low) estimate.low = std::exp(*estimate.low);
@@ -71,9 +71,11 @@ Verdict verdict_of(const Finding& finding) {
   const bool is_significant = effect.p_holm && *effect.p_holm <= false_verdicts;
   const auto& low = effect.low_corrected;
   const auto& high = effect.high_corrected;
-  if (is_significant && low && *low > none && effect.mean >= endpoint.least) return Verdict::supported;
+  const double rounding = 1e-9 * std::abs(endpoint.least);
+  const bool is_large = effect.mean >= endpoint.least - rounding;
+  if (is_significant && low && *low > none && is_large) return Verdict::supported;
   if (is_significant && high && *high < none) return Verdict::contradicted;
-  if (high && endpoint.least > none && *high < endpoint.least) return Verdict::ruled_out;
+  if (high && endpoint.least > none && *high < endpoint.least - rounding) return Verdict::ruled_out;
   return Verdict::not_shown;
 }
 
@@ -142,18 +144,13 @@ void correct_by_holm(std::span<Finding*> findings, bool primaries) {
     if (finding->effect.p_alone) sorted.push_back(finding);
   std::ranges::stable_sort(sorted, {}, [](const Finding* finding) { return *finding->effect.p_alone; });
   double least = 0.0;
-  double alpha = false_verdicts / static_cast<double>(std::max<std::size_t>(sorted.size(), 1));
   for (std::size_t k = 0; k < sorted.size(); ++k) {
     auto& effect = sorted[k]->effect;
-    const auto left = static_cast<double>(sorted.size() - k);
-    if (least <= false_verdicts) alpha = false_verdicts / left;
-    least = std::max(least, std::min(1.0, *effect.p_alone * left));
+    least = std::max(least, std::min(1.0, *effect.p_alone * static_cast<double>(findings.size() - k)));
     effect.p_holm = least;
     effect.p = primaries ? effect.p_alone : effect.p_holm;
-    judge_at(*sorted[k], alpha);
   }
-  for (auto* finding : findings)
-    if (!finding->effect.p_alone) judge_at(*finding, alpha);
+  for (auto* finding : findings) judge_at(*finding, false_verdicts / static_cast<double>(findings.size()));
 }
 
 Observation::Kind bound_of(std::span<const Observation> values) {

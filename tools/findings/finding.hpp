@@ -70,10 +70,11 @@ Finding judge(const Endpoint& endpoint, std::span<const double> values, std::str
 /// where that is the cautious side: of lower bounds, for effects above zero.
 Finding judge(const Endpoint& endpoint, std::span<const Observation> values, std::string note = "");
 
-/// Corrects a family of findings for each other by Holm's step-down method (1979), and judges them again: the
-/// k-th smallest of n p values times n - k + 1, at least the one before, at most 1; intervals of level
-/// 1 - 0.05 / (n - k + 1), from the first that isn't significant on of the same level. `primaries`: each is of
-/// a study of its own, whose own p stays what it is.
+/// Corrects a family of findings for each other, and judges them again. P values by Holm's step-down method (1979):
+/// the k-th smallest of n times n - k + 1, at least the one before, at most 1; a finding without one counts in n.
+/// Intervals by Bonferroni's, all of level 1 - 0.05 / n: the levels of Holm's steps are for the hypothesis of no
+/// effect alone, and would deny effects of the size named too often. `primaries`: each is of a study of its own,
+/// whose own p stays what it is.
 void correct_by_holm(std::span<Finding*> findings, bool primaries = false);
 
 /// Whether the mean of such values is a bound, and of what kind; exact if it is none.

@@ -37,14 +37,15 @@ double without_skewness(double t, double skewness, double n) {
 
 MeanEstimate estimate_of_values(std::span<const double> values, double alpha) {
   const auto [mean, sd] = summarize(values);
-  if (!sd) return {.mean = mean, .low = {}, .high = {}};
-  if (*sd == 0.0) return {.mean = mean, .low = mean, .high = mean};
+  if (!sd) return {.mean = mean, .low = {}, .high = {}, .centre = mean};
+  if (*sd == 0.0) return {.mean = mean, .low = mean, .high = mean, .centre = mean};
   const auto n = static_cast<double>(values.size());
   const double t = upper_t(n - 1.0, alpha);
   const double skewness = skewness_of(values, mean, *sd);
   return {.mean = mean,
           .low = mean - *sd * without_skewness(t, skewness, n),
-          .high = mean - *sd * without_skewness(-t, skewness, n)};
+          .high = mean - *sd * without_skewness(-t, skewness, n),
+          .centre = mean};
 }
 
 // The logarithm of the normal distribution's part above `z`.
@@ -110,7 +111,14 @@ MeanEstimate censored_estimate(std::span<const Observation> sample, double mean,
   const double cut = -value - n * std::log1p(t * t / (n - 1.0));
   return {.mean = mean,
           .low = fall_below(likelihood, cut, best, -sd),
-          .high = fall_below(likelihood, cut, best, sd)};
+          .high = fall_below(likelihood, cut, best, sd),
+          .centre = best};
+}
+
+// By more than rounding.
+bool differ(std::span<const double> values) {
+  const auto [low, high] = std::ranges::minmax(values);
+  return high - low > 1e-9 * std::max(std::abs(low), std::abs(high));
 }
 
 }  // namespace
@@ -123,12 +131,14 @@ MeanEstimate mean_estimate(std::span<const Observation> sample, double alpha) {
   std::vector<double> values;
   for (const auto& observation : known) values.push_back(observation.value);
   const auto count = [&](Kind kind) { return std::ranges::count(known, kind, &Observation::kind); };
-  const auto exact = static_cast<std::size_t>(count(Kind::exact));
+  std::vector<double> exact;
+  for (const auto& observation : known)
+    if (observation.kind == Kind::exact) exact.push_back(observation.value);
   auto of_values = estimate_of_values(values, alpha);
-  if (exact == known.size() || !of_values.low) return of_values;
+  if (exact.size() == known.size() || !of_values.low) return of_values;
 
   const auto summary = summarize(values);
-  if (3 * exact >= known.size() && exact >= 3 && *summary.sd > 0.0)
+  if (3 * exact.size() >= known.size() && exact.size() >= 3 && differ(exact))
     return censored_estimate(known, summary.mean, *summary.sd, alpha);
   if (count(Kind::at_most) > 0) of_values.low.reset();
   if (count(Kind::at_least) > 0) of_values.high.reset();

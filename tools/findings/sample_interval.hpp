@@ -27,6 +27,7 @@ struct MeanEstimate {
   std::optional<double>
       low;  ///< none where nothing can be said: for a single value, or one that is not finite
   std::optional<double> high;
+  double centre = 0.0;  ///< what the interval lies around: the mean, with bounds the likeliest one
 };
 
 /// The interval that holds the mean in a share 1 - alpha of all samples.
@@ -38,7 +39,7 @@ struct MeanEstimate {
 ///
 /// With bounds it is the profile likelihood's of a normal sample (values by their density, bounds by what lies
 /// beyond them), cut where it is Student's when nothing is a bound, at n log(1 + t^2 / (n - 1)). Where fewer
-/// than a third of the values are known, or fewer than three, only the end that bounds can give is: of their own t interval.
+/// than a third of the values are known, fewer than three, or these do not differ, so that the likelihood has no top, only the end that bounds can give is: of their own t interval.
 ///
 /// Unknown values are left out. Throws Error if nothing is left.
 MeanEstimate mean_estimate(std::span<const Observation> sample, double alpha);

@@ -51,12 +51,18 @@ double sign_flip_p(std::span<const double> differences, double rounding) {
          static_cast<double>(patterns_drawn + 1);
 }
 
-/// A bound on how far rounding can move two sums of signed differences b - a apart: half an epsilon for each
-/// input, each difference and each of the n additions, in both sums.
+/// How far rounding may have moved two sums of signed differences b - a apart: half an epsilon for each input,
+/// each difference and each of the n additions, in both sums; and at least a billionth of the differences, since
+/// these may be rounded themselves, as those of accuracies in percent are.
 double rounding_bound(std::span<const double> a, std::span<const double> b) {
-  double magnitude = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) magnitude += std::abs(a[i]) + std::abs(b[i]);
-  return static_cast<double>(a.size() + 2) * std::numeric_limits<double>::epsilon() * magnitude;
+  double inputs = 0;
+  double differences = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    inputs += std::abs(a[i]) + std::abs(b[i]);
+    differences += std::abs(b[i] - a[i]);
+  }
+  return std::max(static_cast<double>(a.size() + 2) * std::numeric_limits<double>::epsilon() * inputs,
+                  1e-9 * differences);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ struct PairedDifference {
 ///
 /// The interval is that of `mean_interval` over the differences. The p value is that of the sign-flip test
 /// (Fisher, "The Design of Experiments", 1935, section 21), which does not take them for normal: the share of the 2^n ways to give the differences signs that make their sum at least as large as
-/// the observed one, in absolute value; sums that differ by no more than rounding count as equal. Up to 20
+/// the observed one, in absolute value; sums that differ by no more than rounding, or a billionth of the differences, count as equal. Up to 20
 /// pairs all ways are counted. Beyond, 2^20 are drawn, the same in each call, and the observed one is added
 /// (Phipson and Smyth, "Permutation p-values should never be zero", 2010). With n pairs, p is never less than
 /// 2 / 2^n, so that five pairs can't show p < 0.05.

@@ -112,26 +112,32 @@ std::string html_facts(const ReportData& data) {
 
 std::string html_troubles(std::span<const RunResult> runs) {
   std::size_t diverged = 0;
+  std::size_t unlearned = 0;
   std::size_t failed = 0;
   std::map<std::string, std::set<std::uint64_t>> seeds;
   std::vector<std::string> order;
   for (const auto& run : runs) {
-    const bool threw = !run.error.empty();
-    if (!threw && !run.diverged) continue;
-    ++(threw ? failed : diverged);
-    const auto text = fmt::format("{}: {}", run_text(run.settings),
-                                  threw ? "failed: " + run.error : "diverged: " + run.divergence);
+    std::string what;
+    if (!run.error.empty())
+      ++failed, what = "failed: " + run.error;
+    else if (run.diverged)
+      ++diverged, what = "diverged: " + run.divergence;
+    else if (!run.not_learned.empty())
+      ++unlearned, what = "not learned: " + run.not_learned;
+    if (what.empty()) continue;
+    const auto text = fmt::format("{}: {}", run_text(run.settings), what);
     if (seeds[text].empty()) order.push_back(text);
     seeds[text].insert(run.settings.seed);
   }
-  if (order.empty()) return "<p>No run diverged, and none failed.</p>\n";
+  if (order.empty()) return "<p>Every run learned something.</p>\n";
   std::string list;
   for (const auto& text : order)
     list += fmt::format("<li>{} (seed{} {})</li>\n", shown(text), seeds[text].size() == 1 ? "" : "s",
                         seeds_text(seeds[text]));
   return fmt::format(
-      "<details class=\"ill\"><summary>Of {}, {} diverged and {} failed.</summary>\n<ul>\n{}</ul></details>\n",
-      plural(runs.size(), "run"), diverged, failed, list);
+      "<details class=\"ill\"><summary>Of {}, {} diverged, {} learned nothing and {} "
+      "failed.</summary>\n<ul>\n{}</ul></details>\n",
+      plural(runs.size(), "run"), diverged, unlearned, failed, list);
 }
 
 }  // namespace keel::tools

@@ -23,7 +23,8 @@ std::string about_p(std::size_t seeds, std::size_t studies) {
   if (studies > 0) {
     text += fmt::format(
         ", corrected by Holm's method: a study's headline for the {} of this command, its other findings for each "
-        "other. Intervals are the 95 % ones of each effect alone; the verdicts rest on wider ones, corrected alike",
+        "other. Intervals are the 95 % ones of each effect alone; the verdicts rest on wider ones, corrected by "
+        "Bonferroni's",
         studies == 1 ? std::string{"1 study"} : fmt::format("{} studies", studies));
   }
   if (seeds >= 2 && seeds < fewest_seeds_for_a_verdict) {
@@ -72,7 +73,8 @@ std::string html_protocol(const ReportData& data) {
         "<p>This was a quick run: shorter grids and fewer epochs than the experiments below describe, and fewer seeds "
         "unless they were asked for.</p>\n";
   text +=
-      "<p>A run <em>diverged</em> when its loss was not finite, or at the end not below that of guessing.";
+      "<p>A run <em>diverged</em> when its loss was not finite; one whose final loss is not below that of guessing has "
+      "<em>learned nothing</em>.";
   if (studies > 0)
     text +=
         " A run that never reached a target is <em>censored</em>: its effect is a bound, \"at least\" or \"at most\" so "

@@ -31,13 +31,17 @@ bool can_be_judged(const Finding& finding) {
 
 // The verdicts of a family, each empty where it can't be given.
 std::vector<std::optional<Verdict>> judged(std::vector<Finding> family, bool primaries) {
-  std::vector<Finding*> able;
-  for (auto& finding : family)
-    if (can_be_judged(finding)) able.push_back(&finding);
-  correct_by_holm(able, primaries);
+  std::vector<bool> able;
+  std::vector<Finding*> all;
+  for (auto& finding : family) {
+    able.push_back(can_be_judged(finding));
+    if (!able.back()) finding = {};  // it counts in the family all the same
+    all.push_back(&finding);
+  }
+  correct_by_holm(all, primaries);
   std::vector<std::optional<Verdict>> verdicts;
-  for (const auto& finding : family)
-    verdicts.push_back(can_be_judged(finding) ? std::optional{finding.verdict} : std::nullopt);
+  for (std::size_t i = 0; i < family.size(); ++i)
+    verdicts.push_back(able[i] ? std::optional{family[i].verdict} : std::nullopt);
   return verdicts;
 }
 
@@ -59,8 +63,7 @@ std::vector<Finding> with_size_times(std::span<const Finding> family, double fac
 // Bonferroni's correction is the first step of Holm's: that of the smallest of so many p values.
 std::optional<Verdict> by_bonferroni(const Finding& finding, std::size_t count) {
   if (!can_be_judged(finding)) return std::nullopt;
-  const auto others = std::max<std::size_t>(count, 1) - (finding.effect.p_alone ? 1 : 0);
-  std::vector<Finding> family(1 + others, Finding{.effect = {.p_alone = 1.0}});
+  std::vector<Finding> family(count, Finding{.effect = {.p_alone = 1.0}});
   family.front() = finding;
   std::vector<Finding*> pointers;
   for (auto& each : family) pointers.push_back(&each);
@@ -87,12 +90,10 @@ std::vector<OtherVerdicts> other_verdicts(std::span<const Finding> family, bool 
   if (family.size() > most_findings) return std::vector<OtherVerdicts>(family.size());
   const auto half = judged(with_size_times(family, 0.5), primaries);
   const auto twice = judged(with_size_times(family, 2.0), primaries);
-  const auto count = static_cast<std::size_t>(std::ranges::count_if(
-      family, [](const Finding& finding) { return finding.effect.p_alone.has_value(); }));
   std::vector<OtherVerdicts> others;
   for (std::size_t i = 0; i < family.size(); ++i) {
     OtherVerdicts other{.uncorrected = judged({family[i]}, primaries).front(),
-                        .bonferroni = by_bonferroni(family[i], count)};
+                        .bonferroni = by_bonferroni(family[i], family.size())};
     if (names_size(family[i].endpoint)) {
       other.half = half[i];
       other.twice = twice[i];

@@ -39,14 +39,14 @@ std::string run_cells(const RunSettings& settings) {
 
 std::string runs_csv(std::span<const RunResult> runs) {
   auto csv = fmt::format(
-      "{},parameters,diverged,error,epochs,validation_loss,validation_accuracy,test_loss,test_accuracy\r\n",
+      "{},parameters,diverged,learned,error,epochs,validation_loss,validation_accuracy,test_loss,test_accuracy\r\n",
       run_names);
   for (const auto& run : runs) {
     const auto last =
         run.epochs.empty() ? Evaluation{std::nan(""), std::nan("")} : run.epochs.back().validation;
     const auto test = run.test.value_or(Evaluation{std::nan(""), std::nan("")});
-    csv += fmt::format("{},{},{},{},{},{},{},{},{}\r\n", run_cells(run.settings), run.parameters,
-                       run.diverged, escaped(run.error), run.epochs.size(), cell(last.loss),
+    csv += fmt::format("{},{},{},{},{},{},{},{},{},{}\r\n", run_cells(run.settings), run.parameters,
+                       run.diverged, has_learned(run), escaped(run.error), run.epochs.size(), cell(last.loss),
                        cell(last.accuracy), cell(test.loss), cell(test.accuracy));
   }
   return csv;

@@ -27,7 +27,7 @@ struct ModelRuns {
 }  // namespace
 
 bool is_in_doubt(const RunResult& run) {
-  if (run.diverged || !run.error.empty()) return false;
+  if (!has_learned(run) || !run.error.empty()) return false;
   if (!is_finite_if_there(run, largest_gradient_measure) ||
       !is_finite_if_there(run, smallest_variance_measure))
     return true;
@@ -58,7 +58,7 @@ void withhold(Finding& finding, const std::string& why) {
 }
 
 bool PrecisionRepeat::agree() const {
-  return !(std::abs(f32 - f64) > 2.0 * sd);
+  return std::isfinite(f32) == std::isfinite(f64) && !(std::abs(f32 - f64) > 2.0 * sd);
 }
 
 std::optional<PrecisionRepeat> precision_repeat(std::span<const RunResult> arm, const RunValue& value,

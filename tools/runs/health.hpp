@@ -17,7 +17,7 @@ inline constexpr double blown_up_gradient = 316.0;
 
 /// Whether the numbers of a run are in doubt: at one of its looks a batch norm met a variance below its
 /// epsilon while the gradient's norm was at least `blown_up_gradient`, or something that was looked at was
-/// not finite although the loss was. A run that diverged is not in doubt: what that counts as is the study's
+/// not finite although the loss was. A run that diverged or learned nothing is not in doubt: what that counts as is the study's
 /// to say. This finds gross faults; errors that leave the norm as it is only a repeat in f64 shows.
 bool is_in_doubt(const RunResult& run);
 

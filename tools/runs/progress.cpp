@@ -48,7 +48,10 @@ void Progress::run_done(const RunResult& run, double cost) {
   under_way_.erase(describe(run.settings));
   if (quiet_) return;
   if (terminal_) return draw_bar();
-  const char* how = !run.error.empty() ? "failed" : run.diverged ? "diverged" : "done";
+  const char* how = !run.error.empty()         ? "failed"
+                    : run.diverged             ? "diverged"
+                    : !run.not_learned.empty() ? "done, nothing learned"
+                                               : "done";
   if (!run.settings.study.empty())
     fmt::print(stderr, "{} {}: {} of {} {}\n", describe(run.settings), how, runs_done_, runs_, what_);
 }

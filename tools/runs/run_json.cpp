@@ -182,6 +182,7 @@ Json to_json(const RunResult& run) {
   json["parameters"] = run.parameters;
   json["diverged"] = run.diverged;
   if (run.diverged) json["divergence"] = run.divergence;
+  if (!run.not_learned.empty()) json["not_learned"] = run.not_learned;
   if (!run.error.empty()) json["error"] = run.error;
   json["epochs"] = Json::array();
   for (const auto& epoch : run.epochs) json["epochs"].push_back(to_json(epoch));
@@ -211,6 +212,7 @@ RunResult run_of(const Json& json) {
   run.parameters = whole_within(json, "parameters", 0, most);
   run.diverged = truth_in(json, "diverged");
   run.divergence = json.value("divergence", "");
+  run.not_learned = json.value("not_learned", "");
   run.error = json.value("error", "");
   run.epochs = epochs_of(json.at("epochs"));
   const Evaluation test{loss_in(json, "test_loss"), accuracy_in(json, "test_accuracy")};

@@ -38,9 +38,9 @@ std::optional<RunResult> run_initialization(const RunSettings& settings, const R
   return loop.finish();
 }
 
-// Of a run that diverged nothing was learned.
+// Of a run that diverged or learned nothing, none.
 double learned(const RunResult& run) {
-  return run.diverged ? 0.0 : final_accuracy(run);
+  return has_learned(run) ? final_accuracy(run) : 0.0;
 }
 
 // The accuracies of one arm, all at rates chosen alike, by seed and the weights' standard deviation.

@@ -31,7 +31,7 @@ std::map<std::uint64_t, ByRate> accuracies_by_seed(std::span<const RunResult> ru
   std::map<std::uint64_t, ByRate> result;
   for (const auto& run : runs) {
     if (run.settings.model == model)
-      result[run.settings.seed][run.settings.learning_rate] = run.diverged ? 0.0 : final_accuracy(run);
+      result[run.settings.seed][run.settings.learning_rate] = has_learned(run) ? final_accuracy(run) : 0.0;
   }
   return result;
 }

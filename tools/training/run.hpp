@@ -57,13 +57,20 @@ using Measures = std::map<std::string, std::vector<double>>;
 struct RunResult {
   RunSettings settings;
   std::int64_t parameters = 0;  ///< trained numbers
-  bool diverged = false;  ///< the loss was not finite, or not below that of guessing, ln(classes), at the end
-  std::string divergence;  ///< in words; empty if not diverged
-  std::string error;       ///< what the run threw; empty if it did not
+  bool diverged = false;        ///< the loss was not finite
+  std::string divergence;       ///< in words; empty if not diverged
+  std::string
+      not_learned;    ///< in words, that the final loss is not below that of guessing, ln(classes); or empty
+  std::string error;  ///< what the run threw; empty if it did not
   std::vector<EpochResult> epochs;
   std::optional<Evaluation> test;  ///< none if the loss was not finite
   Measures measures;
 };
+
+/// Whether a run came to anything: it did not diverge, and learned something.
+inline bool has_learned(const RunResult& run) {
+  return !run.diverged && run.not_learned.empty();
+}
 
 /// What a run is given besides its settings.
 struct RunContext {

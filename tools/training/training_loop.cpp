@@ -127,8 +127,8 @@ void TrainingLoop::conclude(RunResult& result) {
   const double guessing = std::log(data_.classes);
   const double loss = result.epochs.empty() ? guessing : result.epochs.back().train_loss;
   if (!(loss < guessing))
-    diverge(result, fmt::format("the final loss {} is not below that of guessing, {:.4f}", cell_text(loss, 4),
-                                guessing));
+    result.not_learned =
+        fmt::format("the final loss {} is not below that of guessing, {:.4f}", cell_text(loss, 4), guessing);
 }
 
 std::optional<RunResult> TrainingLoop::finish() {

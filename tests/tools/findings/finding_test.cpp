@@ -163,6 +163,27 @@ BOOST_AUTO_TEST_CASE(bounds_are_no_values) {
   BOOST_TEST((judge(ratio, mixed).verdict == Verdict::not_shown));
 }
 
+// A tenth is no binary fraction: twelve of them have a mean that is short of it by rounding.
+BOOST_AUTO_TEST_CASE(a_mean_of_exactly_the_size_named_reaches_it) {
+  for (const double size : {0.1, 0.2, 0.3, 0.6, 1.1}) {
+    auto endpoint = difference;
+    endpoint.least = size;
+    BOOST_TEST((verdict_of(endpoint, std::vector(12, size)) == Verdict::supported), size);
+  }
+  auto three = ratio;
+  three.least = 3.0;
+  BOOST_TEST((verdict_of(three, std::vector(12, 3.0)) == Verdict::supported));
+}
+
+// Accuracies in percent are rounded before they are subtracted; counted in whole tenths of a point, 232 of the 4096
+// ways to give these differences signs have a sum as far from 0.
+BOOST_AUTO_TEST_CASE(sums_that_differ_by_the_rounding_of_what_was_measured_count_as_equal) {
+  std::vector<double> differences;
+  for (const int tenths : {-5, -7, -2, -5, -10, 0, 11, -3, -6, -4, -9, -2})
+    differences.push_back(100.0 * ((967.0 + tenths) / 1000.0) - 100.0 * (967.0 / 1000.0));
+  BOOST_TEST(judge(difference, differences).effect.p.value() == 232.0 / 4096);
+}
+
 BOOST_AUTO_TEST_CASE(a_withheld_verdict_is_not_shown) {
   auto found = judge(difference, std::vector(8, 1.0));
   BOOST_TEST((found.verdict == Verdict::supported));

@@ -56,13 +56,15 @@ BOOST_AUTO_TEST_CASE(holms_correction_gives_the_published_numbers) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(findings_without_a_p_value_do_not_count_in_holms_correction) {
+// They count as if theirs were 1: what could not be tested was to be.
+BOOST_AUTO_TEST_CASE(findings_without_a_p_value_count_in_holms_correction) {
   const auto result = corrected({0.01, std::nullopt, 0.04, 0.03, std::nullopt, 0.005});
   BOOST_TEST(!result[1]);
   BOOST_TEST(!result[4]);
-  BOOST_TEST(result[0].value() == 0.03, boost::test_tools::tolerance(1e-12));
-  BOOST_TEST(result[2].value() == 0.06, boost::test_tools::tolerance(1e-12));
-  BOOST_TEST(result[5].value() == 0.02, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(result[5].value() == 0.03, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(result[0].value() == 0.05, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(result[3].value() == 0.12, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(result[2].value() == 0.12, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(corrected({}).empty());
   BOOST_TEST(!corrected({std::nullopt})[0]);
 }
@@ -104,21 +106,33 @@ BOOST_AUTO_TEST_CASE(a_primary_keeps_the_p_of_its_study) {
   }
 }
 
-// Intervals and p values of the step-down method agree: those that are significant at one step are so at the next.
-BOOST_AUTO_TEST_CASE(levels_step_down_until_the_first_that_is_not_significant) {
-  auto clear = judge(difference, std::vector(12, 1.0));
-  auto weak = judge(difference, std::array{0.9, 1.1, 1.0, 1.2, 0.8, -1.0, 0.9, 1.0, -0.6, 1.1, 0.7, 1.2});
-  auto none = judge(difference, std::array{1.0, -1.0, 0.5, -0.5, 0.8, -0.8, 1.0, -1.0, 0.5, -0.5, 0.8, -0.8});
-  const auto width = [](const Finding& finding) {
-    return *finding.effect.high_corrected - *finding.effect.low_corrected;
-  };
-  const auto alone = width(none);
-  const auto weak_alone = width(weak);
-  std::array<Finding*, 3> all{&none, &weak, &clear};
+// Levels of Holm's steps would give the first of them the widest interval, and the last the narrowest.
+BOOST_AUTO_TEST_CASE(equal_findings_are_judged_alike_wherever_they_stand) {
+  const std::array values{2.1, 0.1, 0.15, 1.4, 0.05, 3.9, 0.2, 2.6, 0.1, 0.12, 3.0, 0.11};
+  std::vector<Finding> findings(19, judge(difference, values));
+  std::vector<Finding*> all;
+  for (auto& finding : findings) all.push_back(&finding);
   correct_by_holm(all);
-  BOOST_TEST((clear.verdict == Verdict::supported));
-  BOOST_TEST(width(weak) > weak_alone);
-  BOOST_TEST(width(none) == alone, boost::test_tools::tolerance(0.25));
+  for (const auto& finding : findings) {
+    BOOST_TEST((finding.verdict == findings.front().verdict));
+    BOOST_TEST(*finding.effect.low_corrected == *findings.front().effect.low_corrected);
+    BOOST_TEST(*finding.effect.p_holm == *findings.front().effect.p_holm);
+  }
+}
+
+// Without p values, too: bounds that let nothing be tested.
+BOOST_AUTO_TEST_CASE(intervals_are_corrected_for_all_findings_of_the_family) {
+  std::vector<Observation> values;
+  for (const double value : {0.1, 0.2, 0.15, 0.3, 0.1, 0.25}) values.push_back({value});
+  values.back().kind = Observation::Kind::at_most;
+  std::vector<Finding> findings(19, judge(difference, values));
+  const auto alone = findings.front();
+  BOOST_TEST(!alone.effect.p_alone);
+  std::vector<Finding*> all;
+  for (auto& finding : findings) all.push_back(&finding);
+  correct_by_holm(all);
+  for (const auto& finding : findings)
+    BOOST_TEST(*finding.effect.high_corrected > *alone.effect.high_corrected);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

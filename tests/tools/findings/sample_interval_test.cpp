@@ -124,6 +124,20 @@ BOOST_AUTO_TEST_CASE(where_few_values_are_known_one_end_is_open) {
   BOOST_TEST(upper.high.value() == 1.0);
 }
 
+// Their likelihood grows without end as the deviation goes to 0, and would leave a point.
+BOOST_AUTO_TEST_CASE(where_what_is_known_does_not_differ_one_end_is_open) {
+  const double tenths = std::log10(0.3) - std::log10(0.1);
+  for (const auto& [exact, bound] : {std::pair{1.0, 0.5}, {0.0, 0.0}, {0.0, -0.5}, {tenths, tenths}}) {
+    std::vector<Observation> sample(4, Observation{exact});
+    for (int i = 0; i < 8; ++i) sample.push_back({bound, Kind::at_least});
+    const auto estimate = mean_estimate(sample, 0.05);
+    BOOST_TEST(estimate.low.has_value());
+    BOOST_TEST(!estimate.high, exact << " " << bound);
+    if (exact != 0.0) sample[1].value = std::nextafter(exact, 2.0);
+    BOOST_TEST(!mean_estimate(sample, 0.05).high, exact << " " << bound);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(upper_bounds_mirror_lower_ones) {
   const std::vector<Observation> sample{{1.0}, {2.0}, {1.5}, {2.2, Kind::at_least}, {1.8}, {1.1}};
   std::vector<Observation> mirrored;

@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(the_page_says_everything) {
                            "2026-11-25, 22:06 UTC",
                            "keel 0.1.0, oneDNN 2.6.3",
                            "keel study made-up --data &#39;my data&#39; --quick</code>",
-                           "Of 2 runs, 1 diverged and 1 failed.",
+                           "Of 2 runs, 1 diverged, 0 learned nothing and 1 failed.",
                            "4 findings",
                            "\u2713",
                            "\u2717",

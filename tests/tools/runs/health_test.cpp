@@ -112,6 +112,9 @@ BOOST_AUTO_TEST_CASE(precisions_agree_within_two_standard_deviations_of_the_seed
     BOOST_TEST(repeat->agree() == (std::abs(apart) < 0.26), apart);
   }
   BOOST_TEST(!precision_repeat(std::vector{with_accuracy(0.5)}, final_accuracy, "f64"));
+  // What diverged in f64 alone does not agree.
+  const std::vector lost{with_accuracy(0.5, std::nan("")), with_accuracy(0.6), with_accuracy(0.7)};
+  BOOST_TEST(!precision_repeat(lost, final_accuracy, "f64")->agree());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

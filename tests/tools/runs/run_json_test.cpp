@@ -118,6 +118,11 @@ BOOST_AUTO_TEST_CASE(ill_runs_survive_json) {
   BOOST_TEST(again.divergence == run.divergence);
   BOOST_TEST(!again.test.has_value());
   BOOST_TEST(again.epochs.empty());
+  RunResult unlearned;
+  unlearned.not_learned = "the final loss 2.4 is not below that of guessing, 2.3026";
+  again = through_text(unlearned);
+  BOOST_TEST(again.not_learned == unlearned.not_learned);
+  BOOST_TEST(!again.diverged);
   RunResult failed;
   failed.error = "no memory for \"it\"\n\u00e4";
   again = through_text(failed);
@@ -137,7 +142,7 @@ BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_null) {
 BOOST_AUTO_TEST_CASE(a_run_of_compare_has_no_fields_of_the_studies) {
   const RunResult run{.settings = {.model = "bn"}};
   const auto json = to_json(run);
-  for (const char* key : {"study", "factors", "measures", "error", "divergence"})
+  for (const char* key : {"study", "factors", "measures", "error", "divergence", "not_learned"})
     BOOST_TEST(!json.contains(key), key);
   for (const char* key : {"model", "batch_size", "learning_rate", "momentum", "seed", "parameters",
                           "diverged", "epochs", "test_loss", "test_accuracy"})
@@ -151,7 +156,7 @@ BOOST_AUTO_TEST_CASE(cells_are_quoted_where_they_must_be) {
   run.error = "it said \"no\",\nthen stopped";
   const auto csv = runs_csv(std::span{&run, 1});
   BOOST_TEST(csv.find("\r\n\"a,b\",bn+dropout,\"network=784, \"\"wide\"\";rounds=11;share=0.1\",60,0.1,0,"
-                      "18446744073709551615,101770,false,\"it said \"\"no\"\",\nthen stopped\",2,") !=
+                      "18446744073709551615,101770,false,true,\"it said \"\"no\"\",\nthen stopped\",2,") !=
                  std::string::npos,
              csv);
   run.error = "plain";
@@ -177,7 +182,7 @@ BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_are_empty_cells) {
   run.settings.factors = {{"depth", 20}};
   run.test.reset();
   const auto of_run = lines_of(runs_csv(std::span{&run, 1}));
-  BOOST_TEST(of_run[1].ends_with(",false,,2,,0.1,,"), of_run[1]);
+  BOOST_TEST(of_run[1].ends_with(",false,true,,2,,0.1,,"), of_run[1]);
   const auto of_epochs = lines_of(epochs_csv(std::span{&run, 1}));
   BOOST_TEST(of_epochs[1].ends_with(",1,800,0.30000000000000004,0.3333333333333333,0.6666666666666666,0.9"),
              of_epochs[1]);

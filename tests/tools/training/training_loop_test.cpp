@@ -219,15 +219,19 @@ BOOST_AUTO_TEST_CASE(a_loss_that_is_not_finite_ends_the_run_and_says_where) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_run_that_ends_no_better_than_guessing_has_diverged_in_words) {
+BOOST_AUTO_TEST_CASE(a_run_that_ends_no_better_than_guessing_has_learned_nothing_and_not_diverged) {
   auto settings = settings_of("plain", 1);
   settings.learning_rate = 0.0;
   const auto result = run(settings);
-  BOOST_TEST(result.diverged == (result.epochs[0].train_loss >= std::log(5.0)));
+  BOOST_TEST(!result.diverged);
+  BOOST_TEST(result.not_learned.empty() == (result.epochs[0].train_loss < std::log(5.0)));
+  BOOST_TEST(has_learned(result) == result.not_learned.empty());
   settings.learning_rate = 5.0;
   const auto worse = run(settings);
-  BOOST_TEST(worse.diverged);
-  BOOST_TEST(worse.divergence != "");
+  BOOST_TEST(!has_learned(worse));
+  BOOST_TEST(worse.diverged == worse.not_learned.empty());
+  settings.learning_rate = 0.1;
+  BOOST_TEST(has_learned(run(settings)));
 }
 
 BOOST_AUTO_TEST_CASE(training_time_is_the_sum_of_its_epochs_and_leaves_looking_out) {
