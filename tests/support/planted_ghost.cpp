@@ -26,7 +26,7 @@ RunResult planted_ghost_run(const RunSettings& settings, double effect) {
 
 bool ghost_run_counts(const RunSettings& settings) {
   const auto* size = settings.factors.find("ghost_size");
-  return settings.factors.at("rate") == "tuned" &&
+  return settings.factors.at("rate") == "common" &&
          (settings.model == "bn" || (settings.model == "ghost" && *size == 8));
 }
 

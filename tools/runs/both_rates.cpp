@@ -22,6 +22,11 @@ void add_at_tuned_rate(std::vector<Job>& jobs, const StudyScale& scale, const Ru
   jobs.push_back(job_for(scale, at_rate(settings, tuned, "tuned"), run));
 }
 
+void add_at_common_rate(std::vector<Job>& jobs, const StudyScale& scale, const RunSettings& settings,
+                        const RunFunction& run) {
+  jobs.push_back(job_for(scale, at_rate(settings, settings.learning_rate, "common"), run));
+}
+
 void add_at_both_rates(std::vector<Job>& jobs, const StudyScale& scale, const RunSettings& settings,
                        double tuned, const RunFunction& run) {
   const auto common = at_rate(settings, settings.learning_rate, "common");

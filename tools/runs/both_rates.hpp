@@ -22,6 +22,9 @@ void add_at_both_rates(std::vector<Job>& jobs, const StudyScale& scale, const Ru
 /// Adds it at the rate `tuned` alone.
 void add_at_tuned_rate(std::vector<Job>& jobs, const StudyScale& scale, const RunSettings& settings,
                        double tuned, const RunFunction& run);
+/// Adds it at the rate of `settings`, which is the common one, alone.
+void add_at_common_rate(std::vector<Job>& jobs, const StudyScale& scale, const RunSettings& settings,
+                        const RunFunction& run);
 
 /// Runs at the rates that were chosen for their arms; those at the common one.
 RunFilter at_tuned_rates();

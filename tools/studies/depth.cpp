@@ -72,8 +72,8 @@ class DepthStudy final : public Study {
            "gradient of each layer's weights on one fixed batch before the first step and after steps 1 and 10, and "
            "the final validation accuracy. Cells of the grid that disagree are not averaged: the study is judged by "
            "one that was named before any run, ReLU and 20 layers, since that is what deep networks were built of, "
-           "and the table counts the others. Gradients are judged by how many decades those of the hidden "
-           "layers spread before the first step.";
+           "and the table counts the others. Gradients are judged by how many decades those of the weights "
+           "between hidden layers spread before the first step.";
   }
   [[nodiscard]] std::string caveat() const override {
     return "At initialization batch norm with ReLU itself makes gradients explode: their square grows by "

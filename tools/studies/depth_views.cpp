@@ -115,11 +115,14 @@ Figure gradients_by_layer(std::span<const RunResult> runs, const Factor& activat
                 .x = {.name = "layer, from the input"},
                 .y = {.name = "norm of the gradient", .logarithmic = true}};
   for (const std::string model : depth_arms) {
+    // SkipInit's branches begin at zero, and so do the gradients within them.
+    const bool begins_at_zero = model == "skip-init";
     for (const int step : {0, 10}) {
-      if (step != 0 && model != "plain" && model != "bn") continue;
+      if (step == 0 ? begins_at_zero : model == "ln") continue;
       figure.series.push_back(
           {.arm = model,
-           .label = fmt::format("{}, {}", label_of(model), step == 0 ? "at the start" : "after 10 steps"),
+           .label = fmt::format("{}, {}{}", label_of(model), step == 0 ? "at the start" : "after 10 steps",
+                                begins_at_zero ? " (within branches zero before)" : ""),
            .points = norms_by_layer(runs, of_cell(model, activation, deepest) && at_tuned_rates(), step),
            .dashed = step != 0,
            .marked = false});

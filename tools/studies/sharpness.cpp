@@ -198,13 +198,17 @@ class SharpnessStudy final : public Study {
       std::vector<double> beyond;
       for (const auto& [seed, value] : by_seed(runs, in_descent(model, rate), beyond_edge))
         beyond.push_back(value);
+      const auto fitted = std::ranges::count_if(beyond, [](double value) { return std::isnan(value); });
       findings.push_back(tools::judge(
           {.name = fmt::format("rate x largest eigenvalue less 2 in full batch training, {}, rate {}",
                                label_of(model), rate),
            .claim =
                fmt::format("Full batch training goes on at the edge of stability or beyond: {}, rate {}.",
                            label_of(model), rate)},
-          beyond));
+          beyond,
+          fitted == 0 ? ""
+                      : fmt::format("{} of {} runs had fitted their images before step {:g}, and say nothing",
+                                    fitted, beyond.size(), steps_of_start)));
     }
     return findings;
   }

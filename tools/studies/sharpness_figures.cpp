@@ -28,6 +28,11 @@ RunFilter in_part(const char* part, const std::string& model) {
   return with_factor("part", part) && of_model(model);
 }
 
+// Those that came down to the loss at which spectra are compared.
+RunFilter reached_spectra_of(const std::string& model) {
+  return in_part("spectrum", model) && [](const RunResult& run) { return measure(run, "reached") == 1.0; };
+}
+
 Figure eigenvalue_figure(std::span<const RunResult> runs) {
   Figure figure{.title = "The largest eigenvalues of the Hessian, at a tenth of the loss of guessing",
                 .x = {.name = "rank"},
@@ -36,7 +41,7 @@ Figure eigenvalue_figure(std::span<const RunResult> runs) {
     figure.series.push_back(
         {.arm = model,
          .label = label,
-         .points = geometric_curve(runs, in_part("spectrum", model), prefix + "eigenvalues"),
+         .points = geometric_curve(runs, reached_spectra_of(model), prefix + "eigenvalues"),
          .dashed = !prefix.empty()});
   return figure;
 }
@@ -51,7 +56,7 @@ Figure share_figure(std::span<const RunResult> runs) {
         {.arm = model,
          .label = label,
          .points = {point_at(static_cast<double>(figure.x.categories.size()),
-                             by_seed(runs, in_part("spectrum", model),
+                             by_seed(runs, reached_spectra_of(model),
                                      [&](const RunResult& run) { return 100.0 * measure(run, name); }))},
          .dashed = !prefix.empty()});
     figure.x.categories.push_back(prefix.empty() ? label_of(model) : "constants");

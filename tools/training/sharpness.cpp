@@ -1,5 +1,6 @@
 #include "keel/tools/training/sharpness.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -12,6 +13,18 @@
 #include "keel/tools/training/loss_surface.hpp"
 
 namespace keel::tools {
+namespace {
+
+// Along a direction of negative curvature no step overshoots: of the eigenvalues that are largest by magnitude, the most
+// positive. Where all of them are negative there is no edge to speak of.
+double most_positive(Hessian& hessian, const LanczosOptions& lanczos) {
+  constexpr std::size_t looked_at = 4;
+  double result = 0.0;
+  for (const double value : hessian.largest_eigenvalues(looked_at, lanczos)) result = std::max(result, value);
+  return result;
+}
+
+}  // namespace
 
 Spectrum spectrum(Network& network, const Tensor& images, const Tensor& labels, std::size_t count,
                   const LanczosOptions& options) {
@@ -47,8 +60,7 @@ std::vector<DescentLook> descend(Network& network, const Tensor& images, const T
     try {
       if (number % options.between_looks == 0) {
         const double loss = surface.look(images, labels).loss;
-        const auto largest = hessian.largest_eigenvalues(1, lanczos);
-        looks.push_back({.step = number, .loss = loss, .sharpness = largest.empty() ? 0.0 : largest[0]});
+        looks.push_back({.step = number, .loss = loss, .sharpness = most_positive(hessian, lanczos)});
       }
       if (number < options.steps && !std::isfinite(step(images, labels))) break;
     } catch (const NonFiniteError&) {

@@ -34,7 +34,7 @@ struct DescentOptions {
 struct DescentLook {
   int step = 0;
   double loss = 0.0;
-  double sharpness = 0.0;  ///< the largest eigenvalue by magnitude
+  double sharpness = 0.0;  ///< the largest eigenvalue; negative ones do not count, whatever their magnitude
 };
 /// What training sees of its own loss, from before the first step on; it ends early where the loss is no
 /// longer finite.

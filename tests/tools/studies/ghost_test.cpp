@@ -25,12 +25,24 @@ BOOST_AUTO_TEST_SUITE(ghost_study)
 // Both kinds of noise have 0.8 of the test loss, so neither does more than the other.
 BOOST_AUTO_TEST_CASE(gains_are_ratios_of_test_losses_at_the_same_training_loss) {
   const auto findings = ghost().judge(planted_runs(ghost(), 1.0));
-  BOOST_REQUIRE(findings.size() == 4U);
+  BOOST_REQUIRE(findings.size() == 5U);
   BOOST_TEST(findings[0].effect.mean == 1.25, boost::test_tools::tolerance(1e-3));
   BOOST_TEST(findings[1].effect.mean == 1.25, boost::test_tools::tolerance(1e-3));
   BOOST_TEST(findings[2].effect.mean == 1.0, boost::test_tools::tolerance(1e-3));
   BOOST_TEST((findings[2].verdict == Verdict::ruled_out));
-  BOOST_TEST(findings[3].effect.mean == 1.0, boost::test_tools::tolerance(1e-1));
+  BOOST_TEST(findings[3].effect.mean == 1.25, boost::test_tools::tolerance(1e-3));
+  BOOST_TEST(findings[4].effect.mean == 1.0, boost::test_tools::tolerance(1e-1));
+}
+
+// A rate of its own gives an arm a lower test loss at equal fit by itself: what it does is another finding.
+BOOST_AUTO_TEST_CASE(effects_of_noise_are_judged_at_one_rate) {
+  auto runs = planted_runs(ghost(), 1.0);
+  for (auto& run : runs)
+    if (run.settings.factors.at("rate") == "tuned" && run.settings.model == "ghost")
+      for (auto& loss : run.measures.at("test_loss")) loss *= 0.5;
+  const auto findings = ghost().judge(runs);
+  BOOST_TEST(findings[0].effect.mean == 1.25, boost::test_tools::tolerance(1e-3));
+  BOOST_TEST(findings[3].effect.mean == 2.5, boost::test_tools::tolerance(1e-3));
 }
 
 // The runs with noise end at a training loss of 0.2, where their test loss is 0.4; that of the others is 0.5
