@@ -61,6 +61,24 @@ bool PrecisionRepeat::agree() const {
   return std::isfinite(f32) == std::isfinite(f64) && !(std::abs(f32 - f64) > 2.0 * sd);
 }
 
+bool met_less_than_epsilon(const RunResult& run) {
+  return std::ranges::any_of(series(run, smallest_variance_measure),
+                             [](double value) { return value < 1.0; });
+}
+
+std::string precision_disagreement(std::span<const RunResult> runs, std::span<const RepeatedArm> arms) {
+  const auto points = [](const RunResult& run) { return 100.0 * final_accuracy(run); };
+  for (const auto& [label, of_arm] : arms) {
+    const auto repeat = precision_repeat(runs_of(runs, of_arm), points, f64_accuracy_measure);
+    if (!repeat || repeat->agree()) continue;
+    return fmt::format(
+        "in double precision {} came to {:.1f} % on the seeds on which it came to {:.1f} % in single precision, "
+        "and the seeds' standard deviation is {:.1f} points: the numbers are in doubt",
+        label, repeat->f64, repeat->f32, repeat->sd);
+  }
+  return "";
+}
+
 std::optional<PrecisionRepeat> precision_repeat(std::span<const RunResult> arm, const RunValue& value,
                                                 std::string_view measure) {
   std::vector<double> all;

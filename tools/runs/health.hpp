@@ -39,6 +39,23 @@ struct PrecisionRepeat {
   [[nodiscard]] bool agree() const;
 };
 
+/// What a repeat in f64 leaves in the run that it repeats: its final validation accuracy in percent, NaN if it diverged.
+inline constexpr auto f64_accuracy_measure = "f64_accuracy";
+/// So many seeds of an arm are repeated, the first ones.
+inline constexpr int seeds_in_f64 = 2;
+
+/// Whether a batch norm of a run met less variance than its epsilon at a look: what f32 computes from there on is for f64 to
+/// confirm.
+bool met_less_than_epsilon(const RunResult& run);
+
+/// Runs that differ in their seeds alone, and what they are called.
+struct RepeatedArm {
+  std::string label;
+  RunFilter runs;
+};
+/// Which of these arms f64 does not confirm, as a sentence; empty where none, or none was repeated.
+std::string precision_disagreement(std::span<const RunResult> runs, std::span<const RepeatedArm> arms);
+
 /// Of the runs of one arm, those that recorded what `value` is in f64 under the name `measure`; none if no
 /// run did.
 std::optional<PrecisionRepeat> precision_repeat(std::span<const RunResult> arm, const RunValue& value,

@@ -23,7 +23,6 @@ constexpr std::int64_t state_units = 100;
 constexpr std::int64_t most_images = 12000;
 constexpr std::int64_t most_images_if_quick = 6000;
 constexpr double least_recurrent_gain = 1.0;  // points
-constexpr int seeds_in_f64 = 2;
 
 RecurrentNetwork recurrent_network(const RunSettings& settings, const Crop& crop, const DataSet& data) {
   return RecurrentNetwork{{.height = data.train.height,
@@ -54,7 +53,7 @@ std::optional<RunResult> train_in_both_precisions(const RunSettings& settings, c
   TrainingLoop loop{network, in_f64, {.data = context.data, .stop = context.stop}};
   if (run) loop.train();
   if (!run || context.stop.stop_requested()) return std::nullopt;
-  run->measures[recurrent_f64_measure] = {loop.diverged() ? std::nan("") : 100.0 * loop.look().accuracy};
+  run->measures[f64_accuracy_measure] = {loop.diverged() ? std::nan("") : 100.0 * loop.look().accuracy};
   return run;
 }
 
@@ -185,17 +184,10 @@ class RecurrentStudy final : public Study {
     return jobs;
   }
 
-  // Which of these arms f64 does not confirm, in words.
   static std::string disagreement(std::span<const RunResult> runs, std::span<const char* const> models) {
-    for (const auto* model : models) {
-      const auto repeat = recurrent_repeat(runs, model);
-      if (!repeat || repeat->agree()) continue;
-      return fmt::format(
-          "in double precision {} came to {:.1f} % on the seeds on which it came to {:.1f} % in single precision, "
-          "and the seeds' standard deviation is {:.1f} points: the numbers are in doubt",
-          label_of(model), repeat->f64, repeat->f32, repeat->sd);
-    }
-    return "";
+    std::vector<RepeatedArm> arms;
+    for (const auto* model : models) arms.push_back({label_of(model), of_model(model) && at_tuned_rates()});
+    return precision_disagreement(runs, arms);
   }
 };
 

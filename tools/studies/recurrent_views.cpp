@@ -66,7 +66,7 @@ double recurrent_accuracy(const RunResult& run) {
 
 std::optional<PrecisionRepeat> recurrent_repeat(std::span<const RunResult> runs, const std::string& model) {
   const auto arm = runs_of(runs, of_model(model) && at_tuned_rates());
-  return precision_repeat(arm, recurrent_accuracy, recurrent_f64_measure);
+  return precision_repeat(arm, recurrent_accuracy, f64_accuracy_measure);
 }
 
 std::vector<Figure> recurrent_figures(std::span<const RunResult> runs) {

@@ -14,8 +14,6 @@ namespace keel::tools {
 // What the study `recurrent` shows of its runs.
 
 inline constexpr std::array recurrent_arms{"plain", "bn-shared", "bn-per-step", "ln"};
-/// The accuracy of a run's repeat in f64.
-inline constexpr auto recurrent_f64_measure = "f64_accuracy";
 
 /// Final validation accuracy in percent.
 double recurrent_accuracy(const RunResult& run);

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "keel/tools/runs/health.hpp"
 #include "keel/tools/system/number_text.hpp"
 
 namespace keel::tools {
@@ -97,6 +98,25 @@ Table causes_table(std::span<const RunResult> runs) {
   return table;
 }
 
+// Of arms that were repeated in f64.
+Table repeats_table(std::span<const RunResult> runs) {
+  Table table{
+      .title =
+          "Where a batch norm met less variance than its epsilon: final validation accuracy in single and in "
+          "double precision",
+      .header = {"arm, size", "seeds", "single, %", "double, %", "sd of the seeds, points"}};
+  for (const char* model : {"bn", "ghost"}) {
+    for (const auto size : sizes_of_arm(runs, of_rate(model, "tuned"))) {
+      const auto repeat = precision_repeat(runs_of(runs, at_size(model, size, "tuned")), accuracy_points,
+                                           f64_accuracy_measure);
+      if (!repeat) continue;
+      table.rows.push_back({fmt::format("{}, {}", label_of(model), size), fmt::format("{}", repeat->seeds),
+                            cell_text(repeat->f32, 2), cell_text(repeat->f64, 2), cell_text(repeat->sd, 2)});
+    }
+  }
+  return table;
+}
+
 }  // namespace
 
 double accuracy_points(const RunResult& run) {
@@ -123,12 +143,23 @@ BySeed small_batch_loss(std::span<const RunResult> runs, const std::string& mode
   return loss;
 }
 
+std::string small_batch_doubt(std::span<const RunResult> runs) {
+  std::vector<RepeatedArm> arms;
+  for (const char* model : {"bn", "ghost"})
+    for (const auto size : sizes_of_arm(runs, of_rate(model, "tuned")))
+      arms.push_back({fmt::format("{} at {}", label_of(model), size), at_size(model, size, "tuned")});
+  return precision_disagreement(runs, arms);
+}
+
 std::vector<Figure> small_batch_figures(std::span<const RunResult> runs) {
   return {arms_figure(runs, "tuned"), statistics_figure(runs), arms_figure(runs, "common")};
 }
 
 std::vector<Table> small_batch_tables(std::span<const RunResult> runs) {
-  return {causes_table(runs), chosen_rates_table(runs)};
+  std::vector<Table> tables{causes_table(runs), chosen_rates_table(runs)};
+  auto repeats = repeats_table(runs);
+  if (!repeats.rows.empty()) tables.push_back(std::move(repeats));
+  return tables;
 }
 
 }  // namespace keel::tools

@@ -21,6 +21,9 @@ double accuracy_points(const RunResult& run);
 double population_points(const RunResult& run);
 double batch_statistics_points(const RunResult& run);
 
+/// Why nothing may rest on arms whose normalization meets next to no variance, if f64 does not confirm them; else empty.
+std::string small_batch_doubt(std::span<const RunResult> runs);
+
 /// The runs of an arm at one size and kind of rate.
 RunFilter at_size(const std::string& model, std::int64_t size, const std::string& rate);
 /// By seed, the accuracy that an arm loses from the largest batch to the smallest.

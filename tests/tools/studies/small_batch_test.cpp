@@ -3,9 +3,11 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <map>
 
 #include "../../support/planted_runs.hpp"
 #include "../../support/study_support.hpp"
+#include "keel/runtime/threads.hpp"
 #include "keel/tools/runs/study.hpp"
 #include "keel/tools/studies/registry.hpp"
 
@@ -67,6 +69,44 @@ BOOST_AUTO_TEST_CASE(a_limit_of_images_is_kept) {
   const auto& study = *find_study("small-batch");
   for (const auto& job : judged_jobs(study, {.data = tiny_data(), .seeds = 1, .limit = 150}))
     BOOST_TEST(job.settings.limit == 150);
+}
+
+// Of batch norm's runs at batch 2 two say that f64 comes to something else.
+BOOST_AUTO_TEST_CASE(what_double_precision_does_not_confirm_is_not_judged) {
+  const auto& study = *find_study("small-batch");
+  auto runs = planted_runs(study, 1.0);
+  BOOST_TEST((study.judge(runs)[0].verdict == Verdict::supported));
+  const auto repeat_with = [&](double points) {
+    for (auto& run : runs)
+      if (run.settings.model == "bn" && run.settings.factors.at("size") == 2 &&
+          run.settings.factors.at("rate") == "tuned" && run.settings.seed <= 2)
+        run.measures["f64_accuracy"] = {points};
+    return study.judge(runs)[0];
+  };
+  BOOST_TEST((repeat_with(70.0).verdict == Verdict::supported));
+  const auto doubtful = repeat_with(90.0);
+  BOOST_TEST((doubtful.verdict == Verdict::not_shown));
+  BOOST_TEST(
+      doubtful.withheld.find("in double precision batch norm at 2 came to 90.0 %") != std::string::npos,
+      doubtful.withheld);
+}
+
+// Images that are all alike have no variance.
+BOOST_AUTO_TEST_CASE(runs_that_met_no_variance_are_repeated_in_double_precision) {
+  const ThreadLimit one_thread{1};
+  auto data = tiny_data();
+  const auto size = static_cast<std::size_t>(data.train.height * data.train.width);
+  for (std::size_t i = size; i < data.train.pixels.size(); ++i)
+    data.train.pixels[i] = data.train.pixels[i % size];
+  std::map<std::int64_t, int> repeated;
+  for (const auto& job : judged_jobs(*find_study("small-batch"), {.data = data, .seeds = 3, .quick = true})) {
+    if (job.settings.model != "bn") continue;
+    const auto run = job.run(job.settings, {.data = data, .stop = {}});
+    BOOST_REQUIRE(run.has_value());
+    if (run->measures.contains("f64_accuracy")) ++repeated[job.settings.factors.at("size").whole()];
+  }
+  BOOST_TEST(repeated[2] == 2);
+  BOOST_TEST(repeated[64] == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
