@@ -19,10 +19,10 @@ namespace fs = std::filesystem;
 
 /// What a file must hold, with the magic number that says so: 0x08 for unsigned bytes, then the number of
 /// sizes.
-enum class Kind : std::uint32_t { labels = 0x801, images = 0x803 };
+enum class IdxKind : std::uint32_t { labels = 0x801, images = 0x803 };
 
-std::string_view name(Kind kind) {
-  return kind == Kind::images ? "images" : "labels";
+std::string_view name(IdxKind kind) {
+  return kind == IdxKind::images ? "images" : "labels";
 }
 
 std::string_view element_type(std::uint32_t code) {
@@ -39,11 +39,11 @@ std::uint32_t read_big_endian(UnpackedFile& file) {
          bytes[3];
 }
 
-void check_magic(const fs::path& path, std::uint32_t found, Kind kind) {
+void check_magic(const fs::path& path, std::uint32_t found, IdxKind kind) {
   const auto expected = static_cast<std::uint32_t>(kind);
   if (found == expected) return;
   const auto numbers = fmt::format("(magic number {:#010x}, expected {:#010x})", found, expected);
-  const Kind other = kind == Kind::images ? Kind::labels : Kind::images;
+  const IdxKind other = kind == IdxKind::images ? IdxKind::labels : IdxKind::images;
   if (found == static_cast<std::uint32_t>(other)) {
     refuse(path, "holds {}, not {} {}; are two files swapped?", name(other), name(kind), numbers);
   }
@@ -91,7 +91,7 @@ std::vector<std::uint8_t> read_data(UnpackedFile& file, std::uint64_t length, st
   return data;
 }
 
-Array read_idx(const fs::path& path, Kind kind) {
+Array read_idx(const fs::path& path, IdxKind kind) {
   UnpackedFile file{path};
   check_magic(path, read_big_endian(file), kind);
   Array array;
@@ -113,8 +113,8 @@ Array read_idx(const fs::path& path, Kind kind) {
 }  // namespace
 
 ImageSet read_idx_pair(const fs::path& images, const fs::path& labels) {
-  auto pixels = read_idx(images, Kind::images);
-  auto classes = read_idx(labels, Kind::labels);
+  auto pixels = read_idx(images, IdxKind::images);
+  auto classes = read_idx(labels, IdxKind::labels);
   if (pixels.sizes[0] != classes.sizes[0]) {
     refuse(images, "holds {} images, but '{}' holds {} labels; they don't belong together", pixels.sizes[0],
            labels.string(), classes.sizes[0]);
@@ -126,7 +126,7 @@ ImageSet read_idx_pair(const fs::path& images, const fs::path& labels) {
 }
 
 ImageSet read_idx_images(const fs::path& path) {
-  auto pixels = read_idx(path, Kind::images);
+  auto pixels = read_idx(path, IdxKind::images);
   return {.height = pixels.sizes[1],
           .width = pixels.sizes[2],
           .pixels = std::move(pixels.data),

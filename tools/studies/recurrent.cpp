@@ -20,8 +20,8 @@ namespace keel::tools {
 namespace {
 
 constexpr std::int64_t state_units = 100;
-constexpr std::int64_t most_images = 12000;
-constexpr std::int64_t most_images_if_quick = 6000;
+constexpr std::int64_t most_recurrent_images = 12000;
+constexpr std::int64_t most_recurrent_images_if_quick = 6000;
 constexpr double least_recurrent_gain = 1.0;  // points
 
 RecurrentNetwork recurrent_network(const RunSettings& settings, const Crop& crop, const DataSet& data) {
@@ -171,7 +171,7 @@ class RecurrentStudy final : public Study {
   [[nodiscard]] RunSettings arm(const StudyScale& scale, const char* model, std::uint64_t seed) const {
     auto settings = settings_for(*this, scale, model, seed);
     settings.hidden = {state_units};
-    const auto most = scale.quick ? most_images_if_quick : most_images;
+    const auto most = scale.quick ? most_recurrent_images_if_quick : most_recurrent_images;
     settings.limit = scale.limit > 0 ? std::min(scale.limit, most) : most;
     settings.epochs = 2;
     return settings;
