@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "keel/tools/commands/interrupted.hpp"
+#include "keel/tools/commands/joined.hpp"
 #include "keel/tools/data/batches.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/findings/effect_text.hpp"
@@ -137,15 +138,20 @@ void say_what_it_takes(const Assignment& assignment, const StudyScale& scale, co
       expected_seconds(jobs, common.threads, machine_factor(scale.data, common.threads, stop));
   fmt::print(stderr, "keel: {} runs on {} thread{}, about {}{}\n", count_runs(jobs), common.threads,
              common.threads == 1 ? "" : "s", seconds_text(std::max(1.0, seconds), " "),
-             common.resume ? " less what is done" : "");
+             common.join     ? " less what is done or done by others"
+             : common.resume ? " less what is done"
+                             : "");
 }
 
 // First what learning rates are chosen by, then what is judged at these.
 FinishedRuns run_both_stages(const Assignment& assignment, StudyScale scale, const RunStore& store,
-                             const std::stop_token& stop) {
+                             LeaseBook* leases, const std::stop_token& stop) {
   const auto& common = assignment.common;
-  QueueOptions options{
-      .threads = common.threads, .quiet = common.quiet, .what = "runs that choose rates", .store = &store};
+  QueueOptions options{.threads = common.threads,
+                       .quiet = common.quiet,
+                       .what = "runs that choose rates",
+                       .store = &store,
+                       .leases = leases};
   std::vector<Job> jobs;
   for (const auto* study : assignment.studies)
     std::ranges::move(study->tuning_jobs(scale), std::back_inserter(jobs));
@@ -175,14 +181,18 @@ FinishedRuns run_both_stages(const Assignment& assignment, StudyScale scale, con
 ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation) {
   const auto& common = assignment.common;
   CommandRecord record{.arguments = invocation.arguments, .threads = common.threads};
+  require_sensible_sharing(common);
   const DataSet data = load_data_set(common.data);
   require_trainable(data);
   Workspace workspace{{.command = assignment.command,
                        .settings = assignment.settings,
                        .out = common.out,
                        .force = common.force,
-                       .resume = common.resume}};
-  const RunStore store{workspace.path(), provenance_of(data), common.resume};
+                       .resume = common.resume,
+                       .join = common.join}};
+  const auto provenance = provenance_of(data);
+  const RunStore store{workspace.path(), provenance, common.resume || common.join};
+  const auto leases = join_in(common, workspace, provenance);
   const StudyScale scale{.data = data,
                          .first_seed = common.seed,
                          .seeds = common.seeds,
@@ -191,8 +201,9 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
                          .hidden = assignment.hidden,
                          .optimizer = assignment.optimizer};
   say_what_it_takes(assignment, scale, invocation.interrupt.token());
-  const auto [runs, missing] = run_both_stages(assignment, scale, store, invocation.interrupt.token());
-  if (missing > 0) return end_interrupted(workspace, runs.size(), runs.size() + missing);
+  const auto [runs, missing] =
+      run_both_stages(assignment, scale, store, leases.get(), invocation.interrupt.token());
+  if (missing > 0) return end_interrupted(workspace, runs.size(), runs.size() + missing, common.join);
 
   const auto judgements = judge_all(assignment.studies, runs);
   const auto sizes = split_sizes(data.train.size(), common.run.limit);
@@ -205,6 +216,7 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
   write_report(workspace.path(), results,
                [&](std::string_view name) { return known_study(invocation, name); });
   print_verdicts(judgements, runs, data, sizes, common.seeds);
+  if (leases) leases->clear();
   const auto status = report_troubles(runs, assignment.must_train);
   fmt::print("\nresults: {}\n", path.string());
   fmt::print("report: {}\n", (workspace.path() / "report.html").string());

@@ -6,6 +6,7 @@
 
 #include "keel/tools/commands/compare_table.hpp"
 #include "keel/tools/commands/interrupted.hpp"
+#include "keel/tools/commands/joined.hpp"
 #include "keel/tools/data/batches.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/runs/results.hpp"
@@ -99,7 +100,8 @@ Workspace workspace_for(const CommonOptions& options) {
                                  {"limit", options.run.limit}},
                     .out = options.out,
                     .force = options.force,
-                    .resume = options.resume}};
+                    .resume = options.resume,
+                    .join = options.join}};
 }
 
 }  // namespace
@@ -107,13 +109,17 @@ Workspace workspace_for(const CommonOptions& options) {
 ExitStatus compare(const CommonOptions& options, const Invocation& invocation) {
   CommandRecord record{.arguments = invocation.arguments, .threads = options.threads};
   const auto stop = invocation.interrupt.token();
+  require_sensible_sharing(options);
   const DataSet data = load_data_set(options.data);
   require_trainable(options, data);
   auto workspace = workspace_for(options);
-  const RunStore store{workspace.path(), provenance_of(data), options.resume};
+  const auto provenance = provenance_of(data);
+  const RunStore store{workspace.path(), provenance, options.resume || options.join};
+  const auto leases = join_in(options, workspace, provenance);
   const auto jobs = jobs_of(options);
-  const auto finished =
-      run_all(jobs, data, {.threads = options.threads, .quiet = options.quiet, .store = &store}, stop);
+  const auto finished = run_all(
+      jobs, data,
+      {.threads = options.threads, .quiet = options.quiet, .store = &store, .leases = leases.get()}, stop);
   if (!finished.empty()) {
     const auto pairs = pair_by_seed(finished);
     const auto sizes = split_sizes(data.train.size(), options.run.limit);
@@ -123,7 +129,10 @@ ExitStatus compare(const CommonOptions& options, const Invocation& invocation) {
     fmt::print("\nresults: {}\n", path.string());
   }
   const auto status = report_runs(finished, data.classes);
-  return finished.size() < jobs.size() ? end_interrupted(workspace, finished.size(), jobs.size()) : status;
+  if (finished.size() < jobs.size())
+    return end_interrupted(workspace, finished.size(), jobs.size(), options.join);
+  if (leases) leases->clear();
+  return status;
 }
 
 }  // namespace keel::tools

@@ -8,12 +8,12 @@
 
 namespace keel::tools {
 
-ExitStatus end_interrupted(const Workspace& workspace, std::size_t finished, std::size_t all) {
+ExitStatus end_interrupted(const Workspace& workspace, std::size_t finished, std::size_t all, bool joined) {
   if (finished > 0) {
     fmt::print(stderr,
                "keel: interrupted; {} of {} runs were finished and are kept: the same command with --out {} "
-               "--resume goes on\n",
-               finished, all, shell_word(workspace.path().string()));
+               "{} goes on\n",
+               finished, all, shell_word(workspace.path().string()), joined ? "--join" : "--resume");
   } else {
     fmt::print(stderr, "keel: interrupted; 0 of {} runs were finished, so that nothing is kept\n", all);
   }

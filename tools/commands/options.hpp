@@ -23,6 +23,8 @@ struct CommonOptions {
   std::string out;  ///< empty for the default folder
   bool force = false;
   bool resume = false;
+  bool join = false;  ///< other processes do the same in the folder `out`
+  int lease = 60;     ///< seconds after which what one of them has claimed is another's, unless it shows life
   bool quiet = false;
 };
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "keel/tools/commands/carry_out.hpp"
+#include "keel/tools/commands/joined.hpp"
 #include "keel/tools/report/report.hpp"
 #include "keel/tools/report/side_by_side.hpp"
 #include "keel/tools/system/output_folder.hpp"
@@ -60,6 +61,7 @@ ExitStatus run_on_each(const StudyOptions& options, const Invocation& invocation
   const auto command = "study-" + options.name;
   if (options.common.resume && options.common.out.empty())
     throw UsageError{"what is to be resumed of several data sets has to be named with --out"};
+  require_sensible_sharing(options.common);
   const auto folder =
       options.common.out.empty() ? default_output_folder(command) : std::filesystem::path{options.common.out};
   const auto names = folders_of(options.data_sets);

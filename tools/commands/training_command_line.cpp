@@ -70,6 +70,19 @@ void add_resume_flag(CLI::App& command, bool& resume) {
                    "go on with the same command's last folder, or that of --out, where it was interrupted");
 }
 
+void add_sharing_options(CLI::App& command, CommonOptions& options) {
+  command.add_flag(
+      "--join", options.join,
+      "share the work with all processes, on any host, that are started by the same command with --join "
+      "and see the folder --out; each ends when all is done");
+  command
+      .add_option("--lease", options.lease,
+                  "with --join: seconds after which a run is taken over from a process that shows no life")
+      ->type_name("SECONDS")
+      ->check(whole_number(1, 86'400))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_result_options(CLI::App& command, CommonOptions& options) {
@@ -121,6 +134,7 @@ void add_compare_command(CLI::App& app, const Invocation& invocation, ExitStatus
   add_run_options(*command, *options);
   add_training_options(*command, options->run);
   add_resume_flag(*command, options->resume);
+  add_sharing_options(*command, *options);
   command->callback([options, &invocation, &status] { status = compare(*options, invocation); });
 }
 
@@ -138,6 +152,7 @@ void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitSt
   command->get_option("--batch-size")
       ->description("images a step that the learning rate and the number of steps belong to");
   add_resume_flag(*command, options->common.resume);
+  add_sharing_options(*command, options->common);
   command->callback([options, &invocation, &status] { status = run_batch_study(*options, invocation); });
 }
 
@@ -162,6 +177,7 @@ void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
   command->add_flag("--quick", options->quick, "six seeds, shorter grids, fewer epochs");
   if (invocation.own_studies) add_network_options(*command, *options);
   add_resume_flag(*command, options->common.resume);
+  add_sharing_options(*command, options->common);
   command->callback([options, seeds, &invocation, &status] {
     if (options->quick && seeds->count() == 0) options->common.seeds = quick_study_seeds;
     status = run_studies(*options, invocation);

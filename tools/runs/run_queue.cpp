@@ -9,6 +9,7 @@
 
 #include "keel/runtime/error.hpp"
 #include "keel/tools/runs/progress.hpp"
+#include "keel/tools/runs/shared_work.hpp"
 #include "keel/tools/system/worker_pool.hpp"
 
 namespace keel::tools {
@@ -59,6 +60,13 @@ std::optional<JobResults> found_in(const RunStore& store, const Job& job) {
   return results;
 }
 
+void run_each(std::span<const std::size_t> pieces, const std::function<void(std::size_t)>& run, int threads,
+              const std::stop_token& stop) {
+  std::vector<std::function<void()>> all;
+  for (const auto piece : pieces) all.emplace_back([&run, piece] { run(piece); });
+  run_jobs(all, threads, stop);
+}
+
 void require_different(std::span<const Job> jobs) {
   std::set<std::string> seen;
   const auto see = [&](const RunSettings& settings) {
@@ -98,25 +106,41 @@ std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, c
   });
 
   Progress progress{runs, cost, options.quiet, options.what};
-  std::vector<std::function<void()>> together;
-  std::vector<std::function<void()>> alone;
-  for (const auto index : missing) {
-    (jobs[index].alone ? alone : together).emplace_back([&, index] {
-      const auto& job = jobs[index];
-      progress.run_begun(job.settings);
-      results[index] = run_one(job, {data, stop, [&](const EpochResult& epoch) {
-                                       progress.epoch_done(job.settings, epoch,
-                                                           job.cost / std::max(job.settings.epochs, 1));
-                                     }});
-      if (!results[index]) return;
-      for (const auto& run : *results[index])
-        if (options.store != nullptr) options.store->save(run);
-      double unsaid = job.cost;  // prefixes cost nothing more
-      for (const auto& run : *results[index]) progress.run_done(run, std::exchange(unsaid, 0.0));
-    });
+  const auto say_done = [&](std::size_t index) {
+    double unsaid = jobs[index].cost;  // prefixes cost nothing more
+    for (const auto& run : *results[index]) progress.run_done(run, std::exchange(unsaid, 0.0));
+  };
+  const auto run = [&](std::size_t index) {
+    const auto& job = jobs[index];
+    progress.run_begun(job.settings);
+    results[index] =
+        run_one(job, {data, stop, [&](const EpochResult& epoch) {
+                        progress.epoch_done(job.settings, epoch, job.cost / std::max(job.settings.epochs, 1));
+                      }});
+    if (!results[index]) return;
+    for (const auto& each : *results[index])
+      if (options.store != nullptr) options.store->save(each);
+    say_done(index);
+  };
+  const auto find = [&](std::size_t index) {
+    results[index] = found_in(*options.store, jobs[index]);
+    if (results[index]) say_done(index);
+    return results[index].has_value();
+  };
+
+  const auto first_alone =
+      std::ranges::find_if(missing, [&](std::size_t index) { return jobs[index].alone; });
+  const std::span together{missing.begin(), first_alone};
+  const std::span alone{first_alone, missing.end()};
+  if (options.leases != nullptr) {
+    const auto name = [&](std::size_t index) { return RunStore::name_of(jobs[index].settings); };
+    work_together(together, {name, find, run}, *options.leases, options.threads, stop);
+    const auto of_all_that_measure = [](std::size_t) { return std::string{"what measures time"}; };
+    work_together(alone, {of_all_that_measure, find, run}, *options.leases, 1, stop);
+  } else {
+    run_each(together, run, options.threads, stop);
+    run_each(alone, run, 1, stop);
   }
-  run_jobs(together, options.threads, stop);
-  run_jobs(alone, 1, stop);
 
   std::vector<RunResult> finished;
   for (auto& result : results)

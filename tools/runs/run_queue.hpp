@@ -11,6 +11,8 @@
 
 namespace keel::tools {
 
+class LeaseBook;
+
 /// A run to be done.
 struct Job {
   RunSettings settings;
@@ -29,6 +31,8 @@ struct QueueOptions {
   bool quiet = false;               ///< no progress
   std::string what = "runs";        ///< that progress counts
   const RunStore* store = nullptr;  ///< where finished runs are looked for and kept; null: nowhere
+  /// Other processes do the same jobs, by claims in the store's folder; null: none do.
+  LeaseBook* leases = nullptr;
 };
 
 /// The runs that `jobs` make, prefixes included.
@@ -36,7 +40,8 @@ std::size_t count_runs(std::span<const Job> jobs);
 
 /// Does all `jobs` but those that the store has already, saves each before its worker begins another, and
 /// returns the finished runs in the order of `jobs`, each before its prefixes: fewer than `count_runs` only if
-/// `stop` was requested. A run that throws is recorded as one that did, and the others go on. Throws Error when
+/// `stop` was requested. With `leases` a job that another process does is waited for, and its results are taken from the
+/// store. A run that throws is recorded as one that did, and the others go on. Throws Error when
 /// a result can't be saved or two runs have the same settings.
 std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, const QueueOptions& options,
                                const std::stop_token& stop);

@@ -120,11 +120,15 @@ void RunStore::save(const RunResult& run) const {
   write_file(path_of(run.settings), with_checksum(json_text(json)));
 }
 
-std::filesystem::path RunStore::path_of(const RunSettings& settings) const {
+std::string RunStore::name_of(const RunSettings& settings) {
   auto name = describe(settings);
   for (auto& character : name)
     if (std::isalnum(static_cast<unsigned char>(character)) == 0 && character != '.') character = '-';
-  return folder_ / (name + ".json");
+  return name;
+}
+
+std::filesystem::path RunStore::path_of(const RunSettings& settings) const {
+  return folder_ / (name_of(settings) + ".json");
 }
 
 }  // namespace keel::tools

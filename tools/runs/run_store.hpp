@@ -20,6 +20,9 @@ class RunStore {
   /// settings: a run with another is not found. Nothing is found unless earlier runs are to be `reused`.
   RunStore(const std::filesystem::path& folder, const Json& provenance, bool reused);
 
+  /// What the file of a run with these settings is called, but for its extension.
+  static std::string name_of(const RunSettings& settings);
+
   /// The finished run with these settings, bit for bit as it was saved. One whose file is damaged, was
   /// changed or has no checksum (as an older keel left it) is not believed, which is said on standard error;
   /// one that failed is not finished. Throws DataError for what is no regular file, or can't be read.

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <iterator>
 #include <set>
+#include <thread>
 
 #include "keel/tools/runs/earlier_results.hpp"
 #include "keel/tools/system/exit_status.hpp"
@@ -80,7 +82,31 @@ void require_unused(const fs::path& folder, const Json& settings) {
                   folder.string(), json_text(begun))};
 }
 
+bool holds_something(const fs::path& folder) {
+  std::error_code error;
+  return fs::exists(folder, error) && !fs::is_empty(folder, error);
+}
+
+// The folder of what several processes do together, of which one may just be making it.
+fs::path joined_folder(const Workspace::Request& request) {
+  const fs::path folder = request.out;
+  for (int i = 0; i < 20 && settings_in(folder).is_null() && holds_something(folder); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+  const auto begun = settings_in(folder);
+  if (begun.is_null() && holds_something(folder))
+    throw UsageError{
+        fmt::format("'{}' is not empty, and no command left its '{}' there; name another folder with --out",
+                    request.out, command_file)};
+  if (!begun.is_null() && !is_same(begun, request.settings))
+    throw UsageError{
+        fmt::format("'{}' was begun by another command, with the settings {}; join in with these, or "
+                    "name another folder with --out",
+                    request.out, json_text(begun))};
+  return folder;
+}
+
 fs::path ready_folder(const Workspace::Request& request) {
+  if (request.join) return joined_folder(request);
   auto path = choose(request);
   if (request.resume) return path;
   if (request.force) {
@@ -94,7 +120,9 @@ fs::path ready_folder(const Workspace::Request& request) {
 }  // namespace
 
 Workspace::Workspace(const Request& request)
-    : path_(ready_folder(request)), folder_(path_, request.force || request.resume), kept_(request.resume) {
+    : path_(ready_folder(request)),
+      folder_(path_, request.force || request.resume || request.join),
+      kept_(request.resume || request.join) {
   folder_.write(command_file, json_text(request.settings, 1) + "\n");
 }
 

@@ -13,7 +13,8 @@ namespace keel::tools {
 /// Anew, `out` (by default runs/COMMAND-TIME) is made, or refused if it holds something, unless `force`, by
 /// which what another command left there is removed (runs/earlier_results.hpp). To resume, it must hold what
 /// the same command began, and without `out` the newest runs/COMMAND-* that does is taken. Throws UsageError
-/// when there is none or it holds another command's.
+/// when there is none or it holds another command's. To join, `out` is made where it is not there, and must otherwise hold
+/// what the same command began.
 class Workspace {
  public:
   struct Request {
@@ -22,6 +23,7 @@ class Workspace {
     std::string out;      ///< empty for the default
     bool force = false;
     bool resume = false;
+    bool join = false;  ///< several processes with the same request share `out`
   };
   explicit Workspace(const Request& request);
   /// Leaves nothing behind of a command that ended before it had anything, a finished run or results, unless it was
