@@ -44,6 +44,7 @@ void add_digits(CLI::App& data, const StopRequests& stop, ExitStatus& status) {
   const auto options = std::make_shared<DigitsFolderOptions>();
   command->add_option("--out", options->out, "folder for the four files; made if it is missing")
       ->type_name("DIR")
+      ->check(some_text())
       ->required();
   add_seed_option(*command, options->seed, "what the digits are drawn from");
   command->add_flag("--force", options->force, "write into a folder that is not empty");
@@ -53,9 +54,10 @@ void add_digits(CLI::App& data, const StopRequests& stop, ExitStatus& status) {
 void add_info(CLI::App& data, ExitStatus& status) {
   auto* const command = data.add_subcommand("info", "print what is in a data set");
   const auto options = std::make_shared<InfoOptions>();
-  add_data_option(*command, options->data);
+  add_data_option(*command, options->data, "images to look at");
   command->add_option("--sheet", options->sheet, "PNG file to write ten training images of each class to")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(some_text());
   command->callback([options, &status] { status = data_info(*options); });
 }
 
@@ -127,7 +129,8 @@ void add_graph_command(CLI::App& app, ExitStatus& status) {
       ->capture_default_str();
   command
       ->add_option("--out", options->out, "folder for the pictures; made if it is missing [runs/graph-TIME]")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(some_text());
   command->add_flag("--force", options->force, "write into a folder that is not empty");
   command->callback([options, &status] { status = draw_graph(*options); });
 }

@@ -47,7 +47,7 @@ void add_import_command(CLI::App& app, ExitStatus& status);
 void add_measure_start_command(CLI::App& app, ExitStatus& status);
 
 /// Adds `--data` to a command. `name` must outlive `command`, here and below.
-void add_data_option(CLI::App& command, std::string& name);
+void add_data_option(CLI::App& command, std::string& name, std::string_view purpose = "images to train on");
 /// The same, which may be given several times.
 void add_data_option(CLI::App& command, std::vector<std::string>& names);
 /// Adds `--seed` to a command, checked strictly: neither -1 nor a number that does not fit passes.

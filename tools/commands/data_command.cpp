@@ -19,6 +19,7 @@
 #include "keel/tools/runs/earlier_results.hpp"
 #include "keel/tools/system/number_text.hpp"
 #include "keel/tools/system/output_folder.hpp"
+#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
 namespace {
@@ -69,7 +70,7 @@ std::string class_table(const DataSet& data) {
   const auto train = images_per_class(data.train, data.classes);
   const auto test = images_per_class(data.test, data.classes);
   const auto name = [&](std::size_t label) {
-    return data.class_names.empty() ? fmt::format("{}", label) : data.class_names[label];
+    return data.class_names.empty() ? fmt::format("{}", label) : printable(data.class_names[label]);
   };
   std::size_t width = std::string_view{"class"}.size();
   for (std::size_t i = 0; i < train.size(); ++i) width = std::max(width, character_count(name(i)));

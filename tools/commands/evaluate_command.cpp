@@ -2,12 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "keel/runtime/threads.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/system/json.hpp"
+#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
 namespace {
+
+// As classes are called that have no names.
+bool are_numbers(const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] != std::to_string(i)) return false;
+  return true;
+}
 
 void require_fit(const EvaluateOptions& options, const Classifier& classifier, const DataSet& data) {
   if (data.test.height != classifier.height || data.test.width != classifier.width) {
@@ -18,6 +30,13 @@ void require_fit(const EvaluateOptions& options, const Classifier& classifier, c
   if (static_cast<std::size_t>(data.classes) != classifier.class_names.size()) {
     throw DataError{fmt::format("the network of '{}' tells {} classes apart, but '{}' has {}", options.file,
                                 classifier.class_names.size(), data.name, data.classes)};
+  }
+  if (!data.class_names.empty() && !are_numbers(classifier.class_names) &&
+      data.class_names != classifier.class_names) {
+    const auto [theirs, ours] = std::ranges::mismatch(data.class_names, classifier.class_names);
+    throw DataError{fmt::format(
+        "class {} of '{}' is '{}', but that of the network of '{}' is '{}': they tell other classes apart",
+        theirs - data.class_names.begin(), data.name, printable(*theirs), options.file, printable(*ours))};
   }
   if (data.test.size() == 0) throw DataError{fmt::format("'{}' has no test images", data.name)};
 }
@@ -54,8 +73,11 @@ ExitStatus evaluate_network(const EvaluateOptions& options) {
     fmt::print("{}\n", classification_json(options, classification, data, classifier).dump());
     return ExitStatus::done;
   }
-  fmt::print("{} on the {} test images of {}\n", options.file, data.test.size(), data.name);
-  fmt::print("{}", classification_text(classification, classifier.class_names));
+  std::vector<std::string> names;
+  for (const auto& name : classifier.class_names) names.push_back(printable(name));
+  fmt::print("{} on the {} test images of {}\n", printable(options.file), data.test.size(),
+             printable(data.name));
+  fmt::print("{}", classification_text(classification, names));
   return ExitStatus::done;
 }
 

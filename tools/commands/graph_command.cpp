@@ -51,6 +51,9 @@ bool draw(OutputFolder& folder, const std::string& name, const std::string& dot)
 }  // namespace
 
 ExitStatus draw_graph(const GraphOptions& options) {
+  if (options.step && options.model == "bn" && options.batch_size == 1)
+    throw UsageError{
+        "a training step with batch norm takes --batch-size 2 or more: of one image there is no variance"};
   const fs::path path = options.out.empty() ? default_output_folder("graph") : fs::path{options.out};
   if (options.force) remove_earlier_results(path);
   OutputFolder folder{path, options.force};

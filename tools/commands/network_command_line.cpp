@@ -138,7 +138,7 @@ void add_evaluate_command(CLI::App& app, ExitStatus& status) {
                   calibration_bins));
   const auto options = std::make_shared<EvaluateOptions>();
   add_file_argument(*command, options->file, "network, of keel train, export or import, or .onnx");
-  add_data_option(*command, options->data);
+  add_data_option(*command, options->data, "images to test on");
   add_threads_option(*command, options->threads);
   command->add_flag("--json", options->json, "print one JSON object instead");
   command->callback([options, &status] { status = evaluate_network(*options); });

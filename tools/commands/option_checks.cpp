@@ -45,6 +45,10 @@ OptionCheck number_between(double low, double high) {
   };
 }
 
+OptionCheck some_text() {
+  return [](const std::string& text) -> std::string { return text.empty() ? "takes a name, not ''" : ""; };
+}
+
 OptionCheck one_of(std::vector<std::string> names) {
   return [names = std::move(names)](const std::string& text) -> std::string {
     if (std::ranges::find(names, text) != names.end()) return "";

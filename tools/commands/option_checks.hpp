@@ -17,6 +17,8 @@ OptionCheck whole_number(std::int64_t low, std::int64_t high);
 OptionCheck number_between(double low, double high);
 /// One of some words; a near miss is told.
 OptionCheck one_of(std::vector<std::string> names);
+/// Anything but nothing, for names of files and folders.
+OptionCheck some_text();
 /// Any number of 64 bits.
 OptionCheck seed_number();
 

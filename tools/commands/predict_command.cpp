@@ -16,6 +16,7 @@
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/refuse.hpp"
 #include "keel/tools/system/regular_file.hpp"
+#include "keel/tools/system/terminal.hpp"
 #include "keel/tools/training/classification.hpp"
 
 namespace keel::tools {
@@ -101,7 +102,7 @@ class Predictions {
     Json list = Json::array();
     for (const auto& [place, probability] : classes) {
       const auto& name = classifier_.class_names[place];
-      texts.push_back(fmt::format("{} ({:.1f} %)", name, 100.0 * probability));
+      texts.push_back(fmt::format("{} ({:.1f} %)", printable(name), 100.0 * probability));
       list.push_back({{"class", name}, {"probability", number(probability)}});
     }
     Json entry{{"file", path}};
@@ -110,7 +111,8 @@ class Predictions {
     if (options_.json)
       json_.push_back(std::move(entry));
     else
-      fmt::print("{}{}: {}\n", path, index ? fmt::format("[{}]", *index) : "", fmt::join(texts, ", "));
+      fmt::print("{}{}: {}\n", printable(path), index ? fmt::format("[{}]", *index) : "",
+                 fmt::join(texts, ", "));
   }
 
   const PredictOptions& options_;

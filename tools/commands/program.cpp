@@ -15,20 +15,15 @@
 #include <system_error>
 
 #include "keel/tools/system/standard_streams.hpp"
+#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
 namespace {
 
 constexpr std::string_view out_of_memory = "out of memory: the system gives this program no more";
 
-// One line, and nothing that a terminal would take for a command, whatever a name or a file holds.
 ExitStatus fail(std::string_view what, ExitStatus status) {
-  std::string line;
-  for (const char letter : what) {
-    const auto code = static_cast<unsigned char>(letter);
-    line += code < 0x20 || code == 0x7F ? fmt::format("\\x{:02x}", code) : std::string{letter};
-  }
-  fmt::print(stderr, "keel: {}\n", line);
+  fmt::print(stderr, "keel: {}\n", printable(what));
   return status;
 }
 

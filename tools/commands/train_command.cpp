@@ -169,8 +169,10 @@ void print_trained(const Trainer& trainer, const DataSet& data, const TrainSetti
           ? "   the best epoch"
           : fmt::format("   (best: {} in epoch {})", cell_text(best.validation.loss, 4), best.epoch));
   row("test", test, "");
-  fmt::print("\nnetwork: {}\nbest: {}\nmetrics: {}\nresults: {}\n", (folder / last_network).string(),
-             (folder / best_network).string(), (folder / metrics_name).string(),
+  fmt::print("\nnetwork: {}\n", (folder / last_network).string());
+  if (std::error_code error; fs::exists(folder / best_network, error))
+    fmt::print("best: {}\n", (folder / best_network).string());
+  fmt::print("metrics: {}\nresults: {}\n", (folder / metrics_name).string(),
              (folder / "results.json").string());
 }
 

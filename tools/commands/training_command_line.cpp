@@ -17,7 +17,7 @@ namespace keel::tools {
 namespace {
 
 constexpr auto data_meaning =
-    "images to train on: 'digits', drawn by keel itself; 'mnist', from the cache folder; or the path of a "
+    "'digits', drawn by keel itself; 'mnist', from the cache folder; or the path of a "
     "folder with the four IDX files, with NumPy arrays (train-images.npy, ...) or with PNG pictures by class "
     "(train/3/x.png)";
 
@@ -92,7 +92,8 @@ void add_result_options(CLI::App& command, CommonOptions& options) {
       ->type_name("N")
       ->check(whole_number(1, std::numeric_limits<std::int32_t>::max()));
   command.add_option("--out", options.out, "folder for results; made if it is missing [runs/COMMAND-TIME]")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(some_text());
   command.add_flag("--force", options.force, "write into a folder that is not empty");
   command.add_flag("--quiet", options.quiet, "print results only, no progress");
 }
@@ -108,15 +109,19 @@ void add_length_options(CLI::App& command, RunSettings& run, std::int64_t most_e
       ->capture_default_str();
 }
 
-void add_data_option(CLI::App& command, std::string& name) {
-  command.add_option("--data", name, data_meaning)->type_name("DATA")->capture_default_str();
+void add_data_option(CLI::App& command, std::string& name, std::string_view purpose) {
+  command.add_option("--data", name, fmt::format("{}: {}", purpose, data_meaning))
+      ->type_name("DATA")
+      ->capture_default_str();
 }
 
 void add_data_option(CLI::App& command, std::vector<std::string>& names) {
   command
-      .add_option("--data", names,
-                  fmt::format("{}; given again, another set to do the same with, for verdicts side by side",
-                              data_meaning))
+      .add_option(
+          "--data", names,
+          fmt::format(
+              "images to train on: {}; given again, another set to do the same with, for verdicts side by side",
+              data_meaning))
       ->type_name("DATA")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <future>
 #include <optional>
 #include <system_error>
@@ -95,6 +97,10 @@ DataForm choose_form(const fs::path& folder, std::string_view advice) {
     const bool missing = status.type() == fs::file_type::not_found;
     refuse(folder, "{}; {}", missing ? "does not exist" : "is not a folder", advice);
   }
+  if (const fs::directory_iterator entries{folder, error}; error)
+    refuse(folder, "can't be read: {}", error.message());
+  if (::access(folder.c_str(), X_OK) != 0)
+    refuse(folder, "can't be read: {}", std::generic_category().message(errno));
   std::array forms{idx_form(folder), npy_form(folder), picture_form(folder)};
   const auto whole = [](const DataForm& form) { return form.missing.empty(); };
   auto* chosen = std::ranges::find_if(forms, whole);

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <string>
 #include <system_error>
+#include <vector>
 
+#include "keel/tools/data/gzip.hpp"
 #include "keel/tools/report/caption.hpp"
 #include "keel/tools/report/html.hpp"
 #include "keel/tools/report/picture.hpp"
@@ -28,10 +32,24 @@ void write_pictures(const fs::path& folder, const ReportData& data) {
   }
 }
 
+constexpr std::size_t most_results = std::size_t{1} << 30;
+
+std::string unpacked_text(const fs::path& path) {
+  UnpackedFile file{path};
+  std::string text;
+  std::vector<std::uint8_t> piece(std::size_t{1} << 20);
+  for (auto count = piece.size(); count == piece.size();) {
+    count = file.read(piece);
+    text.append(reinterpret_cast<const char*>(piece.data()), count);
+    if (text.size() > most_results) refuse(path, "has more than {} bytes of results", most_results);
+  }
+  return text;
+}
+
 // What commands leave beside their report.
 std::vector<std::string> files_in(const fs::path& folder) {
   std::vector<std::string> files;
-  for (const char* name : {"results.json", "runs.csv", "epochs.csv", "measures.csv"})
+  for (const char* name : {"results.json", "results.json.gz", "runs.csv", "epochs.csv", "measures.csv"})
     if (fs::is_regular_file(folder / name)) files.emplace_back(name);
   return files;
 }
@@ -52,7 +70,9 @@ void write_report(const fs::path& folder, const Json& results, const StudyFinder
 
 Json read_results(const fs::path& folder) {
   const auto path = folder / "results.json";
+  const auto packed = folder / "results.json.gz";
   if (!fs::is_directory(folder)) refuse(folder, "is not a folder");
+  if (!fs::exists(path) && fs::exists(packed)) return parse_json(unpacked_text(packed), packed);
   if (!fs::exists(path)) refuse(folder, "has no results.json: it is not the folder of a finished command");
   return read_json(path);
 }

@@ -13,7 +13,7 @@ namespace keel::tools {
 /// studies.
 void write_report(const std::filesystem::path& folder, const Json& results, const StudyFinder& find);
 
-/// Reads `folder`/results.json. Throws DataError when it is not there or not JSON.
+/// Reads `folder`/results.json, or results.json.gz where only that is there. Throws DataError when it is not there or not JSON.
 Json read_results(const std::filesystem::path& folder);
 
 }  // namespace keel::tools

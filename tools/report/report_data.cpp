@@ -130,6 +130,8 @@ ReportData read(const Json& results, const StudyFinder& find) {
   if (const auto schema = whole_number_of(results, "schema"); schema != 1)
     throw Unfit{fmt::format("it has schema {}; this keel reads schema 1", schema)};
   data.command = results.at("command").get<std::vector<std::string>>();
+  if (data.command.size() > 1 && data.command[1] == "train")
+    throw Unfit{"keel train wrote it, of which there is no report; its metrics.jsonl holds the curves"};
   data.keel = results.at("keel").get<std::string>();
   data.onednn = results.at("onednn").get<std::string>();
   data.instruction_set = results.value("instruction_set", "");
@@ -176,8 +178,8 @@ ReportData report_data(const Json& results, const std::filesystem::path& path, c
 }
 
 std::string command_for(const std::vector<std::string>& command, const std::string& study) {
-  constexpr std::array dropped{"--force", "--quiet", "--resume"};
-  constexpr std::array dropped_with_value{"--out", "--threads"};
+  constexpr std::array dropped{"--force", "--quiet", "--resume", "--join"};
+  constexpr std::array dropped_with_value{"--out", "--threads", "--lease"};
   constexpr std::array flags{"--quick"};
   const std::string name = command.size() > 1 ? command[1] : "";
   std::vector<std::string> line{"keel"};

@@ -66,7 +66,16 @@ void remove_earlier_results(const fs::path& folder, bool networks_too) {
         "the folder '{}' holds a trained network ('{}'), which --force does not replace; name another with --out",
         folder.string(), name)};
   }
-  if (!is_of_a_command(folder)) return;
+  if (!is_of_a_command(folder)) {
+    for (const char* name : trained_networks) {
+      if (!networks_too || !fs::exists(folder / name, error)) continue;
+      throw UsageError{fmt::format(
+          "the folder '{}' holds '{}', which no command of keel's left there and --force does not replace; name another "
+          "with --out",
+          folder.string(), name)};
+    }
+    return;
+  }
   for (const char* name : results_of_studies) remove_regular(folder / name);
   for (const char* name : pictures_of_graphs) remove_regular(folder / name);
   remove_files(folder / "runs", ".json");

@@ -53,6 +53,12 @@ fs::path choose(const Workspace::Request& request) {
     return request.out.empty() ? default_output_folder(request.command) : fs::path{request.out};
   if (request.out.empty()) return newest(request);
   const auto begun = settings_in(request.out);
+  std::error_code error;
+  if (begun.is_null() && fs::exists(fs::path{request.out} / command_file, error)) {
+    throw UsageError{fmt::format(
+        "what was begun in '{}' can't be told, since its '{}' is damaged: begin anew in another folder",
+        request.out, command_file)};
+  }
   if (begun.is_null()) {
     throw UsageError{fmt::format("there is nothing to resume in '{}': no command left its '{}' there",
                                  request.out, command_file)};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <system_error>
@@ -61,11 +62,15 @@ std::stop_token Interrupt::token() const {
 
 void Interrupt::watch(const std::stop_token& end) {
   const auto set = ending_signals();
+  std::chrono::steady_clock::time_point requested;
   for (;;) {
     const int signal = sigwaitinfo(&set, nullptr);
     if (end.stop_requested()) return;
     if (signal < 0) continue;
-    if (source_.stop_requested() || !heeded_) end_by(signal);
+    const auto now = std::chrono::steady_clock::now();
+    if (!heeded_ || (source_.stop_requested() && now - requested >= std::chrono::seconds{1})) end_by(signal);
+    if (source_.stop_requested()) continue;
+    requested = now;
     signal_ = signal;
     source_.request_stop();
   }

@@ -7,8 +7,9 @@
 namespace keel::tools {
 
 /// Turns Ctrl-C, and the signals by which batch systems, shutdowns and closed terminals end a program
-/// (SIGTERM, SIGHUP, SIGXCPU), into a request to stop, so that what is finished can be kept. A second one
-/// ends the program at once, as does the first as long as nothing has asked for the `token`. To be made
+/// (SIGTERM, SIGHUP, SIGXCPU), into a request to stop, so that what is finished can be kept. A second one, a
+/// second after the first or later, ends the program at once, as does the first as long as nothing has asked for the
+/// `token`: who ends a program and then its group, as `timeout` does, means one. To be made
 /// before any other thread: these inherit that the signals are not for them. SIGTERM, SIGHUP and SIGXCPU stay
 /// ignored where they were (`nohup`).
 class Interrupt {

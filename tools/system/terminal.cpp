@@ -74,6 +74,15 @@ std::string wrapped(std::string_view text, std::size_t width, std::string_view i
   return result;
 }
 
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char letter : text) {
+    const auto code = static_cast<unsigned char>(letter);
+    result += code < 0x20 || code == 0x7F ? fmt::format("\\x{:02x}", code) : std::string{letter};
+  }
+  return result;
+}
+
 std::string cut_to(std::string_view line, std::size_t width) {
   std::size_t characters = 0;
   std::size_t end = 0;

@@ -17,6 +17,10 @@ std::size_t terminal_width(int descriptor);
 std::string wrapped(std::string_view text, std::size_t width, std::string_view indent = "",
                     std::size_t first = 0);
 
+/// The text without what a terminal would take for a command, whatever a name or a file holds: control characters, line
+/// breaks among them, as "\\x1b".
+std::string printable(std::string_view text);
+
 /// A line that is not longer than `width`, whose end is cut off if it has to be, between characters.
 std::string cut_to(std::string_view line, std::size_t width);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "keel/tools/data/batches.hpp"
+#include "keel/tools/system/exit_status.hpp"
 
 namespace keel::tools {
 namespace {
@@ -29,6 +30,10 @@ std::optional<double> share(std::int64_t part, std::int64_t of) {
 }  // namespace
 
 std::vector<double> probabilities(std::span<const float> logits) {
+  if (!std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); }))
+    throw DataError{
+        "the network's outputs are not finite numbers: it is damaged, its training diverged, or the file's output is not "
+        "the logits"};
   const double largest = *std::ranges::max_element(logits);
   std::vector<double> result;
   double sum = 0.0;
@@ -66,7 +71,6 @@ Classification classify(const Classifier& classifier, const ImageSet& set) {
       const auto truth = static_cast<std::size_t>(expected[i]);
       ++result.confusion[truth][predicted];
       const double probability = probabilities(row)[predicted];
-      if (!std::isfinite(probability)) continue;
       const auto place = static_cast<std::size_t>(probability * static_cast<double>(calibration_bins));
       auto& bin = bins[std::min(place, calibration_bins - 1)];
       bin.probability += probability, bin.correct += truth == predicted ? 1.0 : 0.0;

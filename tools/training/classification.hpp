@@ -35,6 +35,7 @@ struct Classification {
 Classification classify(const Classifier& classifier, const ImageSet& set);
 
 /// The probabilities of the classes, by softmax, in double.
+/// Throws DataError if one is not finite, as a network gives them that is damaged or whose training diverged.
 std::vector<double> probabilities(std::span<const float> logits);
 
 }  // namespace keel::tools
