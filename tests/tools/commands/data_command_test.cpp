@@ -1,6 +1,7 @@
 #include "keel/tools/commands/data_command.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/test/unit_test.hpp>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../../support/process.hpp"
 #include "../../support/temporary_folder.hpp"
 #include "keel/tools/commands/command_line.hpp"
 #include "keel/tools/data/contact_sheet.hpp"
@@ -193,6 +195,23 @@ BOOST_AUTO_TEST_CASE(info_writes_a_sheet) {
   const auto digits = make_digits();
   BOOST_TEST((sheet.pixels == contact_sheet(digits.train, 10, 10).pixels));
   BOOST_CHECK_THROW(run(fmt::format("data info --sheet {}/missing/sheet.png", folder.string())), keel::Error);
+}
+
+// Everything can be read as root, so that it is another who asks.
+BOOST_AUTO_TEST_CASE(a_folder_that_can_not_be_read_says_so) {
+  if (::geteuid() != 0) {
+    BOOST_TEST_MESSAGE("only root can become another user: not tested");
+    return;
+  }
+  const keel::test::TemporaryFolder place;
+  const auto refused = keel::test::run_command(
+      fmt::format("chmod 755 . && mkdir -m 0 locked && cp '{}' program && "
+                  "export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 && "
+                  "setpriv --reuid 64123 --clear-groups ./program data info --data locked",
+                  std::getenv("KEEL_PROGRAM")),
+      place.path());
+  BOOST_TEST(refused.status == 3, refused.err);
+  BOOST_TEST(refused.err.find("can't be read: Permission denied") != std::string::npos, refused.err);
 }
 
 BOOST_AUTO_TEST_CASE(info_is_a_command) {

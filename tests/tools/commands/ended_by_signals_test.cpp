@@ -73,6 +73,21 @@ BOOST_AUTO_TEST_CASE(a_benchmark_keeps_the_cases_that_it_has) {
   BOOST_TEST(cases >= 2U);
 }
 
+// `timeout` signals its child and then the child's group.
+BOOST_AUTO_TEST_CASE(two_signals_at_once_are_one) {
+  for (int i = 0; i < 5; ++i) {
+    const auto out = fmt::format("twice{}", i);
+    const auto ended =
+        shell(fmt::format("'{}' train --data tiny --epochs 100000 --threads 1 --quiet --out {} & pid=$!;"
+                          "for i in $(seq 6000); do [ ! -s {}/metrics.jsonl ] || break; sleep 0.01; done;"
+                          "kill -TERM $pid; kill -TERM $pid; wait $pid",
+                          program(), out, out));
+    BOOST_TEST(ended.status == 143, ended.err);
+    BOOST_TEST(ended.err.find("interrupted after") != std::string::npos, ended.err);
+    BOOST_TEST(!std::filesystem::is_empty(*this / (out + "/checkpoints")));
+  }
+}
+
 // SIGXFSZ would end the program otherwise.
 BOOST_AUTO_TEST_CASE(a_limit_on_the_size_of_files_gets_a_sentence) {
   const auto limited = shell(fmt::format("prlimit --fsize=2000 '{}' {} --data tiny --quiet --out results",

@@ -137,6 +137,27 @@ BOOST_AUTO_TEST_CASE(data_and_files_that_do_not_fit_are_status_3) {
     check_fails(command, 2, {});
 }
 
+// Folders of pictures name their classes.
+BOOST_AUTO_TEST_CASE(a_data_set_of_other_classes_is_refused) {
+  const auto write_pictures = [&](const std::string& folder, const std::vector<std::string>& names) {
+    for (std::size_t label = 0; label < names.size(); ++label)
+      for (const auto& [part, count] : {std::pair{"train", 20}, {"test", 2}})
+        for (int i = 0; i < count; ++i) {
+          const auto place = *this / fmt::format("{}/{}/{}", folder, part, names[label]);
+          fs::create_directories(place);
+          tools::write_png(place / fmt::format("{}.png", i), picture_of(static_cast<int>(label)));
+        }
+  };
+  write_pictures("pets", {"cat", "dog", "eel"});
+  write_pictures("others", {"cat", "eel", "fox"});
+  const auto trained = run("train --data pets --epochs 2 --batch-size 8 --threads 1 --quiet --out of-pets");
+  BOOST_REQUIRE_MESSAGE(trained.status == 0, trained.err);
+  BOOST_TEST(run("evaluate of-pets/model.safetensors --data pets").status == 0);
+  check_fails(
+      "evaluate of-pets/model.safetensors --data others", 3,
+      {"class 1 of 'others' is 'eel', but that of the network of 'of-pets/model.safetensors' is 'dog'"});
+}
+
 BOOST_AUTO_TEST_CASE(predict_recognizes_pictures_of_any_size) {
   for (int label = 0; label < 5; ++label) {
     tools::write_png(*this / fmt::format("{}.png", label), picture_of(label));

@@ -101,6 +101,32 @@ BOOST_AUTO_TEST_CASE(a_trained_network_is_not_forced_away) {
   BOOST_TEST(names_in("trained").size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_strangers_network_is_not_forced_away) {
+  fs::create_directory(*this / "theirs");
+  std::ofstream{*this / "theirs/model.safetensors"} << "theirs";
+  const auto refused = keel("train --epochs 1 --out theirs --force");
+  BOOST_TEST(refused.status == 2);
+  BOOST_TEST(refused.err.find("which no command of keel's left there") != std::string::npos, refused.err);
+  BOOST_TEST(read_file(*this / "theirs/model.safetensors") == "theirs");
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_record_of_the_command_is_told) {
+  BOOST_REQUIRE(keel("compare --learning-rate 0.1 --out used").status == 0);
+  std::ofstream{*this / "used/command.json"} << "{";
+  const auto refused = keel("compare --learning-rate 0.1 --out used --resume");
+  BOOST_TEST(refused.status == 2);
+  BOOST_TEST(refused.err.find("its 'command.json' is damaged") != std::string::npos, refused.err);
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_needs_a_name) {
+  for (const char* command :
+       {"compare --out ''", "train --out ''", "graph --out ''", "data info --sheet ''"}) {
+    const auto refused = run_keel(command, *this / "");
+    BOOST_TEST(refused.status == 2, command);
+    BOOST_TEST(refused.err.find("takes a name, not ''") != std::string::npos, refused.err);
+  }
+}
+
 // After hours of training the names of files are no reason to fail.
 BOOST_AUTO_TEST_CASE(folders_may_have_any_name) {
   const auto finished = run_command(

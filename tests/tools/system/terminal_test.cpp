@@ -53,6 +53,11 @@ BOOST_AUTO_TEST_CASE(columns_says_how_wide_the_terminal_is) {
     BOOST_TEST(width_with(nonsense) == 80U, nonsense);
 }
 
+BOOST_AUTO_TEST_CASE(names_give_the_terminal_no_commands) {
+  BOOST_TEST(printable("a\x1b[31mb\n\x7f") == "a\\x1b[31mb\\x0a\\x7f");
+  BOOST_TEST(printable("Straße 7") == "Straße 7");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -8,8 +8,10 @@
 #include "../../support/study_support.hpp"
 #include "keel/models/initialize.hpp"
 #include "keel/models/training_step.hpp"
+#include "keel/ops/elementwise.hpp"
 #include "keel/ops/reshape.hpp"
 #include "keel/tools/data/batches.hpp"
+#include "keel/tools/system/exit_status.hpp"
 
 namespace keel::test {
 namespace {
@@ -109,6 +111,18 @@ BOOST_AUTO_TEST_CASE(probabilities_do_not_overflow) {
   const std::vector<float> logits{1e30F, -1e30F, 1e30F};
   const auto result = probabilities(logits);
   BOOST_TEST(result == (std::vector<double>{0.5, 0.0, 0.5}), boost::test_tools::per_element());
+}
+
+// Of a damaged network, or one whose training diverged: -1 stands for what is no number.
+BOOST_AUTO_TEST_CASE(outputs_that_are_no_numbers_are_not_classified) {
+  auto classifier = pixels_as_logits(2);
+  classifier.model = [](const Var& images) { return sqrt(reshape(images, {-1, images.shape()[1]})); };
+  const ImageSet whole{.height = 1, .width = 2, .pixels = {255, 255}, .labels = {0}};
+  BOOST_TEST(classify(classifier, whole).mean.accuracy == 1.0);
+  const ImageSet broken{.height = 1, .width = 2, .pixels = {255, 0}, .labels = {0}};
+  BOOST_CHECK_EXCEPTION((void)classify(classifier, broken), DataError, [](const DataError& error) {
+    return std::string{error.what()}.find("not finite numbers") != std::string::npos;
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
