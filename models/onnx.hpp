@@ -40,6 +40,9 @@ struct ExportOptions {
   bool fold = false;
   /// Inputs, by their places, that have no axis of samples: their types are given whole.
   std::vector<std::size_t> whole_inputs = {};
+  /// What the file says of itself, for people, and by keys, for programs: its metadata.
+  std::string description = {};
+  std::map<std::string, std::string> texts = {};
 };
 
 namespace detail {
@@ -76,7 +79,7 @@ std::vector<Var> outputs_of(Model& model, std::span<const Var> inputs, const Sou
 /// "output", ... Parameters become initializers under their paths, other stored values constants. The file
 /// is there whole or not at all. Throws Error, naming the operator and its line, for one that has no
 /// counterpart in ONNX, and where the number of samples has become a part of the model: in the shape of a
-/// constant, for one.
+/// constant, for one; also for a model of more than the 2 GiB that an ONNX file may have.
 template <class Model>
 void export_onnx(Model& model, std::span<const ValueType> samples, const std::filesystem::path& path,
                  const ExportOptions& options = {}, const SourceLocation& where = SourceLocation::current()) {
@@ -154,6 +157,7 @@ class OnnxNetwork {
   [[nodiscard]] virtual std::vector<std::string> operators() const = 0;
 
   std::filesystem::path path;
+  std::map<std::string, std::string> texts;
   std::vector<OnnxValue> inputs;
   std::vector<OnnxValue> outputs;
   OnnxPart parts;
@@ -184,6 +188,8 @@ class OnnxModel {
   /// What the file declares, without the inputs that are fixed.
   [[nodiscard]] const std::vector<OnnxValue>& inputs() const;
   [[nodiscard]] const std::vector<OnnxValue>& outputs() const;
+  /// What the file says of itself by keys: its metadata.
+  [[nodiscard]] const std::map<std::string, std::string>& texts() const;
   /// The operators of its nodes, in order.
   [[nodiscard]] std::vector<std::string> operators() const;
 

@@ -85,7 +85,8 @@ void require_alike(const Node& a, const Node& b) {
 // A constant that both recordings have, or that is one number all over, in a shape of its own.
 void require_alike(const Value& a, const Value& b) {
   const bool same =
-      a.type == b.type && std::memcmp(a.storage.bytes(), b.storage.bytes(), a.type.bytes()) == 0;
+      a.type == b.type && (a.storage.bytes() == b.storage.bytes() ||
+                           std::memcmp(a.storage.bytes(), b.storage.bytes(), a.type.bytes()) == 0);
   const bool filled = a.type != b.type && is_uniform(a.storage) && is_uniform(b.storage) &&
                       std::memcmp(a.storage.bytes(), b.storage.bytes(), size_of(a.type.dtype)) == 0;
   if (!same && !filled)
@@ -198,9 +199,21 @@ std::set<std::size_t> values_read(const SymbolicProgram& program) {
   return read;
 }
 
+// Before the values are copied: what depends on the number of samples is written as one number.
+void require_small_enough(const SymbolicProgram& program) {
+  std::uint64_t bytes = 0;
+  for (const auto id : values_read(program)) {
+    const auto& value = program.program.values[id];
+    if (value.kind == ValueKind::stored && std::ranges::none_of(program.extents[id], &Extent::of_samples))
+      bytes += value.type.bytes();
+  }
+  require_writable(bytes);
+}
+
 }  // namespace
 
 FileGraph graph_of(const SymbolicProgram& program) {
+  require_small_enough(program);
   const auto& [values, nodes] = program.program;
   GraphWriter graph{values.size()};
   for (std::size_t i = 0; i < program.inputs.size(); ++i) {
@@ -253,7 +266,10 @@ void export_onnx(const Recording& record, std::span<const ValueType> samples,
   onnx::name_momenta(program, settings);
   drop_dead_nodes(program.program, program.outputs);
   if (options.fold) onnx::fold(program);
-  const auto bytes = onnx::serialized(onnx::graph_of(program));
+  auto graph = onnx::graph_of(program);
+  graph.description = options.description;
+  graph.texts = options.texts;
+  const auto bytes = onnx::serialized(graph);
   const auto part = std::as_bytes(std::span{bytes});
   write_file(path, {&part, 1});
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <limits>
 #include <utility>
 
 #include "keel/runtime/error.hpp"
@@ -51,6 +52,15 @@ double shortest(float number) {
 
 void fail_to_read(const fs::path& path, std::string_view why) {
   throw Error{fmt::format("{} can't be loaded: {}", path.string(), why)};
+}
+
+void require_writable(std::uint64_t bytes) {
+  constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+  if (bytes <= most) return;
+  throw Error{fmt::format(
+      "a model can't be exported: an ONNX file of it would take {} bytes or more, and may have no more than {}; "
+      "keep its weights in a safetensors file instead",
+      bytes, most)};
 }
 
 std::int64_t elements_of(const std::vector<std::int64_t>& extents, std::string_view name,

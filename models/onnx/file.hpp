@@ -68,6 +68,8 @@ struct Declared {
 struct FileGraph {
   std::int64_t opset = 17;
   std::string name;
+  std::string description;                   ///< the model's doc_string
+  std::map<std::string, std::string> texts;  ///< its metadata, by their keys
   std::vector<FileNode> nodes;
   std::vector<Array> initializers;
   std::vector<Declared> inputs;
@@ -86,8 +88,11 @@ Array read_array(const std::filesystem::path& path);
 /// them or not.
 std::vector<std::string> operators_in(const std::filesystem::path& path);
 
-/// The bytes of a file. In it, -1 extents are called N.
+/// The bytes of a file. In it, -1 extents are called N. Throws Error as `require_writable` does.
 std::string serialized(const FileGraph& graph);
+
+/// Throws Error where a file of so many bytes would be larger than any ONNX file may be, as protobuf has it.
+void require_writable(std::uint64_t bytes);
 
 /// Throws Error where keel was built without onnx.proto.
 void require_protobuf();

@@ -91,6 +91,10 @@ const std::vector<OnnxValue>& OnnxModel::outputs() const {
   return usable(network_).outputs;
 }
 
+const std::map<std::string, std::string>& OnnxModel::texts() const {
+  return usable(network_).texts;
+}
+
 std::vector<std::string> OnnxModel::operators() const {
   return usable(network_).operators();
 }

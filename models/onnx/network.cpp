@@ -42,6 +42,7 @@ class Builder {
 
   void build() {
     network_.opset = graph_.opset;
+    network_.texts = std::move(graph_.texts);
     find_roles();
     std::set<std::string> initialized;
     for (auto& array : graph_.initializers) {

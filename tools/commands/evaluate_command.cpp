@@ -70,7 +70,7 @@ ExitStatus evaluate_network(const EvaluateOptions& options) {
   require_fit(options, classifier, data);
   const auto classification = classify(classifier, data.test);
   if (options.json) {
-    fmt::print("{}\n", classification_json(options, classification, data, classifier).dump());
+    fmt::print("{}\n", json_text(classification_json(options, classification, data, classifier)));
     return ExitStatus::done;
   }
   std::vector<std::string> names;

@@ -43,8 +43,8 @@ ExitStatus export_network(const ExportOptions& options) {
 
 ExitStatus import_network(const ImportOptions& options) {
   require_another_file(options.file, options.out);
-  if (!is_onnx(options.file))
-    throw UsageError{fmt::format("'{}' is no .onnx file; keel import reads such", options.file)};
+  if (!is_onnx(options.file) && std::filesystem::exists(options.file))
+    throw UsageError{fmt::format("'{}' is no ONNX file; keel import reads such", options.file)};
   save_network(import_onnx_network(options.file), options.out);
   fmt::print("{}\n", options.out);
   return ExitStatus::done;

@@ -72,13 +72,22 @@ ImageSet fitted(const ImageSet& set, const Classifier& classifier, bool invert) 
 class Predictions {
  public:
   Predictions(const PredictOptions& options, const Classifier& classifier)
-      : options_(options), classifier_(classifier), evaluate_(classifier.model, 100) {}
+      : options_(options),
+        classifier_(classifier),
+        evaluate_(classifier.model, std::min<std::int64_t>(classifier.largest_batch, 100)) {}
 
   void add(const std::string& path) {
     const auto read = read_images(path);
     const bool light = has_light_background(read);
+    const auto trained = classifier_.light_background;
     const bool invert =
-        options_.invert == "always" || (options_.invert == "auto" && light != classifier_.light_background);
+        options_.invert == "always" || (options_.invert == "auto" && trained && light != *trained);
+    if (!trained && light && options_.invert == "auto") {
+      fmt::print(stderr,
+                 "keel: '{}' is dark on light, and '{}' does not say whether its network was trained on such "
+                 "images: not inverted; --invert always does so\n",
+                 path, options_.file);
+    }
     if (invert && options_.invert == "auto") {
       fmt::print(stderr, "keel: '{}' is {}, unlike the images that the network was trained on: inverted\n",
                  path, light ? "dark on light" : "light on dark");
@@ -135,7 +144,7 @@ ExitStatus predict_images(const PredictOptions& options) {
       faults.emplace_back(error.what());
     }
   }
-  if (options.json) fmt::print("{}\n", predictions.json().dump());
+  if (options.json) fmt::print("{}\n", json_text(predictions.json()));
   std::fflush(stdout);
   for (const auto& fault : faults) fmt::print(stderr, "keel: {}\n", fault);
   return faults.empty() ? ExitStatus::done : ExitStatus::data;

@@ -220,7 +220,7 @@ ExitStatus train_network(const TrainOptions& options, const Invocation& invocati
   if (!diverged) trainer.save_network(folder / last_network);
   const auto sizes = split_sizes(data.train.size(), settings.limit);
   workspace.write("results.json",
-                  results_json(record, data, sizes, runs, best_summary(trainer)).dump(1) + "\n");
+                  json_text(results_json(record, data, sizes, runs, best_summary(trainer)), 1) + "\n");
   if (diverged) return say_diverged(trainer, folder);
   print_trained(trainer, data, settings, *test, folder);
   if (const double guessing = std::log(data.classes); !(test->loss < guessing)) {

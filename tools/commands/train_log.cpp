@@ -24,7 +24,7 @@ std::string metrics_line(const TrainedEpoch& epoch) {
                   {"validation_accuracy", number(result.validation.accuracy)},
                   {"learning_rate", epoch.learning_rate},
                   {"seconds", result.seconds}};
-  return json.dump() + "\n";
+  return json_text(json) + "\n";
 }
 
 std::size_t columns_of_terminal() {

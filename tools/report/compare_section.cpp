@@ -94,10 +94,10 @@ Effect difference_of(const Measure& measure, const Json& json) {
 // A difference as the forest plot takes it; no verdict goes with it.
 Finding difference_by_seed(std::span<const RunResult> runs, const Measure& measure, const Json& json) {
   // Before there is a finding: within its braces GCC 12 destroys the name twice when this throws.
-  auto effect = difference_of(measure, json);
+  const auto effect = difference_of(measure, json);
   Finding finding{.endpoint = {.name = fmt::format("{}, batch norm - plain", measure.name),
                                .unit = measure.percent ? "points" : "nats"},
-                  .effect = std::move(effect)};
+                  .effect = effect};
   const auto plain = values_by_seed(runs, "plain", measure);
   for (const auto& [seed, value] : values_by_seed(runs, "bn", measure))
     if (const auto other = plain.find(seed); other != plain.end())

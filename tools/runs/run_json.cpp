@@ -52,7 +52,7 @@ std::int64_t whole_within(const Json& json, const char* key, std::int64_t low, s
   const bool is_huge = value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{1} << 62;
   const auto whole = is_huge ? std::numeric_limits<std::int64_t>::max() : value.get<std::int64_t>();
   if (whole >= low && whole <= high) return whole;
-  throw Error{fmt::format("{} is {}, which is not from {} to {}", key, value.dump(), low, high)};
+  throw Error{fmt::format("{} is {}, which is not from {} to {}", key, json_text(value), low, high)};
 }
 
 double real_within(const Json& json, const char* key, double low, double high) {
@@ -60,7 +60,7 @@ double real_within(const Json& json, const char* key, double low, double high) {
   if (!value.is_number()) throw Error{fmt::format("{} is not a number", key)};
   const auto real = value.get<double>();
   if (real >= low && real <= high) return real;
-  throw Error{fmt::format("{} is {}, which is not from {} to {}", key, value.dump(), low, high)};
+  throw Error{fmt::format("{} is {}, which is not from {} to {}", key, json_text(value), low, high)};
 }
 
 std::vector<std::int64_t> hidden_in(const Json& json) {
@@ -149,7 +149,7 @@ DType precision_in(const Json& json) {
 }  // namespace
 
 std::string text_of(const Factor& factor) {
-  return factor.is_word() ? factor.word() : to_json(factor).dump();
+  return factor.is_word() ? factor.word() : json_text(to_json(factor));
 }
 
 Json to_json(const RunSettings& settings) {

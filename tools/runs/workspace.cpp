@@ -95,7 +95,7 @@ bool holds_something(const fs::path& folder) {
 
 // The folder of what several processes do together, of which one may just be making it.
 fs::path joined_folder(const Workspace::Request& request) {
-  const fs::path folder = request.out;
+  fs::path folder = request.out;
   for (int i = 0; i < 20 && settings_in(folder).is_null() && holds_something(folder); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds{100});
   const auto begun = settings_in(folder);

@@ -76,7 +76,7 @@ Classification classify(const Classifier& classifier, const ImageSet& set) {
       bin.probability += probability, bin.correct += truth == predicted ? 1.0 : 0.0;
     }
   };
-  Evaluator evaluate{classifier.model};
+  Evaluator evaluate{classifier.model, classifier.largest_batch};
   result.mean = evaluate(set, all_of(set), look);
   result.calibration_error = calibration_error(bins, set.size());
   return result;

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <fstream>
+#include <string_view>
+
 #include "keel/models/checkpoint.hpp"
 #include "keel/models/safetensors.hpp"
 #include "keel/tools/system/refuse.hpp"
@@ -44,10 +48,32 @@ LabelledNetwork read_network(const fs::path& path) {
   return result;
 }
 
+// The length of a header of JSON, which the file has room for.
+bool is_safetensors(const std::string& begin, std::uintmax_t size) {
+  if (begin.size() < 9 || begin[8] != '{') return false;
+  std::uint64_t length = 0;
+  for (std::size_t i = 8; i-- > 0;) length = length << 8U | static_cast<unsigned char>(begin[i]);
+  return length <= size - 8;
+}
+
 }  // namespace
 
 bool is_onnx(const fs::path& path) {
-  return path.extension() == ".onnx";
+  const auto extension = path.extension().string();
+  constexpr std::string_view named = ".onnx";
+  const bool is_named = std::ranges::equal(extension, named, [](char a, char b) {
+    return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
+  });
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return is_named;
+  std::string begin(9, '\0');
+  std::ifstream stream{path, std::ios::binary};
+  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  begin.resize(static_cast<std::size_t>(stream.gcount()));
+  if (is_safetensors(begin, fs::file_size(path, error))) return false;
+  // Tags of the fields that a model has: the version, producer, ..., the graph and its metadata.
+  constexpr std::string_view tags = "\x08\x12\x1A\x22\x28\x32\x3A\x42\x72";
+  return is_named || (!begin.empty() && tags.find(begin[0]) != std::string_view::npos);
 }
 
 LabelledNetwork load_network(const fs::path& path) {

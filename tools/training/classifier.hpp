@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,14 +35,15 @@ struct Classifier {
   std::int64_t height = 0;  ///< of the images that it takes
   std::int64_t width = 0;
   std::vector<std::string> class_names;
-  bool light_background = false;  ///< of the images that it was trained on
-  Evaluator::Model model;         ///< scaled images (N, pixels) to logits (N, classes)
+  std::optional<bool> light_background = false;  ///< of the images that it was trained on; none if not known
+  std::int64_t largest_batch = 1000;             ///< images that the model takes at once
+  Evaluator::Model model;                        ///< scaled images (N, pixels) to logits (N, classes)
 };
 
-/// Reads the network of a file as `load_network` does, or that of an ONNX file, by its name's end.
+/// Reads the network of a file as `load_network` does, or that of an ONNX file.
 Classifier load_classifier(const std::filesystem::path& path);
 
-/// Whether a file is taken for one of ONNX, by its name's end.
+/// Whether a file is taken for one of ONNX: by its first bytes, or its name's end where these say nothing.
 bool is_onnx(const std::filesystem::path& path);
 
 }  // namespace keel::tools

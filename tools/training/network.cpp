@@ -33,12 +33,6 @@ bool has_batch_norm(const NetworkOptions& options) {
   return options.norm == Norm::batch || options.norm == Norm::noisy_batch;
 }
 
-// Of more than one feature each, since one has no variance.
-std::int64_t groups_of(std::int64_t features) {
-  const auto groups = std::gcd(norm_groups, features);
-  return groups == features && groups > 1 ? groups / 2 : groups;
-}
-
 std::string norm_name(Norm norm) {
   if (norm == Norm::layer) return "ln";
   return norm == Norm::group ? "gn" : "bn";
@@ -55,6 +49,11 @@ Norm norm_of(const std::string& model) {
 }
 
 }  // namespace
+
+std::int64_t groups_of(std::int64_t features) {
+  const auto groups = std::gcd(norm_groups, features);
+  return groups == features && groups > 1 ? groups / 2 : groups;
+}
 
 std::string name_of(Activation activation) {
   switch (activation) {

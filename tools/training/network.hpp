@@ -28,6 +28,8 @@ enum class Norm : std::uint8_t {
   weight,       ///< not what the layer gives, but its weights: Salimans and Kingma 2016
 };
 inline constexpr std::int64_t norm_groups = 8;
+/// The groups of so many features: of more than one each, since one has no variance.
+std::int64_t groups_of(std::int64_t features);
 
 enum class Activation : std::uint8_t { relu, tanh, sigmoid, gelu };
 /// "relu", "tanh", "sigmoid" or "gelu".

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,12 @@ namespace keel::tools {
 struct NetworkLabel {
   NetworkDescription network;
   std::vector<std::string> class_names;
-  bool light_background = false;  ///< of the images that it was trained on
-  bool pytorch_names = false;     ///< whether its arrays are called as PyTorch calls them
+  std::optional<bool> light_background = false;  ///< of the images that it was trained on; none if not known
+  bool pytorch_names = false;                    ///< whether its arrays are called as PyTorch calls them
 };
 
-/// The label of a network for such data.
+/// The label of a network for such data. Names of classes that are not UTF-8, as a folder's may be, become so, each
+/// different from the others.
 NetworkLabel label_for(const DataSet& data, const NetworkDescription& network);
 
 /// As texts of a file, with the scaling of pixels.
@@ -27,5 +29,18 @@ std::map<std::string, std::string> texts_of(const NetworkLabel& label);
 /// Reads it from the texts of a file. Throws Error, a sentence about the file ("it says nothing of ..."),
 /// when they have no label, or one that makes no sense.
 NetworkLabel label_in(const std::map<std::string, std::string>& texts);
+
+/// The label as texts of an ONNX file, under keys that begin with "keel.".
+std::map<std::string, std::string> onnx_texts_of(const NetworkLabel& label);
+
+/// What the texts of an ONNX file say of its images. All of it may be missing.
+struct OnnxLabel {
+  std::int64_t height = 0;  ///< 0: not said
+  std::int64_t width = 0;
+  std::vector<std::string> class_names;
+  std::optional<bool> light_background;
+};
+/// Throws Error, a sentence about the file, where what they say makes no sense.
+OnnxLabel onnx_label_in(const std::map<std::string, std::string>& texts);
 
 }  // namespace keel::tools

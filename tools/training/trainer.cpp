@@ -61,7 +61,7 @@ void require_settings(const std::filesystem::path& path, const std::string& text
     const auto theirs = in_file.is_object() ? in_file.value(name, Json{}) : Json{};
     if (theirs == value) continue;
     fail_to_use(path, fmt::format("of a training with other settings, {} {} where {} is asked for", name,
-                                  theirs.dump().substr(0, 200), value.dump()));
+                                  json_text(theirs).substr(0, 200), json_text(value)));
   }
 }
 
@@ -172,11 +172,11 @@ TrainingState Trainer::state() {
 
 std::map<std::string, std::string> Trainer::texts() const {
   auto texts = texts_of(label_);
-  texts[settings_key] = to_json(settings_).dump();
+  texts[settings_key] = json_text(to_json(settings_));
   texts[data_key] = data_.digest;
   Json rows = Json::array();
   for (const auto& epoch : epochs_) rows.push_back(row_of(epoch));
-  texts[epochs_key] = rows.dump();
+  texts[epochs_key] = json_text(rows);
   return texts;
 }
 

@@ -8,6 +8,8 @@
 #include "../../support/random_tensor.hpp"
 #include "keel/keel.hpp"
 #include "keel/models/onnx.hpp"
+#include "keel/models/onnx/file.hpp"
+#include "keel/runtime/buffer.hpp"
 
 namespace {
 
@@ -142,6 +144,32 @@ BOOST_AUTO_TEST_CASE(files_are_written_whole_or_not_at_all) {
   BOOST_TEST(throws_with<Error>([&] { export_onnx(model, {3}, path / "none/m.onnx"); }, {"none/m.onnx"}));
   export_onnx(model, {3}, file());
   BOOST_TEST(files_in(path) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_model_says_what_it_is_for) {
+  Linear model{3, 2};
+  initialize(model, Rng{1});
+  const std::map<std::string, std::string> texts{{"keel.background", "dark"}, {"mine", "\xC3\xA4 \n"}};
+  export_onnx(model, {3}, file(), {.description = "for three numbers", .texts = texts});
+  BOOST_TEST((load_onnx(file()).texts() == texts));
+  BOOST_TEST(read(file()).find("for three numbers") != std::string::npos);
+  export_onnx(model, {3}, file());
+  BOOST_TEST(load_onnx(file()).texts().empty());
+}
+
+// Protobuf can't say more than 2 GiB. Here 40 constants of 60 MB lie in the same 64 MB.
+BOOST_AUTO_TEST_CASE(a_model_that_no_file_can_hold_leaves_none) {
+  const auto bytes = std::size_t{1} << 26U;
+  const auto memory = std::make_shared<Buffer>(bytes);
+  const auto function = [&](const Var& x) {
+    Var dst = x;
+    for (std::size_t i = 0; i < 40; ++i)
+      dst = dst + sum(x.tape().stored(Tensor{memory, 4 * i, {{15'000'000}, DType::f32}}));
+    return dst;
+  };
+  BOOST_TEST(refuses(function, {"2400000", "2147483647", "safetensors"}));
+  onnx::require_writable(2147483647);
+  BOOST_TEST(throws_with<Error>([] { onnx::require_writable(2147483648); }, {"2147483648 bytes or more"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_label_is_read_back_and_a_wrong_one_is_refused) {
   BOOST_TEST((again.network == label.network));
   BOOST_TEST(again.class_names == (std::vector<std::string>{"0", "1", "2"}),
              boost::test_tools::per_element());
-  BOOST_TEST(again.light_background);
+  BOOST_TEST(again.light_background.value());
   BOOST_TEST(!again.pytorch_names);
   for (const auto& [name, text] : std::map<std::string, std::string>{{"network", "?"},
                                                                      {"class_names", "[\"0\",\"1\"]"},
