@@ -58,9 +58,8 @@ DeclaredImages declared_images(const OnnxModel& model, const OnnxLabel& label, c
         "takes {} [{}], where a classifier of grey images takes float [N, pixels] or [N, 1, height, width]",
         input.element_type, fmt::join(all, ", "));
   }
-  const auto images = image.size() == 1
-                          ? declared_rows(all[0], image[0], label, path)
-                          : DeclaredImages{all[0], image, image[image.size() - 2], image.back()};
+  auto images = image.size() == 1 ? declared_rows(all[0], image[0], label, path)
+                                  : DeclaredImages{all[0], image, image[image.size() - 2], image.back()};
   const auto pixels = images.height * images.width;
   const auto taken = image.size() == 1 ? image[0] : image[image.size() - 2] * image.back();
   if (pixels != taken || (label.height > 0 && label.height != images.height))
@@ -71,10 +70,11 @@ DeclaredImages declared_images(const OnnxModel& model, const OnnxLabel& label, c
 
 // What is brought into another shape alone, but for its rows, is the same.
 const Node* maker_behind(const Program& program, std::size_t& value) {
-  for (auto node = program.nodes.rbegin(); node != program.nodes.rend(); ++node) {
-    if (std::ranges::find(node->outputs, value) == node->outputs.end()) continue;
-    if (node->op->name() != "reshape" && node->op->name() != "flatten") return &*node;
-    value = node->inputs[0];
+  for (auto i = program.nodes.size(); i-- > 0;) {
+    const auto& node = program.nodes[i];
+    if (std::ranges::find(node.outputs, value) == node.outputs.end()) continue;
+    if (node.op->name() != "reshape" && node.op->name() != "flatten") return &node;
+    value = node.inputs[0];
   }
   return nullptr;
 }
