@@ -31,12 +31,12 @@ void require_fit(const EvaluateOptions& options, const Classifier& classifier, c
     throw DataError{fmt::format("the network of '{}' tells {} classes apart, but '{}' has {}", options.file,
                                 classifier.class_names.size(), data.name, data.classes)};
   }
-  if (!data.class_names.empty() && !are_numbers(classifier.class_names) &&
-      data.class_names != classifier.class_names) {
-    const auto [theirs, ours] = std::ranges::mismatch(data.class_names, classifier.class_names);
+  const auto names = written_names(data.class_names);
+  if (!names.empty() && !are_numbers(classifier.class_names) && names != classifier.class_names) {
+    const auto [theirs, ours] = std::ranges::mismatch(names, classifier.class_names);
     throw DataError{fmt::format(
         "class {} of '{}' is '{}', but that of the network of '{}' is '{}': they tell other classes apart",
-        theirs - data.class_names.begin(), data.name, printable(*theirs), options.file, printable(*ours))};
+        theirs - names.begin(), data.name, printable(*theirs), options.file, printable(*ours))};
   }
   if (data.test.size() == 0) throw DataError{fmt::format("'{}' has no test images", data.name)};
 }

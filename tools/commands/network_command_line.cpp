@@ -172,7 +172,10 @@ void add_export_command(CLI::App& app, ExitStatus& status) {
   auto* command = app.add_subcommand("export", "write a network for other programs");
   const auto options = std::make_shared<ExportOptions>();
   add_file_argument(*command, options->file, "network, of keel train, export or import");
-  command->add_option("--onnx", options->onnx, "ONNX file to write, opset 17, for batches of any size")
+  command
+      ->add_option(
+          "--onnx", options->onnx,
+          "ONNX file to write, opset 17, for batches of any size, of pixels (byte / 255 - 0.5) / 0.5")
       ->type_name("OUT");
   command->add_option("--safetensors", options->safetensors, "safetensors file to write")->type_name("OUT");
   command->add_flag("--fold", options->fold, "fold each batch norm into the layer before");

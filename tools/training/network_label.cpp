@@ -83,16 +83,23 @@ void parse_image(const std::string& text, OnnxLabel& label) {
 
 }  // namespace
 
+std::vector<std::string> written_names(const std::vector<std::string>& names) {
+  std::vector<std::string> result;
+  std::set<std::string> taken;
+  for (const auto& name : names) {
+    const auto text = Json::parse(json_text(Json(name))).get<std::string>();
+    auto written = text;
+    for (int number = 2; !taken.insert(written).second; ++number)
+      written = fmt::format("{} ({})", text, number);
+    result.push_back(std::move(written));
+  }
+  return result;
+}
+
 NetworkLabel label_for(const DataSet& data, const NetworkDescription& network) {
   NetworkLabel label{.network = network,
-                     .class_names = data.class_names,
+                     .class_names = written_names(data.class_names),
                      .light_background = has_light_background(data.train)};
-  std::set<std::string> taken;
-  for (auto& name : label.class_names) {
-    const auto text = Json::parse(json_text(Json(name))).get<std::string>();
-    name = text;
-    for (int number = 2; !taken.insert(name).second; ++number) name = fmt::format("{} ({})", text, number);
-  }
   if (!label.class_names.empty()) return label;
   for (int i = 0; i < data.classes; ++i) label.class_names.push_back(std::to_string(i));
   return label;

@@ -315,6 +315,25 @@ BOOST_AUTO_TEST_CASE(pytorch_itself_loads_them_and_computes_the_same) {
   }
 }
 
+// As a folder from another system may be called.
+BOOST_AUTO_TEST_CASE(names_of_classes_need_not_be_text) {
+  for (const char* name : {"a\xFF", "a\xFE"}) {
+    for (const char* part : {"train", "test"}) {
+      const auto place = *this / (std::string{"odd/"} + part + "/" + name);
+      std::filesystem::create_directories(place);
+      for (int i = 0; i < 10; ++i)
+        tools::write_png(place / fmt::format("{}.png", i), picture_of(name[1] & 1));
+    }
+  }
+  const auto trained = run("train --data odd --epochs 1 --batch-size 4 --threads 1 --quiet --out of-odd");
+  BOOST_TEST(trained.status == 0, trained.err);
+  BOOST_TEST(results_in(*this / "of-odd").contains("runs"));
+  BOOST_TEST(json_of("evaluate of-odd/model.safetensors --data odd").at("classes").at(0) == "a\xEF\xBF\xBD");
+  std::filesystem::copy_file(*this / "odd/test/a\xFF/0.png", *this / "x\xFF.png");
+  const auto predicted = json_of("predict of-odd/model.safetensors x*.png");
+  BOOST_TEST(predicted.at(0).at("file") == "x\xEF\xBF\xBD.png");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

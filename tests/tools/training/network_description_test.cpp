@@ -137,6 +137,21 @@ BOOST_AUTO_TEST_CASE(a_label_is_read_back_and_a_wrong_one_is_refused) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(names_that_are_no_text_are_made_some) {
+  tools::DataSet data;
+  data.classes = 3;
+  data.class_names = {"a\xFF", "a\xFE", "b"};
+  const auto label = tools::label_for(data, {.classes = 3});
+  BOOST_TEST(label.class_names[0] == "a\xEF\xBF\xBD");
+  BOOST_TEST(label.class_names[1] == "a\xEF\xBF\xBD (2)");
+  auto texts = tools::texts_of(label);
+  texts["format"] = "keel";
+  BOOST_TEST((tools::label_in(texts).class_names == label.class_names));
+  const auto onnx = tools::onnx_label_in(tools::onnx_texts_of(label));
+  BOOST_TEST((onnx.class_names == label.class_names));
+  BOOST_TEST(onnx.height == 28);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -7,7 +7,9 @@
 #include "../../support/random_tensor.hpp"
 #include "keel/models/initialize.hpp"
 #include "keel/ops/arithmetic.hpp"
+#include "keel/ops/batch_norm.hpp"
 #include "keel/ops/elementwise.hpp"
+#include "keel/ops/group_norm.hpp"
 #include "keel/ops/matmul.hpp"
 #include "keel/ops/relu.hpp"
 #include "keel/ops/slice.hpp"
@@ -110,6 +112,50 @@ BOOST_AUTO_TEST_CASE(what_computes_something_else_is_not_known) {
   NetworkDescription with_norm{.height = 8, .width = 8, .hidden = {6}, .classes = 3, .norm = Norm::batch};
   Foreign normalized{with_norm};
   refused([&](const Var& images) { return normalized.network(images) + 1.0F; }, "add");
+}
+
+std::string refusal_of(const UnknownNetwork& unknown) {
+  try {
+    (void)recognize(unknown);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// Random images don't show these differences.
+BOOST_AUTO_TEST_CASE(operators_of_other_settings_are_named) {
+  Parameter first{Shape{6, 64}, Initializer::constant(0)};
+  Parameter second{Shape{3, 6}, Initializer::constant(0)};
+  std::vector<Parameter> scale;
+  for (int i = 0; i < 4; ++i) scale.emplace_back(Shape{6}, Initializer::constant(0));
+  for (auto* weights : {&first, &second}) weights->set_value(random_tensor(weights->shape(), 1));
+  for (auto& values : scale) values.set_value(Tensor::of<float>({6}, {1, 1, 1, 1, 1, 1}));
+  const auto refusal = [&](const auto& between) {
+    return refusal_of({.height = 8, .width = 8, .classes = 3, .model = [&](const Var& images) {
+                         Tape& tape = images.tape();
+                         const Var hidden = linear(images, first.on(tape, "first"));
+                         return linear(between(hidden), second.on(tape, "second"));
+                       }});
+  };
+  BOOST_TEST(refusal([](const Var& x) { return relu(x); }) == "");
+  BOOST_TEST(refusal([](const Var& x) {
+               return clamp(x, 0.0, 1000.0);
+             }).find("clamp (lower 0, upper 1000)") != std::string::npos);
+  BOOST_TEST(refusal([](const Var& x) { return leaky_relu(x, 1e-7); }).find("leaky_relu (slope 1e-07)") !=
+             std::string::npos);
+  for (const double epsilon : {1e-4, 1e-5}) {
+    const auto normalized = [&](const Var& x) {
+      const auto on = [&](std::size_t i) { return scale[i].on(x.tape(), "scale"); };
+      return relu(batch_norm_inference(x, on(0), on(1), on(2), on(3), epsilon));
+    };
+    BOOST_TEST((refusal(normalized) == "") == (epsilon == 1e-5), refusal(normalized));
+    const auto in_groups = [&](const Var& x) {
+      return relu(
+          group_norm(x, epsilon == 1e-5 ? 2 : 3, scale[0].on(x.tape(), "a"), scale[1].on(x.tape(), "b")));
+    };
+    BOOST_TEST((refusal(in_groups) == "") == (epsilon == 1e-5), refusal(in_groups));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
