@@ -19,8 +19,8 @@ struct NetworkLabel {
   bool pytorch_names = false;                    ///< whether its arrays are called as PyTorch calls them
 };
 
-/// Names of classes as files have them: what is not UTF-8, as a folder's name may be, as U+FFFD, each different
-/// from the others.
+/// Names of classes as files have them: what is not UTF-8, as a folder's name may be, as U+FFFD, each
+/// different from the others.
 std::vector<std::string> written_names(const std::vector<std::string>& names);
 
 /// The label of a network for such data, whose classes it calls by their written names.

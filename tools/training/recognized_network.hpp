@@ -14,9 +14,10 @@ struct UnknownNetwork {
 };
 
 /// The same as a network with a description, its norms among them: by the operators that the model records,
-/// which must be those of a network of `keel train` with exactly its settings. That it computes the same logits
-/// of random images, small and large ones, is checked besides. Throws Error where it is no such network, a
-/// clause about it that names the operator and its settings: "has the operator clamp (lower 0, upper 6), ...".
+/// which must be those of a network of `keel train` with exactly its settings. That it computes the same
+/// logits of random images, small and large ones, is checked besides. Throws Error where it is no such
+/// network, a clause about it that names the operator and its settings: "has the operator clamp (lower 0,
+/// upper 6), ...".
 LabelledNetwork recognize(const UnknownNetwork& unknown);
 
 }  // namespace keel::tools
