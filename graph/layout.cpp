@@ -56,7 +56,8 @@ class BlockBuilder {
     for (std::size_t i = 0; i < program_.nodes.size(); ++i) {
       const auto& node = program_.nodes[i];
       if (node.outputs.empty() || block_of_[node.outputs[0]] == none) continue;  // none: a view
-      if (grouped_[block_of_[node.outputs[0]]] != 0) continue;
+      const bool grouped = grouped_[block_of_[node.outputs[0]]] != 0;
+      if (grouped && !node.op->begins_early()) continue;
       for (std::size_t k = 0; k < node.inputs.size(); ++k) {
         if (!node.op->may_overwrite(k) || is_read_twice(node, k)) continue;
         if (take_over(roots_[node.inputs[k]], node.outputs[0], i)) break;
@@ -110,10 +111,25 @@ class BlockBuilder {
     if (from == none || grouped_[from] != 0 || is_output_[input] != 0) return false;
     auto& donor = blocks_[from];
     auto& taker = blocks_[block_of_[output]];
-    if (donor.last != node || donor.bytes != taker.bytes) return false;
+    if (donor.last != node) return false;
+    if (grouped_[block_of_[output]] != 0) return join_group(input, output);
+    if (donor.bytes != taker.bytes) return false;
     donor.last = taker.last;
     taker.bytes = 0;
     block_of_[output] = from;
+    return true;
+  }
+
+  // Lays `input` where `output` lies, among its neighbours.
+  bool join_group(std::size_t input, std::size_t output) {
+    const auto bytes = [&](std::size_t id) { return program_.values[id].type.bytes(); };
+    if (bytes(input) != bytes(output) || blocks_[block_of_[input]].bytes != bytes(input)) return false;
+    auto& donor = blocks_[block_of_[input]];
+    auto& group = blocks_[block_of_[output]];
+    group.first = std::min(group.first, donor.first);
+    donor.bytes = 0;
+    block_of_[input] = block_of_[output];
+    offset_in_block_[input] = offset_in_block_[output];
     return true;
   }
 

@@ -174,6 +174,13 @@ class Operator {
   /// Whether output 0 may take the memory of input `i`, when nothing reads that input afterwards.
   [[nodiscard]] virtual bool may_overwrite(std::size_t) const { return false; }
 
+  /// Whether its kernel waits for other ranks: it then runs when the plan runs and at no other time.
+  [[nodiscard]] virtual bool is_collective() const { return false; }
+
+  /// Whether its kernel begins something that goes on by itself until another node waits for it: it then runs as
+  /// soon as its inputs are there, wherever it was recorded.
+  [[nodiscard]] virtual bool begins_early() const { return false; }
+
   /// Inputs to be placed side by side in memory, in this order, each at the next multiple of `alignment`,
   /// where the plan is free to choose: what lets one sweep run over the gradients of all parameters.
   [[nodiscard]] virtual std::vector<std::size_t> adjacent(std::span<const ValueType>) const { return {}; }

@@ -31,6 +31,7 @@ Plan::Plan(const Tape& tape, std::span<const Var> outputs, const PlanOptions& op
   drop_dead_nodes(program_, ids);
   fuse(program_, ids, options.rules);
   drop_dead_nodes(program_, ids);
+  move_early(program_);
   assign_memory_formats(program_, ids);
   for (std::size_t i = 0; i < program_.values.size(); ++i) slots_.push_back(std::make_unique<Slot>());
   if (options.reuse_memory) share_views(ids);
@@ -74,6 +75,7 @@ bool Plan::needs_no_kernel(const Node& node) const {
       std::ranges::all_of(program_.mutated_by(node), is_empty)) {
     return true;
   }
+  if (node.op->is_collective()) return false;
   return node.op->is_view() && !shared_.empty() && shared_[node.outputs[0]] != node.outputs[0];
 }
 
@@ -291,6 +293,8 @@ void Plan::fail_at(std::size_t step) const {
     throw;
   } catch (const NonFiniteError& error) {
     throw NonFiniteError{text(error)};
+  } catch (const RankError&) {
+    throw;  // the same words on every rank
   } catch (const Error& error) {
     throw Error{text(error)};
   }

@@ -25,6 +25,24 @@ std::vector<std::size_t> Program::mutated_by(const Node& node) const {
   return mutated;
 }
 
+void move_early(Program& program) {
+  std::vector<std::size_t> made_by(program.values.size(), 0);  // one behind the node's place
+  for (std::size_t i = 0; i < program.nodes.size(); ++i) {
+    std::size_t place = 0;
+    for (const auto id : program.nodes[i].inputs) place = std::max(place, made_by[id]);
+    if (program.nodes[i].op->begins_early() && place < i) {
+      const auto first = program.nodes.begin() + static_cast<std::ptrdiff_t>(place);
+      const auto node = program.nodes.begin() + static_cast<std::ptrdiff_t>(i);
+      std::rotate(first, node, node + 1);
+      for (auto& made : made_by)
+        if (made > place && made <= i) ++made;
+    } else {
+      place = i;
+    }
+    for (const auto id : program.nodes[place].outputs) made_by[id] = place + 1;
+  }
+}
+
 void drop_dead_nodes(Program& program, const std::vector<std::size_t>& outputs) {
   std::vector<bool> live(program.values.size(), false);
   for (const auto id : outputs) live[id] = true;

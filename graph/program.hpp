@@ -52,6 +52,9 @@ struct Program {
   [[nodiscard]] std::vector<std::size_t> mutated_by(const Node& node) const;
 };
 
+/// Moves the nodes that begin early to right behind what they need.
+void move_early(Program& program);
+
 /// Removes the nodes that neither lead to one of `outputs` nor change stored values.
 void drop_dead_nodes(Program& program, const std::vector<std::size_t>& outputs);
 

@@ -12,6 +12,7 @@
 
 #include "keel/graph/program.hpp"
 #include "keel/graph/var.hpp"
+#include "keel/runtime/communicator.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -20,12 +21,14 @@ namespace keel {
 /// nothing is computed until a Plan compiled from the tape runs.
 class Tape {
  public:
-  explicit Tape(Mode mode = Mode::training) : mode_(mode) {}
+  explicit Tape(Mode mode = Mode::training, Communicator ranks = {}) : mode_(mode), ranks_(std::move(ranks)) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   /// That of layers which are applied now: the tape's, or that of a ModeScope.
   [[nodiscard]] Mode mode() const { return mode_; }
+  /// Those that run the same program on other parts of the batch.
+  [[nodiscard]] const Communicator& ranks() const { return ranks_; }
   /// Whether a layer in training mode that keeps something of what it sees, as batch norm keeps running
   /// statistics, is to record the change of this `state`.
   [[nodiscard]] bool may_change(const Tensor& state) const { return !may_change_ || may_change_(state); }
@@ -74,6 +77,7 @@ class Tape {
   Var append(Value value);
 
   Mode mode_;
+  Communicator ranks_;
   std::function<bool(const Tensor&)> may_change_;  // none: always
   Program program_;
   // Without elements, tensors of many types may lie at one address: the type is then part of the key.

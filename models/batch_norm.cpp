@@ -25,11 +25,21 @@ Var BatchNorm::operator()(const Var& src, const SourceLocation& where) const {
   if (tape.mode() == Mode::inference || running_mean_.frozen()) {
     return batch_norm_inference(src, gamma, beta, running_mean, running_variance, options_.epsilon, where);
   }
-  const auto [dst, mean, variance] = batch_norm_training(src, gamma, beta, options_.epsilon, where);
+  const auto normalized = [&]() -> SynchronizedBatchNormResult {
+    if (options_.synchronized) return synchronized_batch_norm(src, gamma, beta, options_.epsilon, where);
+    const auto own = batch_norm_training(src, gamma, beta, options_.epsilon, where);
+    return {own.dst, own.mean, own.variance, {}};
+  };
+  const auto [dst, mean, variance, count] = normalized();
   if (!tape.may_change(running_mean_.value())) return dst;
-  const auto count = src.shape().elements() / gamma.shape()[0];  // a feature
-  update_running_statistics(running_mean, running_variance, updates_.on(tape, "updates", where), mean,
-                            variance, options_.momentum, count, where);
+  const Var updates = updates_.on(tape, "updates", where);
+  if (count.defined()) {
+    update_running_statistics(running_mean, running_variance, updates, mean, variance, options_.momentum,
+                              count, where);
+  } else {
+    update_running_statistics(running_mean, running_variance, updates, mean, variance, options_.momentum,
+                              src.shape().elements() / gamma.shape()[0], where);
+  }
   return dst;
 }
 

@@ -15,6 +15,8 @@ struct BatchNormOptions {
   std::optional<double> momentum = 0.1;
   double epsilon = 1e-5;
   double gamma = 1.0;  ///< that training starts from
+  /// Where a step is trained over several ranks, batches are normalized by the statistics of all of them together.
+  bool synchronized = false;
 };
 
 /// Batch normalization of (N, features) or (N, features, ...), images for one, followed by gamma and beta. On a

@@ -21,10 +21,23 @@ void copy_elements(const Tensor& from, const Tensor& to) {
 
 }  // namespace
 
-CompiledFunction::CompiledFunction(Mode mode, Recording recording, PlanBound bound)
-    : mode_(mode), recording_(std::move(recording)), bound_(bound) {}
+CompiledFunction::CompiledFunction(Mode mode, Recording recording, PlanBound bound, Communicator ranks)
+    : mode_(mode), ranks_(std::move(ranks)), recording_(std::move(recording)), bound_(bound) {}
 
 const Plan& CompiledFunction::operator()(std::span<const Tensor> inputs) {
+  if (ranks_.size() == 1) return run(inputs);
+  try {
+    return run(inputs);
+  } catch (const RankError&) {
+    throw;
+  } catch (const std::exception& error) {
+    ranks_.settle();
+    ranks_.fail(error.what());
+    throw;
+  }
+}
+
+const Plan& CompiledFunction::run(std::span<const Tensor> inputs) {
   auto& [plan, ids, parameters, state, dependencies, results, reported, used] = bound_to(inputs);
   for (const auto& [value, before] : state) copy_elements(value, before);
   try {
@@ -122,7 +135,7 @@ void CompiledFunction::drop_least_used() {
 }
 
 CompiledFunction::Compiled CompiledFunction::compile(std::span<const ValueType> types) const {
-  Tape tape{mode_};
+  Tape tape{mode_, ranks_};
   std::vector<Var> inputs;
   std::vector<std::size_t> ids;
   for (const auto& type : types) {

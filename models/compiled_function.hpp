@@ -38,7 +38,9 @@ struct PlanBound {
 /// `forget`.
 class CompiledFunction {
  public:
-  CompiledFunction(Mode mode, Recording recording, PlanBound bound = {});
+  /// `ranks` are the tapes': all record the same on parts of the batch, and all call it in the same order. What one
+  /// throws on its own ends them all, by RankError.
+  CompiledFunction(Mode mode, Recording recording, PlanBound bound = {}, Communicator ranks = {});
 
   /// Runs the recording on `inputs`, whose elements are used in place, and returns the plan, whose outputs
   /// hold the results until the next call. Throws NoValuesError for an input that is undefined, Error when a
@@ -92,6 +94,7 @@ class CompiledFunction {
   };
 
   [[nodiscard]] Compiled compile(std::span<const ValueType> types) const;
+  const Plan& run(std::span<const Tensor> inputs);
   Compiled& bound_to(std::span<const Tensor> inputs);
   [[nodiscard]] const Compiled& latest() const;
   static void require_inputs(std::span<const Tensor> inputs);
@@ -99,6 +102,7 @@ class CompiledFunction {
   void drop_least_used();
 
   Mode mode_;
+  Communicator ranks_;
   Recording recording_;
   PlanBound bound_;
   std::map<Key, Compiled> compiled_;

@@ -13,6 +13,7 @@
 #include "keel/models/compiled_function.hpp"
 #include "keel/models/statistics_guard.hpp"
 #include "keel/ops/batch_norm_op.hpp"
+#include "keel/ops/rank_sums.hpp"
 #include "keel/ops/running_statistics.hpp"
 #include "keel/runtime/counted.hpp"
 #include "keel/runtime/error.hpp"
@@ -28,6 +29,21 @@ class FeatureStatistics {
       add(std::span<const double>{batch.data<double>()}, batch.shape());
     else
       add(std::span<const float>{batch.data<float>()}, batch.shape());
+  }
+
+  /// Those of all ranks' values together.
+  void combine(const Communicator& ranks) {
+    if (ranks.size() == 1) return;
+    auto sums = mean_;
+    for (auto& sum : sums) sum *= count_;
+    const double total = over_ranks(ranks, count_, sums);
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      const double mean = sums[c] / total;
+      squares_[c] += (mean_[c] - mean) * (mean_[c] - mean) * count_;
+      mean_[c] = mean;
+    }
+    over_ranks(ranks, 0.0, squares_);
+    count_ = total;
   }
 
   [[nodiscard]] double count() const { return count_; }  // of values a feature
@@ -126,8 +142,9 @@ class Pass {
   [[nodiscard]] std::size_t layers() const { return layers_.value_or(0); }
   [[nodiscard]] std::int64_t samples() const { return samples_; }
 
-  void write() const {
+  void write(const Communicator& ranks) {
     if (!norm_) return;
+    moments_.combine(ranks);
     if (moments_.count() < 2) {
       throw Error{fmt::format("a population of {} per feature has no variance for the batch norm at {}",
                               counted(static_cast<std::int64_t>(moments_.count()), "value"),
@@ -183,21 +200,26 @@ class Pass {
 }  // namespace
 
 void population_statistics(const std::function<Var(const Var&)>& model,
-                           std::span<const NamedParameter> parameters, const BatchSource& batches) {
+                           std::span<const NamedParameter> parameters, const BatchSource& batches,
+                           const Communicator& ranks) {
   StatisticsGuard before{parameters};
   std::size_t layers = 1;
   std::int64_t samples = 0;
   for (std::size_t layer = 0; layer < layers; ++layer) {
     Pass pass{model, parameters, layer};
     batches([&](const Tensor& batch) { pass.add(batch); });
-    if (pass.samples() == 0 && layer == 0) throw Error{"population_statistics was given no batches"};
+    if (pass.samples() == 0 && layer == 0) {
+      constexpr auto none = "population_statistics was given no batches";
+      ranks.fail(none);
+      throw Error{none};
+    }
     if (layer > 0 && pass.samples() != samples) {
       throw Error{fmt::format("the batches have {} now and had {} before: they must be the same in each pass",
                               counted(pass.samples(), "sample"), samples)};
     }
     samples = pass.samples();
     layers = pass.layers();
-    pass.write();
+    pass.write(ranks);
   }
   before.keep();
 }

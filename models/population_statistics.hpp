@@ -9,6 +9,7 @@
 #include "keel/models/call.hpp"
 #include "keel/models/parameter.hpp"
 #include "keel/models/visit_check.hpp"
+#include "keel/runtime/communicator.hpp"
 #include "keel/runtime/source_location.hpp"
 #include "keel/runtime/tensor.hpp"
 
@@ -20,7 +21,8 @@ using BatchSource = std::function<void(const BatchConsumer& consume)>;
 
 /// `population_statistics` of a model given as a function and the parameters in it.
 void population_statistics(const std::function<Var(const Var&)>& model,
-                           std::span<const NamedParameter> parameters, const BatchSource& batches);
+                           std::span<const NamedParameter> parameters, const BatchSource& batches,
+                           const Communicator& ranks);
 
 /// Sets the running statistics of every batch norm in `model` to those of a whole training set under the
 /// present weights (Ioffe and Szegedy 2015, algorithm 2): per feature the mean, and the unbiased variance, of
@@ -34,9 +36,10 @@ void population_statistics(const std::function<Var(const Var&)>& model,
 /// stay as they are. Throws Error for a layer that is applied more than once, since its statistics would
 /// depend on themselves, for a set of fewer than two values a feature, or one that changes between passes;
 /// NonFiniteError when a statistic is not finite. `where` stands in errors for a bare layer of keel's.
-/// Whatever is thrown, the statistics are as they were before.
+/// Whatever is thrown, the statistics are as they were before. Of several `ranks` each goes through a part of the
+/// set, at least one batch, and all get the statistics of the whole.
 template <class Model, class Batches>
-void population_statistics(Model& model, Batches&& batches,
+void population_statistics(Model& model, Batches&& batches, const Communicator& ranks,
                            const SourceLocation& where = SourceLocation::current()) {
   const BatchSource source = [&](const BatchConsumer& consume) {
     if constexpr (std::invocable<Batches&, const BatchConsumer&>) {
@@ -48,7 +51,14 @@ void population_statistics(Model& model, Batches&& batches,
   const auto recorded = [&](const Var& src) {
     return detail::recorded(model, [&] { return detail::call_model(model, std::span{&src, 1}, where); });
   };
-  population_statistics(recorded, parameters(model), source);
+  population_statistics(recorded, parameters(model), source, ranks);
+}
+
+/// On one rank.
+template <class Model, class Batches>
+void population_statistics(Model& model, Batches&& batches,
+                           const SourceLocation& where = SourceLocation::current()) {
+  population_statistics(model, std::forward<Batches>(batches), Communicator{}, where);
 }
 
 }  // namespace keel

@@ -52,6 +52,15 @@ void record_update(Optimizer& optimizer, std::span<const Var> trained, std::span
     optimizer.update(trained, grads);
 }
 
+/// A loss over all ranks of the tape.
+struct RankLoss {
+  Var own;    ///< what this rank's rows add to the mean over all rows: its loss by its share of them
+  Var shown;  ///< the same as a number: 0 where it has no rows, of which a mean is NaN
+};
+
+/// `rows` is that of the model's first input.
+RankLoss loss_over_ranks(const Var& loss, const Var& first_input, const SourceLocation& where);
+
 /// Reports "gradient_norm", that of all gradients together; nothing where there are none.
 void report_norm(std::span<const Var> grads, const SourceLocation& where);
 

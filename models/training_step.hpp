@@ -14,6 +14,7 @@
 #include "keel/models/model_watch.hpp"
 #include "keel/models/report.hpp"
 #include "keel/models/step_parts.hpp"
+#include "keel/ops/all_reduce.hpp"
 
 namespace keel {
 
@@ -21,6 +22,8 @@ namespace keel {
 struct TrainingStepOptions {
   bool gradient_norm =
       false;  ///< reports "gradient_norm", that of all gradients, before any clipping; 0 where all is frozen
+  /// Those that train the same model, each on its part of the batch: see `TrainingStep`.
+  Communicator ranks = {};
 };
 
 /// One step of training as a call: forward, backward and update, compiled once for each shape of batch and
@@ -37,6 +40,12 @@ struct TrainingStepOptions {
 /// or destroyed throws Error (for models in containers, see ModelWatch; of optimizers, for those that have a
 /// `watch`, as Sgd and Adam do). Errors in recording name the line of the model or loss at fault; for a bare
 /// layer or function of keel's, such as `keel::cross_entropy`, that is the line where the step was made.
+///
+/// Over several ranks each gives its part of the batch, and the step is that of the whole batch, for a loss that is a
+/// mean over rows: gradients and loss are weighted by rows, the first extent of the model's first input, so that parts
+/// may differ in size, down to none, and clipping sees the gradient of all. Models that were equal on all ranks stay
+/// so but for what layers keep of their own part, such as batch norm's running statistics unless it is synchronized;
+/// see models/ranks.hpp. What one rank throws on its own ends all by RankError.
 template <class Model, class Optimizer, class Loss>
 class TrainingStep {
  public:
@@ -48,7 +57,8 @@ class TrainingStep {
       : function_(Mode::training,
                   [&model, &optimizer, loss, options, where](Tape& tape, std::span<const Var> inputs) {
                     return record_step(model, optimizer, loss, options, tape, inputs, where);
-                  }),
+                  },
+                  PlanBound{}, options.ranks),
         watch_(model, optimizer) {}
 
   /// Trains on one batch, the model's inputs and then the loss's targets, and returns its loss, before the
@@ -88,14 +98,26 @@ class TrainingStep {
                                       const TrainingStepOptions& options, Tape& tape,
                                       std::span<const Var> inputs, const SourceLocation& where) {
     auto [value, trained, any_frozen] = detail::record_loss(model, loss, tape, inputs, where);
-    const Var result = detail::computed(value, where);  // what the update will not change
+    const bool over_ranks = tape.ranks().size() > 1;
+    Var result = detail::computed(value, where);  // what the update will not change
+    if (over_ranks) {
+      const auto loss_parts = detail::loss_over_ranks(value, inputs[0], where);
+      value = loss_parts.own;
+      result = loss_parts.shown;
+    }
     const bool has_parameters = any_frozen || !trained.empty();
     detail::keep_what_matters(value, trained);
     if (trained.empty() && has_parameters) {
       if (options.gradient_norm) report("gradient_norm", tape.constant(0.0, DType::f64), where);
-      return {result};
+      return {all_reduce(result, where)};
     }
-    const auto grads = gradients(value, trained, where);
+    auto grads = gradients(value, trained, where);
+    if (over_ranks) {
+      grads.push_back(result);
+      grads = all_reduce(grads, where);
+      result = grads.back();
+      grads.pop_back();
+    }
     if (options.gradient_norm) detail::report_norm(grads, where);
     detail::record_update(optimizer, trained, grads, where);
     return {result};

@@ -5,11 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include "keel/graph/tape.hpp"
+#include "keel/ops/all_reduce.hpp"
 #include "keel/ops/batch_norm_f32.hpp"
 #include "keel/ops/batch_norm_op.hpp"
 #include "keel/ops/normalization.hpp"
+#include "keel/ops/rank_sums.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
@@ -53,25 +57,39 @@ void require_samples(const ValueType& src) {
                                rank, to_string(src.shape))};
 }
 
-// Two passes: E[x^2] - E[x]^2 would cancel where the mean is large.
-void reference_statistics(const Sizes& sizes, const double* src, double* mean, double* variance) {
-  const auto count = static_cast<double>(sizes.count());
+// Two passes: E[x^2] - E[x]^2 would cancel where the mean is large. Returns how many values a feature has.
+double reference_statistics(const Communicator& ranks, const Sizes& sizes, const double* src,
+                            std::span<double> mean, std::span<double> variance) {
   for (std::int64_t c = 0; c < sizes.features; ++c) {
     double sum = 0.0;
     for_each_value(sizes, c, [&](auto i) { sum += src[i]; });
-    mean[c] = sum / count;
-    double squares = 0.0;
-    for_each_value(sizes, c, [&](auto i) { squares += std::pow(src[i] - mean[c], 2); });
-    variance[c] = squares / count;
+    mean[static_cast<std::size_t>(c)] = sum;
   }
+  const double count = over_ranks(ranks, static_cast<double>(sizes.count()), mean);
+  for (auto& sum : mean) sum /= count;
+  for (std::int64_t c = 0; c < sizes.features; ++c) {
+    double squares = 0.0;
+    for_each_value(sizes, c,
+                   [&](auto i) { squares += std::pow(src[i] - mean[static_cast<std::size_t>(c)], 2); });
+    variance[static_cast<std::size_t>(c)] = squares;
+  }
+  over_ranks(ranks, 0.0, variance);
+  for (auto& squares : variance) squares /= count;
+  return count;
 }
 
 Kernel reference_forward(const BatchNormSettings& settings, const Binding& binding) {
   const auto mean = settings.given_statistics ? binding.input<double>(3) : binding.output<double>(1);
   const auto variance = settings.given_statistics ? binding.input<double>(4) : binding.output<double>(2);
+  const auto features = static_cast<std::size_t>(binding.input_type(1).shape.elements());
+  const auto count_slot = settings.ranks.size() > 1 ? std::optional{binding.output<double>(3)} : std::nullopt;
   return {[=, at = NormalizationSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
-            if (!settings.given_statistics)
-              reference_statistics(sizes, at.src.get(), mean.get(), variance.get());
+            if (!settings.given_statistics) {
+              const double count =
+                  reference_statistics(settings.ranks, sizes, at.src.get(), std::span{mean.get(), features},
+                                       std::span{variance.get(), features});
+              if (count_slot) require_several(*count_slot->get() = count);
+            }
             for (std::int64_t c = 0; c < sizes.features; ++c) {
               const double scale = at.gamma.get()[c] / std::sqrt(variance.get()[c] + settings.epsilon);
               for_each_value(sizes, c, [&](auto i) {
@@ -94,27 +112,39 @@ Kernel reference_forward(const BatchNormSettings& settings, const Binding& bindi
 //   dx_i       = dxhat_i / s + 2 (x_i - mean) / N d variance + d mean / N
 //              = (gamma / s) (dy_i - dbeta / N - xhat_i dgamma / N).
 //
-// With given statistics only the first term is left: dx = (gamma / s) dy.
+// With given statistics only the first term is left: dx = (gamma / s) dy. Where the statistics are those of several
+// ranks, N and the sums of the last line are over all of them; gamma and beta get each rank's own part.
 Kernel reference_backward(const BatchNormSettings& settings, const Binding& binding) {
   return {
       [=, at = NormalizationBackwardSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
-        const auto count = static_cast<double>(sizes.count());
-        for (std::int64_t c = 0; c < sizes.features; ++c) {
-          const double inverse = 1.0 / std::sqrt(at.variance.get()[c] + settings.epsilon);
-          const auto xhat = [&](std::int64_t i) { return (at.src.get()[i] - at.mean.get()[c]) * inverse; };
+        const auto features = static_cast<std::size_t>(sizes.features);
+        std::vector<double> inverse(features);
+        const auto xhat = [&](std::int64_t i, std::size_t c) {
+          return (at.src.get()[i] - at.mean.get()[c]) * inverse[c];
+        };
+        for (std::size_t c = 0; c < features; ++c) {
+          inverse[c] = 1.0 / std::sqrt(at.variance.get()[c] + settings.epsilon);
           double dgamma = 0.0;
           double dbeta = 0.0;
-          for_each_value(sizes, c, [&](auto i) {
-            dgamma += at.grad_dst.get()[i] * xhat(i);
+          for_each_value(sizes, static_cast<std::int64_t>(c), [&](auto i) {
+            dgamma += at.grad_dst.get()[i] * xhat(i, c);
             dbeta += at.grad_dst.get()[i];
-          });
-          for_each_value(sizes, c, [&](auto i) {
-            const double through_statistics =
-                settings.given_statistics ? 0.0 : (dbeta + xhat(i) * dgamma) / count;
-            at.grad_src.get()[i] = at.gamma.get()[c] * inverse * (at.grad_dst.get()[i] - through_statistics);
           });
           at.grad_gamma.get()[c] = dgamma;
           at.grad_beta.get()[c] = dbeta;
+        }
+        std::vector<double> dgamma(at.grad_gamma.get(), at.grad_gamma.get() + features);
+        std::vector<double> dbeta(at.grad_beta.get(), at.grad_beta.get() + features);
+        const double count =
+            over_ranks(settings.ranks, static_cast<double>(sizes.count()),
+                       std::array{std::span<double>{dgamma}, std::span<double>{dbeta}});
+        for (std::size_t c = 0; c < features; ++c) {
+          for_each_value(sizes, static_cast<std::int64_t>(c), [&](auto i) {
+            const double through_statistics =
+                settings.given_statistics ? 0.0 : (dbeta[c] + xhat(i, c) * dgamma[c]) / count;
+            at.grad_src.get()[i] =
+                at.gamma.get()[c] * inverse[c] * (at.grad_dst.get()[i] - through_statistics);
+          });
         }
       },
       "reference"};
@@ -132,25 +162,44 @@ struct Normalized {
   Axes axes;  // that the statistics are over
   Shape feature_shape;
   SourceLocation where;
+  bool over_several_ranks;
+  Term count;  // of all ranks
   Term mean;
   Term deviation;
   Term variance;
   Term inverse;
   Term xhat;
 
-  Normalized(std::span<const Var> inputs, double epsilon, bool given, const SourceLocation& line)
+  Normalized(std::span<const Var> inputs, const BatchNormSettings& settings, bool given,
+             const SourceLocation& line)
       : axes(all_but_features(inputs[0].shape().rank())),
         feature_shape(with_ones(inputs[0].shape(), axes)),
         where(line),
-        mean(given ? by_feature(inputs[3]) : Term{inputs[0], where}.mean(axes)),
+        over_several_ranks(settings.ranks.size() > 1),
+        count(over_several_ranks ? count_of(inputs[0]) : Term{Var{}, where}),
+        mean(given ? by_feature(inputs[3]) : mean_of(Term{inputs[0], where})),
         deviation(Term{inputs[0], where} - mean),
-        variance(given ? by_feature(inputs[4]) : square(deviation).mean(axes)),
-        inverse(1.0 / sqrt(variance + epsilon)),
+        variance(given ? by_feature(inputs[4]) : mean_of(square(deviation))),
+        inverse(1.0 / sqrt(variance + settings.epsilon)),
         xhat(deviation * inverse) {}
 
   // (C) beside (N, C, ...)
   [[nodiscard]] Term by_feature(const Var& values) const {
     return Term{values, where}.reshaped(feature_shape);
+  }
+
+  // A sum over this rank's values as one over all ranks'.
+  [[nodiscard]] Term of_all_ranks(const Term& sum) const {
+    return over_several_ranks ? Term{all_reduce(sum.var, where), where} : sum;
+  }
+  [[nodiscard]] Term mean_of(const Term& values) const {
+    return over_several_ranks ? of_all_ranks(values.sum(axes)) / count : values.mean(axes);
+  }
+
+ private:
+  [[nodiscard]] Term count_of(const Var& src) const {
+    const auto own = static_cast<double>(sizes_of(src.shape()).count());
+    return of_all_ranks({src.tape().constant(own, src.dtype()), where});
   }
 };
 
@@ -171,12 +220,13 @@ std::vector<ValueType> BatchNormOp::infer(std::span<const ValueType> inputs) con
     require_features(inputs, 3, std::array{"mean", "variance"});
     return {inputs[0]};
   }
+  const ValueType statistic{Shape{inputs[0].shape[1]}, inputs[0].dtype};
+  if (settings_.ranks.size() > 1) return {inputs[0], statistic, statistic, {Shape{}, inputs[0].dtype}};
   if (sizes_of(inputs[0].shape).count() < 2) {
     throw ShapeError{
         "training normalizes by the batch's own variance and needs more than one sample, or pixel; "
         "drop the batch of one, or use inference, which normalizes by running statistics"};
   }
-  const ValueType statistic{Shape{inputs[0].shape[1]}, inputs[0].dtype};
   return {inputs[0], statistic, statistic};
 }
 
@@ -191,11 +241,13 @@ Formats BatchNormOp::formats(std::span<const ValueType> inputs, std::span<const 
 }
 
 std::vector<Var> BatchNormOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
-  const Normalized x{inputs, settings_.epsilon, settings_.given_statistics, where};
+  const Normalized x{inputs, settings_, settings_.given_statistics, where};
   const Term dst = x.by_feature(inputs[1]) * x.xhat + x.by_feature(inputs[2]);
   if (settings_.given_statistics) return {dst.var};
   const auto features = inputs[1].shape();
-  return {dst.var, x.mean.reshaped(features).var, x.variance.reshaped(features).var};
+  std::vector<Var> outputs{dst.var, x.mean.reshaped(features).var, x.variance.reshaped(features).var};
+  if (x.over_several_ranks) outputs.push_back(x.count.var);
+  return outputs;
 }
 
 std::vector<Var> BatchNormOp::vjp(const VjpContext& context) const {
@@ -226,21 +278,22 @@ std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inp
 }
 
 Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
-  if (binding.output_type(0).shape.elements() == 0) return zeros(binding);
+  if (binding.output_type(0).shape.elements() == 0 && settings_.ranks.size() == 1) return zeros(binding);
   return binding.output_type(0).dtype == DType::f64 ? reference_backward(settings_, binding)
                                                     : batch_norm_backward_f32(settings_, binding);
 }
 
 std::vector<Var> BatchNormBackwardOp::expand(std::span<const Var> inputs, const SourceLocation& where) const {
   if (settings_.fused_relu) throw Error{"a fused batch_norm+relu is differentiated before it is fused"};
-  const Normalized x{inputs, settings_.epsilon, true, where};
+  const Normalized x{inputs, settings_, true, where};
   const Term grad_dst{inputs[5], where};
   const Term dbeta = grad_dst.sum(x.axes);
   const Term dgamma = (grad_dst * x.xhat).sum(x.axes);
   const auto features = inputs[1].shape();
   const Term scale = x.by_feature(inputs[1]) * x.inverse;
-  const double of_each = 1.0 / static_cast<double>(sizes_of(inputs[0].shape()).count());
-  const Term through_statistics = (dbeta + x.xhat * dgamma) * of_each;
+  const Term sums = x.of_all_ranks(dbeta) + x.xhat * x.of_all_ranks(dgamma);
+  const auto own = static_cast<double>(sizes_of(inputs[0].shape()).count());
+  const Term through_statistics = x.over_several_ranks ? sums / x.count : sums * (1.0 / own);
   const Term grad_src = scale * (settings_.given_statistics ? grad_dst : grad_dst - through_statistics);
   return {grad_src.var, dgamma.reshaped(features).var, dbeta.reshaped(features).var};
 }
@@ -256,6 +309,19 @@ BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var&
   const auto op = std::make_shared<BatchNormOp>(BatchNormSettings{.epsilon = epsilon});
   const auto outputs = src.tape().record(op, inputs, where);
   return {outputs[0], outputs[1], outputs[2]};
+}
+
+SynchronizedBatchNormResult synchronized_batch_norm(const Var& src, const Var& gamma, const Var& beta,
+                                                    double epsilon, const SourceLocation& where) {
+  const auto& ranks = src.tape().ranks();
+  if (ranks.size() == 1) {
+    const auto [dst, mean, variance] = batch_norm_training(src, gamma, beta, epsilon, where);
+    return {dst, mean, variance, {}};
+  }
+  const std::array inputs{src, gamma, beta};
+  const auto op = std::make_shared<BatchNormOp>(BatchNormSettings{.epsilon = epsilon, .ranks = ranks});
+  const auto outputs = src.tape().record(op, inputs, where);
+  return {outputs[0], outputs[1], outputs[2], outputs[3]};
 }
 
 Var batch_norm_inference(const Var& src, const Var& gamma, const Var& beta, const Var& mean,

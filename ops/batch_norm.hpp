@@ -20,6 +20,22 @@ struct BatchNormResult {
 BatchNormResult batch_norm_training(const Var& src, const Var& gamma, const Var& beta, double epsilon = 1e-5,
                                     const SourceLocation& where = SourceLocation::current());
 
+/// What it yields over several ranks.
+struct SynchronizedBatchNormResult {
+  Var dst;
+  Var mean;
+  Var variance;
+  Var count;  ///< of values a feature, of all ranks, a scalar; undefined where there is one rank
+};
+
+/// The same by the statistics of the batches of all ranks of the tape together, which may be of different sizes, none
+/// among them. What is normalized, the derivatives and the statistics are those of one batch of all samples; the
+/// gradients of gamma and beta are each rank's part, whose sum over the ranks is the gradient, as for every other
+/// parameter. Throws Error, when it runs, where all ranks together have less than two values of a feature.
+SynchronizedBatchNormResult synchronized_batch_norm(const Var& src, const Var& gamma, const Var& beta,
+                                                    double epsilon = 1e-5,
+                                                    const SourceLocation& where = SourceLocation::current());
+
 /// The same with given statistics of shape (C); any N.
 Var batch_norm_inference(const Var& src, const Var& gamma, const Var& beta, const Var& mean,
                          const Var& variance, double epsilon = 1e-5,

@@ -1,12 +1,14 @@
 #include "keel/ops/batch_norm_f32.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <optional>
 
 #include "keel/ops/channel_tiles.hpp"
 #include "keel/ops/normalization.hpp"
+#include "keel/ops/rank_sums.hpp"
 
 namespace keel {
 namespace {
@@ -16,7 +18,8 @@ template <class T>
 class ScratchArrays {
  public:
   ScratchArrays(const Binding& binding, std::int64_t arrays, std::int64_t count)
-      : memory_(*binding.scratch(static_cast<std::size_t>(arrays * count) * sizeof(T))), count_(count) {}
+      : memory_(*binding.scratch(static_cast<std::size_t>(std::max<std::int64_t>(1, arrays * count)) * sizeof(T))),
+        count_(count) {}
 
   [[nodiscard]] T* operator[](std::int64_t index) const { return memory_.get() + index * count_; }
   void clear(std::int64_t arrays) const { std::fill_n(memory_.get(), arrays * count_, T{0}); }
@@ -78,10 +81,13 @@ struct Forward {
 Kernel forward_by_batch(const BatchNormSettings& settings, const Binding& binding) {
   const Forward forward{settings, binding};
   const ScratchArrays<double> partial{binding, 1, forward.tiles->partials()};
-  return {[forward, partial, mean_dst = binding.output<float>(1), variance_dst = binding.output<float>(2)] {
+  const auto count_dst =
+      settings.ranks.size() > 1 ? std::optional{binding.output<float>(3)} : std::nullopt;
+  return {[forward, partial, count_dst, ranks = settings.ranks, mean_dst = binding.output<float>(1),
+           variance_dst = binding.output<float>(2)] {
             const auto& tiles = *forward.tiles;
             const auto count = tiles.channels();
-            const auto values = static_cast<double>(tiles.values());
+            const auto own_values = static_cast<double>(tiles.values());
             double* mean = forward.channels[0];
             double* variance = forward.channels[1];
             partial.clear(1);
@@ -89,6 +95,8 @@ Kernel forward_by_batch(const BatchNormSettings& settings, const Binding& bindin
               loops::add_rows(forward.at.src.get() + tile.offset, tile.rows, partial[0] + tile.partial);
             });
             tiles.total(partial[0], mean);
+            const double values = over_ranks(ranks, own_values, std::span{mean, tiles.channel_count()});
+            if (count_dst) require_several(*count_dst->get() = static_cast<float>(values));
             for (std::int64_t c = 0; c < count; ++c) mean[c] /= values;
             tiles.spread_center(mean, forward.columns[0], forward.columns[1]);
             partial.clear(1);
@@ -97,6 +105,7 @@ Kernel forward_by_batch(const BatchNormSettings& settings, const Binding& bindin
                                             tile.rows, partial[0] + tile.partial);
             });
             tiles.total(partial[0], variance);
+            over_ranks(ranks, 0.0, std::span{variance, tiles.channel_count()});
             for (std::int64_t c = 0; c < count; ++c) variance[c] /= values;
             write_f32(mean, count, mean_dst.get());
             write_f32(variance, count, variance_dst.get());
@@ -127,7 +136,7 @@ class Backward {
         tiles_(tiles_of(binding)),
         at_(binding),
         columns_(binding, 5, tiles_->columns()),
-        channels_(binding, 6, tiles_->channels()),
+        channels_(binding, 8, tiles_->channels()),
         partial_(binding, 3, tiles_->partials()) {
     if (settings.fused_relu) rectified_ = binding.input<const float>(6);
   }
@@ -147,8 +156,8 @@ class Backward {
   }
 
  private:
-  // Of columns_; channels_ has the same, and one more.
-  enum Array : std::int64_t { mean, rest, scale, mean_grad, projection, products };
+  // Of columns_; channels_ has the same, and three more.
+  enum Array : std::int64_t { mean, rest, scale, mean_grad, projection, products, own_grad, own_products };
 
   [[nodiscard]] const float* rectified_at(const ChannelTile& tile) const {
     return rectified_ ? rectified_->get() + tile.offset : nullptr;
@@ -167,12 +176,19 @@ class Backward {
     tiles_->total(partial_[0], channels_[rest]);
     tiles_->total(partial_[1], channels_[mean_grad]);
     tiles_->total(partial_[2], channels_[products]);
+    std::copy_n(channels_[mean_grad], tiles_->channels(), channels_[own_grad]);
+    std::copy_n(channels_[products], tiles_->channels(), channels_[own_products]);
+    values_ = over_ranks(settings_.ranks, static_cast<double>(tiles_->values()),
+                         std::array{sums(rest), sums(mean_grad), sums(products)});
+  }
+
+  [[nodiscard]] std::span<double> sums(Array array) const {
+    return {channels_[array], tiles_->channel_count()};
   }
 
   // What the mean that forward left was rounded by, and each channel's variance.
   void find_statistics() const {
     const auto count = tiles_->channels();
-    const auto values = static_cast<double>(tiles_->values());
     double* variance = channels_[scale];
     std::copy_n(at_.variance.get(), count, variance);
     if (settings_.given_statistics) {
@@ -180,7 +196,7 @@ class Backward {
       return;
     }
     for (std::int64_t c = 0; c < count; ++c)
-      channels_[rest][c] = channels_[rest][c] / values - channels_[mean][c];
+      channels_[rest][c] = channels_[rest][c] / values_ - channels_[mean][c];
     const auto is_lost = [this](float value) { return lost_in_f32(value, settings_.epsilon); };
     if (std::none_of(at_.variance.get(), at_.variance.get() + count, is_lost)) return;
     tiles_->spread(channels_[rest], columns_[rest]);
@@ -191,22 +207,24 @@ class Backward {
                                     partial_[0] + tile.partial);
     });
     tiles_->total(partial_[0], variance);
-    for (std::int64_t c = 0; c < count; ++c) variance[c] /= values;
+    over_ranks(settings_.ranks, 0.0, sums(scale));
+    for (std::int64_t c = 0; c < count; ++c) variance[c] /= values_;
   }
 
   void make_terms() const {
     find_statistics();
-    const auto values = static_cast<double>(tiles_->values());
     for (std::int64_t c = 0; c < tiles_->channels(); ++c) {
       const double inverse = 1.0 / std::sqrt(channels_[scale][c] + settings_.epsilon);
       const double dbeta = channels_[mean_grad][c];
       const double center = channels_[rest][c];
       const double dgamma = (channels_[products][c] - center * dbeta) * inverse;
-      at_.grad_gamma.get()[c] = static_cast<float>(dgamma);
-      at_.grad_beta.get()[c] = static_cast<float>(dbeta);
+      const double own_dbeta = channels_[own_grad][c];
+      const double own_dgamma = (channels_[own_products][c] - center * own_dbeta) * inverse;
+      at_.grad_gamma.get()[c] = static_cast<float>(own_dgamma);
+      at_.grad_beta.get()[c] = static_cast<float>(own_dbeta);
       channels_[scale][c] = at_.gamma.get()[c] * inverse;
-      channels_[mean_grad][c] = settings_.given_statistics ? 0.0 : dbeta / values;
-      channels_[projection][c] = settings_.given_statistics ? 0.0 : dgamma * inverse / values;
+      channels_[mean_grad][c] = settings_.given_statistics ? 0.0 : dbeta / values_;
+      channels_[projection][c] = settings_.given_statistics ? 0.0 : dgamma * inverse / values_;
     }
     for (const auto array : {rest, scale, mean_grad, projection})
       tiles_->spread(channels_[array], columns_[array]);
@@ -219,6 +237,7 @@ class Backward {
   ScratchArrays<float> columns_;
   ScratchArrays<double> channels_;
   ScratchArrays<double> partial_;
+  mutable double values_ = 0.0;  // a channel, of all ranks
 };
 
 }  // namespace

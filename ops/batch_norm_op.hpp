@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "keel/graph/operator.hpp"
+#include "keel/runtime/communicator.hpp"
 
 #pragma GCC visibility push(hidden)
 
@@ -16,11 +17,12 @@ struct BatchNormSettings {
   bool given_statistics = false;  ///< mean and variance are inputs; else the batch's, and outputs
   bool fused_relu = false;        ///< f32 only; where a fusion rule puts one
   bool of_groups = false;         ///< the features are groups of a sample's own: see group_norm.cpp
+  Communicator ranks = {};        ///< over whose samples the statistics are
   bool operator==(const BatchNormSettings&) const = default;
 };
 
 /// Inputs: src, gamma, beta and, with given statistics, mean, variance. Outputs: dst; with the batch's
-/// statistics also mean, variance.
+/// statistics also mean, variance; with those of several ranks also the number of values a feature, of all ranks.
 class BatchNormOp final : public Operator {
  public:
   explicit BatchNormOp(BatchNormSettings settings) : settings_(settings) {}

@@ -33,6 +33,7 @@ class ChannelTiles {
   ChannelTiles(const Shape& shape, MemoryFormat format);
 
   [[nodiscard]] std::int64_t channels() const { return channels_; }
+  [[nodiscard]] std::size_t channel_count() const { return static_cast<std::size_t>(channels_); }
   /// Values a channel.
   [[nodiscard]] std::int64_t values() const { return samples_ * pixels_; }
   [[nodiscard]] std::int64_t columns() const { return std::ssize(channel_of_column_); }
@@ -44,6 +45,7 @@ class ChannelTiles {
   template <class Body>
   void for_each(const Body& body) const {
     constexpr std::int64_t elements_per_thread = 1 << 15;
+    if (groups_ == 0) return;
     const auto elements = std::max<std::int64_t>(1, values() * channels_ / groups_);
     parallel_for(groups_, std::max<std::int64_t>(1, elements_per_thread / elements),
                  [&](std::int64_t begin, std::int64_t end) {

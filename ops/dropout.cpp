@@ -31,7 +31,7 @@ constexpr std::int64_t chunks_per_thread = 256;
 // derivative and needs none.
 class DropoutMaskOp final : public Operator {
  public:
-  DropoutMaskOp(Shape shape, double rate) : shape_(shape), rate_(rate) {}
+  DropoutMaskOp(Shape shape, double rate, std::uint32_t rank) : shape_(shape), rate_(rate), rank_(rank) {}
   [[nodiscard]] std::string_view name() const override { return "dropout_mask"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     require_rate(rate_);
@@ -41,10 +41,10 @@ class DropoutMaskOp final : public Operator {
   }
 
   [[nodiscard]] Kernel bind(const Binding& binding) const override {
-    return {[threshold = threshold_of(rate_), count = shape_.elements(),
+    return {[rank = rank_, threshold = threshold_of(rate_), count = shape_.elements(),
              stream = binding.input<std::int32_t>(0), mask = binding.output<std::uint8_t>(0)] {
               const auto word = [&](std::size_t i) { return static_cast<std::uint32_t>(stream.get()[i]); };
-              const loops::MaskStream key{word(0), word(1), word(2), word(3)};
+              const loops::MaskStream key{word(0), word(1), word(2), word(3) + rank};
               constexpr auto chunk = loops::mask_chunk;
               parallel_for((count + chunk - 1) / chunk, chunks_per_thread,
                            [&](std::int64_t first, std::int64_t last) {
@@ -63,6 +63,7 @@ class DropoutMaskOp final : public Operator {
  private:
   Shape shape_;
   double rate_;
+  std::uint32_t rank_;  // takes another part of the stream, far behind
 };
 
 // dst = src * mask / (1 - rate); its own derivative, under the same mask. Inputs: src, mask. Images have to
@@ -114,7 +115,8 @@ class DropoutOp final : public Operator {
 }  // namespace
 
 Var dropout(const Var& src, double rate, const Var& stream, const SourceLocation& where) {
-  const Var mask = record(std::make_shared<DropoutMaskOp>(src.shape(), rate), {stream}, where);
+  const auto rank = static_cast<std::uint32_t>(src.tape().ranks().rank());
+  const Var mask = record(std::make_shared<DropoutMaskOp>(src.shape(), rate, rank), {stream}, where);
   return record(std::make_shared<DropoutOp>(rate), {src, mask}, where);
 }
 

@@ -17,7 +17,7 @@ inline constexpr std::int64_t dropout_stream_words = 4;
 /// `stream` is a stored s32 value of shape (4) which each run of the plan advances by one. The mask is a
 /// function of the stream's key and count, and of each element's place in row-major order, alone: not of
 /// threads, element type, or whether the program is replayed or was recorded anew. Applied several times to
-/// one stream, it draws a mask for each. Throws ShapeError for other streams and rates.
+/// one stream, it draws a mask for each; each rank of the tape draws masks of its own. Throws ShapeError for other streams and rates.
 Var dropout(const Var& src, double rate, const Var& stream,
             const SourceLocation& where = SourceLocation::current());
 

@@ -7,7 +7,8 @@
 namespace keel {
 
 std::vector<Var> with_statistics(const Operator& op, const VjpContext& context, std::vector<Var> grads) {
-  const std::array output_grads{Var{}, context.output_grads[1], context.output_grads[2]};
+  std::vector<Var> output_grads{context.output_grads.begin(), context.output_grads.end()};
+  output_grads[0] = {};
   grads.resize(context.inputs.size());
   if (!output_grads[1].defined() && !output_grads[2].defined()) return grads;
   VjpContext of_statistics = context;

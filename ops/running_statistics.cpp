@@ -50,10 +50,10 @@ void require_finite_before(std::int64_t feature, T mean, T variance) {
 }
 
 // The operator behind `update_running_statistics`. Inputs: running mean, running variance, updates, mean,
-// variance.
+// variance and, unless that is known beforehand, the count.
 class RunningStatisticsOp final : public Operator {
  public:
-  RunningStatisticsOp(std::optional<double> momentum, std::int64_t count)
+  RunningStatisticsOp(std::optional<double> momentum, std::optional<std::int64_t> count)
       : momentum_(momentum), count_(count) {}
   [[nodiscard]] std::string_view name() const override { return "running_statistics"; }
   [[nodiscard]] std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
@@ -64,8 +64,9 @@ class RunningStatisticsOp final : public Operator {
     if (momentum_ && !(*momentum_ >= 0.0 && *momentum_ <= 1.0)) {
       throw ShapeError{fmt::format("momentum must be in [0, 1], not {}", *momentum_)};
     }
-    if (count_ < 2)
-      throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", count_)};
+    if (!count_) require_shape(inputs[5], Shape{}, "the count");
+    if (count_ && *count_ < 2)
+      throw ShapeError{fmt::format("an unbiased variance needs two values or more, not {}", *count_)};
     return {};
   }
 
@@ -80,11 +81,14 @@ class RunningStatisticsOp final : public Operator {
  private:
   template <class T>
   [[nodiscard]] Kernel loop(const Binding& binding) const {
-    return {[features = binding.input_type(0).shape[0], momentum = momentum_,
-             correction = static_cast<double>(count_) / static_cast<double>(count_ - 1),
+    const auto count_slot = count_ ? std::nullopt : std::optional{binding.input<const T>(5)};
+    return {[features = binding.input_type(0).shape[0], momentum = momentum_, count_slot,
+             known_count = static_cast<double>(count_.value_or(0)),
              running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
              updates = binding.input<T>(2), mean = binding.input<const T>(3),
              variance = binding.input<const T>(4)] {
+              const double count = count_slot ? static_cast<double>(*count_slot->get()) : known_count;
+              const double correction = count / (count - 1.0);
               const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
               for (std::int64_t c = 0; c < features; ++c) {
                 const double average = mean.get()[c];
@@ -116,7 +120,7 @@ class RunningStatisticsOp final : public Operator {
   }
 
   std::optional<double> momentum_;  // none: cumulative
-  std::int64_t count_;
+  std::optional<std::int64_t> count_;  // none: an input
 };
 
 }  // namespace
@@ -126,6 +130,13 @@ void update_running_statistics(const Var& running_mean, const Var& running_varia
                                std::int64_t count, const SourceLocation& where) {
   const std::array inputs{running_mean, running_variance, updates, mean, variance};
   mean.tape().record(std::make_shared<RunningStatisticsOp>(momentum, count), inputs, where);
+}
+
+void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
+                               const Var& mean, const Var& variance, std::optional<double> momentum,
+                               const Var& count, const SourceLocation& where) {
+  const std::array inputs{running_mean, running_variance, updates, mean, variance, count};
+  mean.tape().record(std::make_shared<RunningStatisticsOp>(momentum, std::nullopt), inputs, where);
 }
 
 }  // namespace keel

@@ -25,6 +25,11 @@ void update_running_statistics(const Var& running_mean, const Var& running_varia
                                const Var& mean, const Var& variance, std::optional<double> momentum,
                                std::int64_t count, const SourceLocation& where = SourceLocation::current());
 
+/// The same where it is known only when the plan runs how many values a feature has: `count` is a scalar.
+void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
+                               const Var& mean, const Var& variance, std::optional<double> momentum,
+                               const Var& count, const SourceLocation& where = SourceLocation::current());
+
 /// Why statistics of which one is not finite, or whose variance `dtype` does not hold, can't be those of a batch
 /// norm, and what to do: for errors.
 std::string refusal_of_statistics(double mean, double variance, DType dtype);

@@ -1,0 +1,209 @@
+#include "keel/runtime/communicator.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "keel/runtime/rank_protocol.hpp"
+#include "keel/runtime/shape.hpp"
+#include "keel/runtime/transport.hpp"
+#include "keel/runtime/tree_sum.hpp"
+
+namespace keel {
+namespace {
+
+constexpr std::size_t most_bytes = std::size_t{1} << 29U;  // of one exchange
+// Up to so many bytes from all ranks together, all of them go to every rank: one exchange instead of two.
+constexpr std::size_t few_bytes = std::size_t{1} << 15U;
+
+// `count` elements dealt out to `ranks`, in bytes.
+std::vector<std::size_t> dealt_out(std::size_t count, std::size_t ranks, std::size_t element) {
+  std::vector<std::size_t> offsets;
+  for (std::size_t r = 0; r <= ranks; ++r) offsets.push_back(count * r / ranks * element);
+  return offsets;
+}
+
+// Every rank gets the others' values of its own part, adds these up, and gives the sums to all.
+template <class T>
+class Sum final : public detail::Collective {
+ public:
+  Sum(std::span<T> values, std::string description)
+      : Collective(std::move(description), values.data()), values_(values) {}
+
+ protected:
+  Operation begin_parts(Transport& transport) override {
+    const auto ranks = static_cast<std::size_t>(transport.size());
+    if (values_.size_bytes() * ranks <= few_bytes) {
+      received_.resize(ranks * values_.size());
+      const auto own = static_cast<std::size_t>(transport.rank()) * values_.size();
+      std::ranges::copy(values_, received_.begin() + static_cast<std::ptrdiff_t>(own));
+      offsets_ = dealt_out(received_.size(), ranks, sizeof(T));
+      return transport.all_gather(std::as_writable_bytes(std::span{received_}).data(), offsets_, Lane::parts);
+    }
+    offsets_ = dealt_out(values_.size(), ranks, sizeof(T));
+    received_.resize(ranks * own_part(transport).size());
+    return transport.all_to_all(std::as_bytes(values_).data(),
+                                std::as_writable_bytes(std::span{received_}).data(), offsets_, Lane::parts);
+  }
+
+  Operation begin_sums(Transport& transport) override {
+    const auto ranks = static_cast<std::size_t>(transport.size());
+    const auto count = received_.size() / ranks;
+    const bool all = values_.size_bytes() * ranks <= few_bytes;
+    loops::add_by_tree(received_.data(), ranks, count);
+    const auto sums = all ? values_ : own_part(transport);
+    std::copy_n(received_.begin(), count, sums.begin());
+    if (all) return nullptr;
+    return transport.all_gather(std::as_writable_bytes(values_).data(), offsets_, Lane::sums);
+  }
+
+ private:
+  [[nodiscard]] std::span<T> own_part(const Transport& transport) const {
+    const auto rank = static_cast<std::size_t>(transport.rank());
+    const auto first = offsets_[rank] / sizeof(T);
+    return values_.subspan(first, offsets_[rank + 1] / sizeof(T) - first);
+  }
+
+  std::span<T> values_;
+  std::vector<std::size_t> offsets_;
+  std::vector<T> received_;
+};
+
+template <class T, class Each>
+void for_each_piece(std::span<T> values, const Each& each) {
+  constexpr auto longest = most_bytes / sizeof(T);
+  for (std::size_t first = 0; first < values.size(); first += longest)
+    each(values.subspan(first, std::min(longest, values.size() - first)));
+}
+
+// Lengths first, then the bytes.
+class Gathering final : public detail::Collective {
+ public:
+  Gathering(std::string_view own, std::string description)
+      : Collective(std::move(description), this), own_(own) {}
+
+  [[nodiscard]] std::vector<std::string> texts() const {
+    std::vector<std::string> texts;
+    for (std::size_t r = 0; r + 1 < offsets_.size(); ++r)
+      texts.emplace_back(bytes_.substr(offsets_[r], offsets_[r + 1] - offsets_[r]));
+    return texts;
+  }
+
+ protected:
+  Operation begin_parts(Transport& transport) override {
+    const auto ranks = static_cast<std::size_t>(transport.size());
+    lengths_.resize(ranks);
+    lengths_[static_cast<std::size_t>(transport.rank())] = own_.size();
+    offsets_ = dealt_out(ranks, ranks, sizeof(std::uint64_t));
+    return transport.all_gather(std::as_writable_bytes(std::span{lengths_}).data(), offsets_, Lane::parts);
+  }
+
+  Operation begin_sums(Transport& transport) override {
+    offsets_ = {0};
+    for (const auto length : lengths_) offsets_.push_back(offsets_.back() + length);
+    if (offsets_.back() > 2 * most_bytes) {
+      throw Error{fmt::format("{} of {} bytes: the ranks can exchange {} at once", description(),
+                              offsets_.back(), 2 * most_bytes)};
+    }
+    bytes_.resize(offsets_.back());
+    std::ranges::copy(own_, bytes_.begin() + static_cast<std::ptrdiff_t>(
+                                                 offsets_[static_cast<std::size_t>(transport.rank())]));
+    return transport.all_gather(std::as_writable_bytes(std::span{bytes_}).data(), offsets_, Lane::sums);
+  }
+
+ private:
+  std::string_view own_;
+  std::vector<std::uint64_t> lengths_;
+  std::vector<std::size_t> offsets_;
+  std::string bytes_;
+};
+
+}  // namespace
+
+Communicator::Communicator(std::shared_ptr<Transport> transport) {
+  if (transport->size() > 1) shared_ = std::make_shared<detail::RankProtocol>(std::move(transport));
+}
+
+int Communicator::rank() const {
+  return shared_ ? shared_->transport().rank() : 0;
+}
+
+int Communicator::size() const {
+  return shared_ ? shared_->transport().size() : 1;
+}
+
+template <class T>
+void Communicator::begin(std::span<T> values, std::string_view what) const {
+  if (!shared_) return;
+  const auto description =
+      fmt::format("the sum of {}, {} of {}", what, values.size(), name_of(dtype_of<T>()));
+  for_each_piece(values,
+                 [&](std::span<T> piece) { shared_->begin(std::make_shared<Sum<T>>(piece, description)); });
+}
+
+template <class T>
+void Communicator::finish(std::span<T> values) const {
+  if (!shared_) return;
+  for_each_piece(values, [&](std::span<T> piece) { shared_->finish(piece.data()); });
+}
+
+void Communicator::begin_all_reduce(std::span<float> values, std::string_view what) const {
+  begin(values, what);
+}
+void Communicator::begin_all_reduce(std::span<double> values, std::string_view what) const {
+  begin(values, what);
+}
+void Communicator::finish_all_reduce(std::span<float> values) const {
+  finish(values);
+}
+void Communicator::finish_all_reduce(std::span<double> values) const {
+  finish(values);
+}
+void Communicator::all_reduce(std::span<float> values, std::string_view what) const {
+  begin(values, what);
+  finish(values);
+}
+void Communicator::all_reduce(std::span<double> values, std::string_view what) const {
+  begin(values, what);
+  finish(values);
+}
+
+void Communicator::settle() const noexcept {
+  if (shared_) shared_->settle();
+}
+
+std::vector<std::string> Communicator::all_gather(std::string_view bytes, std::string_view what) const {
+  if (!shared_) return {std::string{bytes}};
+  const auto gathering = std::make_shared<Gathering>(bytes, fmt::format("the exchange of {}", what));
+  shared_->begin(gathering);
+  shared_->finish(gathering.get());
+  return gathering->texts();
+}
+
+std::string Communicator::from_first(std::string_view bytes, std::string_view what) const {
+  if (!shared_) return std::string{bytes};
+  if (rank() != 0) bytes = {};
+  return std::move(all_gather(bytes, what)[0]);
+}
+
+void Communicator::fail(std::string_view why) const noexcept {
+  if (shared_) shared_->fail(why);
+}
+
+void Communicator::end() const {
+  if (shared_) shared_->end();
+}
+
+void Communicator::abort(int status) const {
+  if (shared_) shared_->transport().abort(status);
+  std::_Exit(status);
+}
+
+void Communicator::set_timeout(double seconds) const {
+  if (!(seconds > 0.0))
+    throw Error{fmt::format("ranks are waited for for a number of seconds above 0, not {}", seconds)};
+  if (shared_) shared_->set_timeout(seconds);
+}
+
+}  // namespace keel

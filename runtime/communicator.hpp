@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keel/runtime/error.hpp"
+
+namespace keel {
+
+class Transport;
+
+namespace detail {
+class RankProtocol;
+}
+
+/// Ranks that no longer do the same, or of which one has failed or shows no life. The text is the same on all of
+/// them and names the ranks.
+class RankError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The processes of one computation, called ranks: each has a number, all run the same program on data of their
+/// own, and all call the operations below in the same order. A handle: copies mean the same ranks. By default
+/// there is one rank, for which everything here costs nothing.
+///
+/// Sums are taken in one order, a binary tree over the ranks' numbers, so that every rank gets the same bits, at
+/// every run.
+///
+/// Before each operation the ranks compare what they are about to do. Where that differs, one has failed (see
+/// `fail`) or ended, all throw RankError; where a rank does not come within the timeout, the others say at which
+/// operation every one is, and throw. After that no operation is possible any more.
+class Communicator {
+ public:
+  /// One rank.
+  Communicator() = default;
+  /// Those that `transport` connects.
+  explicit Communicator(std::shared_ptr<Transport> transport);
+
+  /// The ranks that mpirun or srun has started this process as one of; one rank for a process that was started
+  /// otherwise. MPI is a module of its own that is loaded here. Throws Error where ranks were started and the module
+  /// can't be loaded. To be called once in a process, whose last handle ends MPI.
+  static Communicator world();
+
+  [[nodiscard]] int rank() const;
+  [[nodiscard]] int size() const;
+  /// Whether both mean the same ranks.
+  bool operator==(const Communicator& other) const { return shared_ == other.shared_; }
+
+  /// Replaces `values` by the sums over all ranks. `what` says in errors what is summed up. Throws RankError.
+  void all_reduce(std::span<float> values, std::string_view what) const;
+  void all_reduce(std::span<double> values, std::string_view what) const;
+
+  /// Begins to sum up, and lets what was begun before go on. The values must stay where they are, and be left alone,
+  /// until `finish_all_reduce` of the same ones, or `settle`, returns.
+  void begin_all_reduce(std::span<float> values, std::string_view what) const;
+  void begin_all_reduce(std::span<double> values, std::string_view what) const;
+  /// Waits for the sums of these values. Throws RankError.
+  void finish_all_reduce(std::span<float> values) const;
+  void finish_all_reduce(std::span<double> values) const;
+  /// Waits until nothing is under way, such as after an error between both.
+  void settle() const noexcept;
+
+  /// What every rank gave, by rank. Throws RankError.
+  [[nodiscard]] std::vector<std::string> all_gather(std::string_view bytes, std::string_view what) const;
+  /// What rank 0 gave; the others' is not looked at.
+  [[nodiscard]] std::string from_first(std::string_view bytes, std::string_view what) const;
+
+  /// Tells the others that this rank can't go on and why: their next operation throws RankError with these words.
+  /// Waits for them, but no longer than the timeout.
+  void fail(std::string_view why) const noexcept;
+  /// Waits for all ranks to end, too. A rank that ends otherwise leaves the others waiting. Throws RankError.
+  void end() const;
+  /// Ends the processes of all ranks at once, which no destructor sees.
+  [[noreturn]] void abort(int status) const;
+
+  /// How long a rank is waited for: 300 seconds, or what KEEL_RANK_TIMEOUT says.
+  void set_timeout(double seconds) const;
+
+ private:
+  template <class T>
+  void begin(std::span<T> values, std::string_view what) const;
+  template <class T>
+  void finish(std::span<T> values) const;
+  std::shared_ptr<detail::RankProtocol> shared_;  // none: one rank
+};
+
+}  // namespace keel

@@ -1,0 +1,281 @@
+#include "keel/models/ranks.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "../support/ops_support.hpp"
+#include "../support/ranks_support.hpp"
+#include "../support/thread_ranks.hpp"
+#include "keel/keel.hpp"
+
+namespace {
+
+using namespace keel;
+using test::begins_of;
+using test::random_labels;
+using test::random_tensor;
+using test::rows_of;
+using test::run_ranks;
+using test::values;
+
+struct Net {
+  explicit Net(bool norm, double rate = 0.0)
+      : with_norm(norm), norm1{300, {.synchronized = true}}, dropout{rate} {}
+  bool with_norm;
+  Linear fc1{300, 300};
+  BatchNorm norm1;
+  Dropout dropout;
+  Linear fc2{300, 3};
+  Var operator()(const Var& src) {
+    const Var hidden = fc1(src);
+    return fc2(dropout(relu(with_norm ? norm1(hidden) : hidden)));
+  }
+  void visit(auto&& each) {
+    each("fc1", fc1);
+    if (with_norm) each("norm1", norm1);
+    each("dropout", dropout), each("fc2", fc2);
+  }
+};
+
+using Arrays = std::map<std::string, std::vector<double>>;
+
+Arrays arrays_of(Net& net) {
+  Arrays arrays;
+  for (const auto& [path, parameter] : parameters(net))
+    if (parameter->kind() != Parameter::Kind::state) arrays[path] = values(parameter->value());
+  return arrays;
+}
+
+struct Trained {
+  Arrays arrays;
+  std::vector<double> losses;
+  std::vector<double> norms;
+};
+
+constexpr int steps = 5;
+
+Tensor images_of(int step, std::int64_t count, DType dtype) {
+  return random_tensor({count, 300}, dtype, static_cast<std::uint64_t>(step) + 1);
+}
+Tensor labels_of(int step, std::int64_t count) {
+  return random_labels(count, 3, static_cast<std::uint64_t>(step) + 1);
+}
+
+using Part = std::function<Tensor(const Tensor& whole)>;
+
+template <class Optimizer>
+Trained trained(const Optimizer& settings, bool norm, DType dtype, std::int64_t count, const Communicator& ranks,
+                const Part& part) {
+  Net net{norm};
+  initialize(net, Rng{1}, dtype);
+  Optimizer optimizer{settings};
+  TrainingStep step{net, optimizer, cross_entropy, {.gradient_norm = true, .ranks = ranks}};
+  Trained result;
+  for (int i = 0; i < steps; ++i) {
+    result.losses.push_back(step(part(images_of(i, count, dtype)), part(labels_of(i, count))));
+    result.norms.push_back(values(step.reported("gradient_norm"))[0]);
+  }
+  result.arrays = arrays_of(net);
+  return result;
+}
+
+void expect_close(const std::vector<double>& actual, const std::vector<double>& expected, double bound,
+                  const std::string& name) {
+  BOOST_REQUIRE(actual.size() == expected.size());
+  double worst = 0.0;
+  for (std::size_t i = 0; i < actual.size(); ++i)
+    worst = std::max(worst, std::abs(actual[i] - expected[i]) / std::max(1.0, std::abs(expected[i])));
+  BOOST_TEST(worst <= bound, name << " is off by " << worst);
+}
+
+// That ranks with these rows of each batch come to what one process comes to with all of them.
+template <class Optimizer>
+void expect_one_process(const Optimizer& settings, bool norm, DType dtype, const std::vector<std::int64_t>& rows,
+                        double bound) {
+  const auto begins = begins_of(rows);
+  const auto expected =
+      trained(settings, norm, dtype, begins.back(), {}, [](const Tensor& whole) { return whole; });
+  std::mutex mutex;
+  std::vector<Trained> by_rank(rows.size());
+  run_ranks(static_cast<int>(rows.size()), [&](const Communicator& ranks) {
+    const auto rank = static_cast<std::size_t>(ranks.rank());
+    auto result = trained(settings, norm, dtype, begins.back(), ranks, [&](const Tensor& whole) {
+      return rows_of(whole, begins[rank], begins[rank + 1]);
+    });
+    const std::lock_guard lock{mutex};
+    by_rank[rank] = std::move(result);
+  });
+  for (const auto& result : by_rank) {
+    BOOST_TEST((result.arrays == by_rank[0].arrays), "ranks differ");
+    expect_close(result.losses, expected.losses, bound, "the loss");
+    expect_close(result.norms, expected.norms, bound, "the norm");
+    for (const auto& [path, array] : expected.arrays) expect_close(result.arrays.at(path), array, bound, path);
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ranks)
+
+BOOST_AUTO_TEST_CASE(parts_of_a_batch_train_as_the_whole) {
+  for (const auto& rows : {std::vector<std::int64_t>{8, 8}, {3, 5}, {5, 0, 3}, {1, 2, 3, 4}}) {
+    expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9}}, false, DType::f64, rows, 1e-12);
+    expect_one_process(Adam{{.learning_rate = 0.01}}, false, DType::f64, rows, 1e-9);
+  }
+  expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9}}, false, DType::f32, {3, 5}, 2e-6);
+}
+
+BOOST_AUTO_TEST_CASE(a_synchronized_batch_norm_trains_as_the_whole) {
+  for (const auto& rows : {std::vector<std::int64_t>{8, 8}, {3, 5}, {5, 0, 3}, {1, 2, 3, 4}})
+    expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9}}, true, DType::f64, rows, 1e-11);
+  expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9}}, true, DType::f32, {3, 5}, 2e-5);
+}
+
+BOOST_AUTO_TEST_CASE(clipping_is_of_the_gradient_of_all) {
+  expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9, .clip_norm = 0.05}}, true, DType::f64, {3, 5},
+                     1e-11);
+}
+
+BOOST_AUTO_TEST_CASE(large_gradients_begin_their_way_while_others_are_computed) {
+  std::mutex mutex;
+  std::vector<std::string> names;
+  run_ranks(2, [&](const Communicator& ranks) {
+    Net net{false};
+    initialize(net, Rng{1});
+    Sgd sgd{{.learning_rate = 0.1}};
+    TrainingStep step{net, sgd, cross_entropy, {.ranks = ranks}};
+    const auto& plan = step.plan(images_of(1, 8, DType::f32), labels_of(1, 8));
+    const std::lock_guard lock{mutex};
+    names.clear();
+    for (const auto& one : plan.steps()) names.emplace_back(one.node.op->name());
+  });
+  const auto place = [&](const char* name) { return std::ranges::find(names, name) - names.begin(); };
+  BOOST_TEST(place("begin_all_reduce") < place("finish_all_reduce"));
+  BOOST_TEST(place("finish_all_reduce") < place("sgd_update"));
+  BOOST_TEST(std::ranges::count(names, "begin_all_reduce") == 1);  // of fc1's weights
+}
+
+BOOST_AUTO_TEST_CASE(every_rank_drops_others) {
+  std::mutex mutex;
+  std::vector<std::vector<double>> masks(3);
+  run_ranks(3, [&](const Communicator& ranks) {
+    Tape tape{Mode::training, ranks};
+    const Tensor stream = random_tensor({4}, 1).clone();
+    Tensor words{Shape{4}, DType::s32};
+    std::ranges::copy(std::vector{1, 2, 3, 4}, words.data<std::int32_t>().begin());
+    const Var src = tape.input({4, 50});
+    const std::vector outputs{dropout(src, 0.5, tape.stored(words))};
+    Plan plan{tape, outputs};
+    plan.bind(src, random_tensor({4, 50}, 5));
+    plan.run();
+    const std::lock_guard lock{mutex};
+    masks[static_cast<std::size_t>(ranks.rank())] = values(plan.output(0));
+  });
+  BOOST_TEST((masks[0] != masks[1]));
+  BOOST_TEST((masks[1] != masks[2]));
+}
+
+BOOST_AUTO_TEST_CASE(what_one_rank_throws_ends_all) {
+  std::mutex mutex;
+  std::vector<std::string> errors(2);
+  try {
+    run_ranks(2, [&](const Communicator& ranks) {
+      Net net{true};
+      initialize(net, Rng{1});
+      Sgd sgd{{.learning_rate = 0.1}};
+      TrainingStep step{net, sgd, cross_entropy, {.ranks = ranks}};
+      auto labels = labels_of(1, 4);
+      if (ranks.rank() == 1) labels.data<std::int32_t>()[2] = 7;
+      try {
+        step(images_of(1, 4, DType::f32), labels);
+      } catch (const Error& error) {
+        const std::lock_guard lock{mutex};
+        errors[static_cast<std::size_t>(ranks.rank())] = error.what();
+        throw;
+      }
+    });
+  } catch (const Error&) {
+    // In `errors`.
+  }
+  BOOST_TEST(errors[0].find("rank 1 failed: ") == 0U, errors[0]);
+  BOOST_TEST(errors[0].find("label 7") != std::string::npos, errors[0]);
+  BOOST_TEST(errors[1].find("label 7") != std::string::npos, errors[1]);
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_that_one_rank_leaves_out_is_named) {
+  std::mutex mutex;
+  std::vector<std::string> errors(2);
+  try {
+    run_ranks(2, [&](const Communicator& ranks) {
+      Net net{ranks.rank() == 0};
+      initialize(net, Rng{1});
+      Sgd sgd{{.learning_rate = 0.1}};
+      TrainingStep step{net, sgd, cross_entropy, {.ranks = ranks}};
+      try {
+        step(images_of(1, 4, DType::f32), labels_of(1, 4));
+      } catch (const Error& error) {
+        const std::lock_guard lock{mutex};
+        errors[static_cast<std::size_t>(ranks.rank())] = error.what();
+        throw;
+      }
+    });
+  } catch (const Error&) {
+    // In `errors`.
+  }
+  BOOST_TEST(errors[0].find("rank 0 is at operation 1, the sum of batch_norm") != std::string::npos, errors[0]);
+  BOOST_TEST(errors[0].find("rank 1 is at operation 1") != std::string::npos, errors[0]);
+}
+
+BOOST_AUTO_TEST_CASE(models_are_made_equal_and_statistics_averaged) {
+  std::mutex mutex;
+  std::vector<Arrays> copied(3);
+  std::vector<Arrays> averaged(3);
+  run_ranks(3, [&](const Communicator& ranks) {
+    Net net{true};
+    initialize(net, Rng{static_cast<std::uint64_t>(ranks.rank())});
+    copy_from_first(net, ranks);
+    const auto equal = arrays_of(net);
+    for (const auto& [path, parameter] : parameters(net))
+      if (parameter->kind() == Parameter::Kind::statistic)
+        std::ranges::fill(parameter->value().data<float>(), static_cast<float>(1 << ranks.rank()));
+    average_statistics(net, ranks);
+    const std::lock_guard lock{mutex};
+    copied[static_cast<std::size_t>(ranks.rank())] = equal;
+    averaged[static_cast<std::size_t>(ranks.rank())] = arrays_of(net);
+  });
+  BOOST_TEST((copied[1] == copied[0]));
+  BOOST_TEST((copied[2] == copied[0]));
+  BOOST_TEST((averaged[2] == averaged[0]));
+  BOOST_TEST(averaged[1].at("norm1.running_mean")[0] == static_cast<double>(7.0F / 3.0F));
+  BOOST_TEST((averaged[1].at("fc1.weights") == copied[0].at("fc1.weights")));
+}
+
+BOOST_AUTO_TEST_CASE(population_statistics_are_those_of_all_ranks) {
+  const auto whole = random_tensor({60, 300}, DType::f64, 9, 3.0, 5.0);
+  Net expected{true};
+  initialize(expected, Rng{1}, DType::f64);
+  population_statistics(expected, std::vector{whole});
+  const auto numbers = arrays_of(expected);
+  std::mutex mutex;
+  std::vector<Arrays> by_rank(3);
+  run_ranks(3, [&](const Communicator& ranks) {
+    Net net{true};
+    initialize(net, Rng{1}, DType::f64);
+    const std::vector<std::int64_t> begins{0, 10, 35, 60};
+    const auto rank = static_cast<std::size_t>(ranks.rank());
+    population_statistics(net, std::vector{rows_of(whole, begins[rank], begins[rank + 1])}, ranks);
+    const std::lock_guard lock{mutex};
+    by_rank[rank] = arrays_of(net);
+  });
+  for (const auto& arrays : by_rank)
+    for (const auto* path : {"norm1.running_mean", "norm1.running_variance"})
+      expect_close(arrays.at(path), numbers.at(path), 1e-12, path);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
