@@ -88,7 +88,7 @@ class RunningStatisticsOp final : public Operator {
              updates = binding.input<T>(2), mean = binding.input<const T>(3),
              variance = binding.input<const T>(4)] {
               const double count = count_slot ? static_cast<double>(*count_slot->get()) : known_count;
-              const double correction = count / (count - 1.0);
+              const double correction = std::isinf(count) ? 1.0 : count / (count - 1.0);
               const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
               for (std::int64_t c = 0; c < features; ++c) {
                 const double average = mean.get()[c];
