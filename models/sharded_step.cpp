@@ -71,8 +71,8 @@ void ShardSums::begin(std::int64_t own) {
   const auto ranks = options_.ranks.size();
   const auto expected = all_rows_ * (rank + 1) / ranks - all_rows_ * rank / ranks;
   if (own != expected) {
-    throw Error{fmt::format("rank {} has {} of a batch of {}, and its part would be {}: rows from {} to {}", rank,
-                            counted(own, "row"), all_rows_, expected, all_rows_ * rank / ranks,
+    throw Error{fmt::format("rank {} has {} of a batch of {}, and its part would be {}: rows from {} to {}",
+                            rank, counted(own, "row"), all_rows_, expected, all_rows_ * rank / ranks,
                             all_rows_ * (rank + 1) / ranks)};
   }
   sums_.clear();

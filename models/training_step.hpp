@@ -54,11 +54,12 @@ class TrainingStep {
       : TrainingStep(model, optimizer, std::move(loss), TrainingStepOptions{}, where) {}
   TrainingStep(Model& model, Optimizer& optimizer, Loss loss, const TrainingStepOptions& options,
                const SourceLocation& where = SourceLocation::current())
-      : function_(Mode::training,
-                  [&model, &optimizer, loss, options, where](Tape& tape, std::span<const Var> inputs) {
-                    return record_step(model, optimizer, loss, options, tape, inputs, where);
-                  },
-                  PlanBound{}, options.ranks),
+      : function_(
+            Mode::training,
+            [&model, &optimizer, loss, options, where](Tape& tape, std::span<const Var> inputs) {
+              return record_step(model, optimizer, loss, options, tape, inputs, where);
+            },
+            PlanBound{}, options.ranks),
         watch_(model, optimizer) {}
 
   /// Trains on one batch, the model's inputs and then the loss's targets, and returns its loss, before the

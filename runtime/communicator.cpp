@@ -187,17 +187,16 @@ std::string Communicator::from_first(std::string_view bytes, std::string_view wh
   return std::move(all_gather(bytes, what)[0]);
 }
 
-void Communicator::fail(std::string_view why) const noexcept {
-  if (shared_) shared_->fail(why);
+bool Communicator::fail(std::string_view why) const noexcept {
+  return shared_ && shared_->fail(why);
 }
 
 void Communicator::end() const {
   if (shared_) shared_->end();
 }
 
-void Communicator::abort(int status) const {
-  if (shared_) shared_->transport().abort(status);
-  std::_Exit(status);
+void Communicator::leave(int status, bool speaker) const {
+  if (shared_) shared_->leave(status, speaker);
 }
 
 void Communicator::set_timeout(double seconds) const {

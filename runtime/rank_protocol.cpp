@@ -80,7 +80,7 @@ std::string RankProtocol::position(const Collective& collective) const {
 }
 
 void RankProtocol::require_whole() const {
-  if (!parted_.empty()) throw RankError{parted_};
+  if (!parted_.empty()) throw RankError{parted_, speaker_};
 }
 
 void RankProtocol::begin(const std::shared_ptr<Collective>& collective) {
@@ -135,7 +135,8 @@ void RankProtocol::compare(const Collective& collective) {
 
 void RankProtocol::finish(const void* key) {
   require_whole();
-  const auto found = std::ranges::find(under_way_, key, [](const auto& collective) { return collective->key_; });
+  const auto found =
+      std::ranges::find(under_way_, key, [](const auto& collective) { return collective->key_; });
   if (found == under_way_.end()) return;  // it is done already
   const auto collective = *found;
   const auto begun = Clock::now();
@@ -165,11 +166,14 @@ void RankProtocol::part(const std::string& own, bool waited) {
     for (auto& [rank, text] : transport_->posted()) said.emplace(rank, std::move(text));
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
+  speaker_ = said.begin()->first;
+  all_answered_ = std::ssize(said) == ranks;
   std::vector<std::pair<std::string, std::vector<int>>> groups;
   for (int rank = 0; rank < ranks; ++rank) {
     const auto found = said.find(rank);
-    const auto text =
-        found != said.end() ? found->second : fmt::format("shows no sign of life (timeout: {} s)", timeout_.count());
+    const auto text = found != said.end()
+                          ? found->second
+                          : fmt::format("shows no sign of life (timeout: {} s)", timeout_.count());
     const auto group = std::ranges::find(groups, text, &std::pair<std::string, std::vector<int>>::first);
     if (group == groups.end())
       groups.push_back({text, {rank}});
@@ -187,21 +191,34 @@ void RankProtocol::part(const std::string& own, bool waited) {
   parted_ = failed ? parts[0]
                    : fmt::format("the {} ranks do not do the same any more{}: {}", ranks,
                                  waited ? " or not in time" : "", fmt::join(parts, "; "));
-  throw RankError{parted_};
+  throw RankError{parted_, speaker_};
 }
 
-void RankProtocol::fail(std::string_view why) noexcept {
+bool RankProtocol::fail(std::string_view why) noexcept {
   try {
-    if (!parted_.empty() || ended_) return;
+    if (!parted_.empty() || ended_) return all_answered_;
     const auto failure = std::make_shared<Meeting>(fmt::format("{}{}", ended_by_failure, why));
     begin(failure);
     finish(failure.get());
+    parted_ = failure->description();  // all have failed alike
+    all_answered_ = true;
   } catch (const std::exception&) {
     // The others know, or never will.
   }
+  return all_answered_;
+}
+
+// What is still under way, but for the operation at which the ranks parted, can't be taken back.
+void RankProtocol::leave(int status, bool speaker) {
+  if (ended_) return;
+  ended_ = true;
+  if (all_answered_ && under_way_.size() <= 1) return transport_->finish();
+  if (!speaker) std::this_thread::sleep_for(std::chrono::seconds{1});
+  transport_->abort(status);
 }
 
 void RankProtocol::end() {
+  if (ended_) return;
   const auto meeting = std::make_shared<Meeting>(std::string{ended_in_order});
   begin(meeting);
   finish(meeting.get());

@@ -72,9 +72,11 @@ class RankProtocol {
   /// As `Communicator::settle`.
   void settle() noexcept;
   /// As `Communicator::fail`.
-  void fail(std::string_view why) noexcept;
+  bool fail(std::string_view why) noexcept;
   /// As `Communicator::end`.
   void end();
+  /// As `Communicator::leave`.
+  void leave(int status, bool speaker);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -92,6 +94,8 @@ class RankProtocol {
   std::uint64_t begun_ = 0;
   std::deque<std::shared_ptr<Collective>> under_way_;
   std::string parted_;  // why; empty while all is well
+  int speaker_ = 0;     // the lowest rank that knows why
+  bool all_answered_ = false;
   bool ended_ = false;
 };
 

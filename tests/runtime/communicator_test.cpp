@@ -144,6 +144,19 @@ BOOST_AUTO_TEST_CASE(a_rank_that_fails_ends_all_with_its_words) {
   BOOST_TEST(errors[1] == errors[0]);
 }
 
+BOOST_AUTO_TEST_CASE(ranks_that_fail_alike_know_that_all_have) {
+  run_ranks(3, [](const Communicator& ranks) {
+    if (!ranks.fail("the disk is full")) throw Error{"not heard"};
+    std::array values{1.0F};
+    try {
+      ranks.all_reduce(values, "values");
+      throw Error{"it went on"};
+    } catch (const RankError&) {
+      ranks.leave(1, ranks.rank() == 0);
+    }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(a_rank_that_ended_is_not_waited_for) {
   const auto errors = errors_of(2, [](const Communicator& ranks) {
     std::array values{1.0F};

@@ -53,7 +53,7 @@ Json results_json(const CommandRecord& command, const DataSet& data, const Split
   for (const auto& run : runs) array.push_back(to_json(run));
   const auto now = std::chrono::system_clock::now();
   const auto started = std::chrono::system_clock::to_time_t(command.started);
-  return {{"schema", 1},
+  Json json{{"schema", 1},
           {"command", command.arguments},
           {"keel", keel_version()},
           {"onednn", onednn::version()},
@@ -72,6 +72,8 @@ Json results_json(const CommandRecord& command, const DataSet& data, const Split
             {"classes", data.classes}}},
           {"runs", std::move(array)},
           {"summary", std::move(summary)}};
+  if (command.ranks > 1) json["ranks"] = command.ranks;
+  return json;
 }
 
 Json provenance_of(const DataSet& data) {
