@@ -83,6 +83,20 @@ void RankProtocol::require_whole() const {
   if (!parted_.empty()) throw RankError{parted_, speaker_};
 }
 
+Buffer RankProtocol::take_buffer(std::size_t bytes) {
+  const auto fits = [&](const Buffer& buffer) { return buffer.size() >= bytes && buffer.size() <= 2 * bytes; };
+  const auto found = std::ranges::find_if(buffers_, fits);
+  if (found == buffers_.end()) return Buffer{bytes};
+  Buffer buffer = std::move(*found);
+  buffers_.erase(found);
+  return buffer;
+}
+
+void RankProtocol::give_back(Buffer buffer) {
+  constexpr std::size_t most = 16;
+  if (buffers_.size() < most) buffers_.push_back(std::move(buffer));
+}
+
 void RankProtocol::begin(const std::shared_ptr<Collective>& collective) {
   require_whole();
   collective->number_ = ++begun_;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "keel/runtime/buffer.hpp"
 #include "keel/runtime/transport.hpp"
 
 namespace keel::detail {
@@ -65,6 +66,10 @@ class RankProtocol {
   [[nodiscard]] Transport& transport() { return *transport_; }
   void set_timeout(double seconds) { timeout_ = std::chrono::duration<double>{seconds}; }
 
+  /// Memory for what arrives, kept from operation to operation: fresh memory would cost as much as the exchange.
+  [[nodiscard]] Buffer take_buffer(std::size_t bytes);
+  void give_back(Buffer buffer);
+
   /// Begins an operation, and lets those before go on.
   void begin(const std::shared_ptr<Collective>& collective);
   /// Waits until the one of that key is done. Throws RankError.
@@ -97,6 +102,7 @@ class RankProtocol {
   int speaker_ = 0;     // the lowest rank that knows why
   bool all_answered_ = false;
   bool ended_ = false;
+  std::vector<Buffer> buffers_;  // that none uses
 };
 
 }  // namespace keel::detail

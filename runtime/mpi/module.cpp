@@ -77,11 +77,14 @@ const char* begin_all_to_all(const void* sent, void* received, const std::size_t
   const int* counts = parts_of(offsets, all.counts[number]);
   const int size = all.functions.size;
   int* own = all.counts[number].data() + std::ptrdiff_t{2} * size;
-  const int length = counts[all.functions.rank];
+  const int rank = all.functions.rank;
+  const int length = counts[rank];
   for (int r = 0; r < size; ++r) {
-    own[r] = length;
-    own[size + r] = r * length;
+    own[r] = r == rank ? 0 : length;
+    own[size + r] = (r < rank ? r : r - 1) * length;
   }
+  own[size + rank] = 0;
+  all.counts[number][static_cast<std::size_t>(rank)] = 0;
   return error_of(MPI_Ialltoallv(sent, counts, counts + size, MPI_BYTE, received, own, own + size, MPI_BYTE,
                                  all.lane[static_cast<std::size_t>(lane)], &all.requests[number]));
 }
