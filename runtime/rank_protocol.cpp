@@ -15,6 +15,8 @@ namespace keel::detail {
 namespace {
 
 constexpr std::string_view ended_by_failure = "failed: ";
+constexpr std::string_view at_operation = "at operation ";
+constexpr std::string_view verdict = "verdict: ";
 constexpr std::string_view ended_in_order = "the end of the program";
 constexpr std::chrono::seconds patience{3};  // for answers of ranks that are there
 
@@ -50,6 +52,22 @@ class Waiting {
   std::int64_t turns_ = 0;
 };
 
+// "rank 1", "ranks 0, 2 and 3".
+std::string names_of(const std::vector<int>& ranks) {
+  if (ranks.size() == 1) return fmt::format("rank {}", ranks[0]);
+  return fmt::format("ranks {} and {}", fmt::join(ranks.begin(), ranks.end() - 1, ", "), ranks.back());
+}
+
+// What ranks at one place have said of themselves; nothing where they did not answer.
+std::string sentence_of(const std::vector<int>& ranks, const std::string& said, double timeout) {
+  const bool one = ranks.size() == 1;
+  if (said.empty()) {
+    return fmt::format("{} {} no sign of life (timeout: {} s)", names_of(ranks), one ? "shows" : "show", timeout);
+  }
+  if (said.starts_with(ended_by_failure)) return fmt::format("rank {} {}", ranks[0], said);
+  return fmt::format("{} {} {}", names_of(ranks), one ? "is" : "are", said);
+}
+
 // A collective without any exchange but of headers.
 class Meeting final : public Collective {
  public:
@@ -76,7 +94,7 @@ RankProtocol::~RankProtocol() {
 std::string RankProtocol::position(const Collective& collective) const {
   const auto& what = collective.description();
   if (what.starts_with(ended_by_failure)) return what;
-  return fmt::format("is at operation {}, {}", collective.number(), what);
+  return fmt::format("{}{}, {}", at_operation, collective.number(), what);
 }
 
 void RankProtocol::require_whole() const {
@@ -170,42 +188,48 @@ void RankProtocol::settle() noexcept {
   }
 }
 
-// Ranks tell each other where they are. Those at the same place are named together.
+// Ranks tell each other where they are, and then what they make of it, which is for one that comes too late.
 void RankProtocol::part(const std::string& own, bool waited) {
   const auto ranks = transport_->size();
   std::map<int, std::string> said{{transport_->rank(), own}};
   transport_->post(own);
   const auto begun = Clock::now();
   while (std::ssize(said) < ranks && Clock::now() - begun < patience) {
-    for (auto& [rank, text] : transport_->posted()) said.emplace(rank, std::move(text));
+    for (auto& [rank, text] : transport_->posted()) {
+      if (text.starts_with(verdict)) {
+        const auto behind = text.find(' ', verdict.size());
+        speaker_ = std::atoi(text.c_str() + verdict.size());
+        parted_ = text.substr(behind + 1);
+        throw RankError{parted_, speaker_};
+      }
+      said.emplace(rank, std::move(text));
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   speaker_ = said.begin()->first;
   all_answered_ = std::ssize(said) == ranks;
-  std::vector<std::pair<std::string, std::vector<int>>> groups;
+  Groups groups;
   for (int rank = 0; rank < ranks; ++rank) {
-    const auto found = said.find(rank);
-    const auto text = found != said.end()
-                          ? found->second
-                          : fmt::format("shows no sign of life (timeout: {} s)", timeout_.count());
-    const auto group = std::ranges::find(groups, text, &std::pair<std::string, std::vector<int>>::first);
+    const auto& text = said[rank];
+    const auto group = std::ranges::find(groups, text, &Groups::value_type::first);
     if (group == groups.end())
       groups.push_back({text, {rank}});
     else
       group->second.push_back(rank);
   }
+  parted_ = text_of(groups, waited);
+  if (!all_answered_) transport_->post(fmt::format("{}{} {}", verdict, speaker_, parted_));
+  throw RankError{parted_, speaker_};
+}
+
+std::string RankProtocol::text_of(const Groups& groups, bool waited) const {
   std::vector<std::string> parts;
   for (const auto& [text, members] : groups) {
-    if (text.starts_with(ended_by_failure))
-      parts.insert(parts.begin(), fmt::format("rank {} {}", members[0], text));
-    else
-      parts.push_back(fmt::format("rank {} {}", fmt::join(members, " and "), text));
+    parts.push_back(sentence_of(members, text, timeout_.count()));
+    if (text.starts_with(ended_by_failure)) return parts.back();
   }
-  const bool failed = parts[0].find(ended_by_failure) != std::string::npos;
-  parted_ = failed ? parts[0]
-                   : fmt::format("the {} ranks do not do the same any more{}: {}", ranks,
-                                 waited ? " or not in time" : "", fmt::join(parts, "; "));
-  throw RankError{parted_, speaker_};
+  return fmt::format("the {} ranks do not do the same any more{}: {}", transport_->size(),
+                     waited ? " or not in time" : "", fmt::join(parts, "; "));
 }
 
 bool RankProtocol::fail(std::string_view why) noexcept {

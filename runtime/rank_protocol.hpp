@@ -91,7 +91,10 @@ class RankProtocol {
   void advance();
   bool advance(Collective& collective, Phase at_most);
   void compare(const Collective& collective);
+  // What ranks said of themselves, and which did.
+  using Groups = std::vector<std::pair<std::string, std::vector<int>>>;
   [[noreturn]] void part(const std::string& own, bool waited);
+  [[nodiscard]] std::string text_of(const Groups& groups, bool waited) const;
   [[nodiscard]] std::string position(const Collective& collective) const;
 
   std::shared_ptr<Transport> transport_;
