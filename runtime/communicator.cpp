@@ -145,8 +145,9 @@ void Communicator::begin(std::span<T> values, std::string_view what) const {
   if (!shared_) return;
   const auto description =
       fmt::format("the sum of {}, {} of {}", what, values.size(), name_of(dtype_of<T>()));
-  for_each_piece(values,
-                 [&](std::span<T> piece) { shared_->begin(std::make_shared<Sum<T>>(piece, description, *shared_)); });
+  for_each_piece(values, [&](std::span<T> piece) {
+    shared_->begin(std::make_shared<Sum<T>>(piece, description, *shared_));
+  });
 }
 
 template <class T>

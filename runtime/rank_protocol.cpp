@@ -62,7 +62,8 @@ std::string names_of(const std::vector<int>& ranks) {
 std::string sentence_of(const std::vector<int>& ranks, const std::string& said, double timeout) {
   const bool one = ranks.size() == 1;
   if (said.empty()) {
-    return fmt::format("{} {} no sign of life (timeout: {} s)", names_of(ranks), one ? "shows" : "show", timeout);
+    return fmt::format("{} {} no sign of life (timeout: {} s)", names_of(ranks), one ? "shows" : "show",
+                       timeout);
   }
   if (said.starts_with(ended_by_failure)) return fmt::format("rank {} {}", ranks[0], said);
   return fmt::format("{} {} {}", names_of(ranks), one ? "is" : "are", said);
@@ -102,7 +103,9 @@ void RankProtocol::require_whole() const {
 }
 
 Buffer RankProtocol::take_buffer(std::size_t bytes) {
-  const auto fits = [&](const Buffer& buffer) { return buffer.size() >= bytes && buffer.size() <= 2 * bytes; };
+  const auto fits = [&](const Buffer& buffer) {
+    return buffer.size() >= bytes && buffer.size() <= 2 * bytes;
+  };
   const auto found = std::ranges::find_if(buffers_, fits);
   if (found == buffers_.end()) return Buffer{bytes};
   Buffer buffer = std::move(*found);

@@ -76,8 +76,8 @@ Tensor labels_of(int step, std::int64_t count) {
 using Part = std::function<Tensor(const Tensor& whole)>;
 
 template <class Optimizer>
-Trained trained(const Optimizer& settings, bool norm, DType dtype, std::int64_t count, const Communicator& ranks,
-                const Part& part) {
+Trained trained(const Optimizer& settings, bool norm, DType dtype, std::int64_t count,
+                const Communicator& ranks, const Part& part) {
   Net net{norm};
   initialize(net, Rng{1}, dtype);
   Optimizer optimizer{settings};
@@ -102,8 +102,8 @@ void expect_close(const std::vector<double>& actual, const std::vector<double>& 
 
 // That ranks with these rows of each batch come to what one process comes to with all of them.
 template <class Optimizer>
-void expect_one_process(const Optimizer& settings, bool norm, DType dtype, const std::vector<std::int64_t>& rows,
-                        double bound) {
+void expect_one_process(const Optimizer& settings, bool norm, DType dtype,
+                        const std::vector<std::int64_t>& rows, double bound) {
   const auto begins = begins_of(rows);
   const auto expected =
       trained(settings, norm, dtype, begins.back(), {}, [](const Tensor& whole) { return whole; });
@@ -121,7 +121,8 @@ void expect_one_process(const Optimizer& settings, bool norm, DType dtype, const
     BOOST_TEST((result.arrays == by_rank[0].arrays), "ranks differ");
     expect_close(result.losses, expected.losses, bound, "the loss");
     expect_close(result.norms, expected.norms, bound, "the norm");
-    for (const auto& [path, array] : expected.arrays) expect_close(result.arrays.at(path), array, bound, path);
+    for (const auto& [path, array] : expected.arrays)
+      expect_close(result.arrays.at(path), array, bound, path);
   }
 }
 
@@ -144,8 +145,8 @@ BOOST_AUTO_TEST_CASE(a_synchronized_batch_norm_trains_as_the_whole) {
 }
 
 BOOST_AUTO_TEST_CASE(clipping_is_of_the_gradient_of_all) {
-  expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9, .clip_norm = 0.05}}, true, DType::f64, {3, 5},
-                     1e-11);
+  expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9, .clip_norm = 0.05}}, true, DType::f64,
+                     {3, 5}, 1e-11);
 }
 
 BOOST_AUTO_TEST_CASE(large_gradients_begin_their_way_while_others_are_computed) {
@@ -234,7 +235,8 @@ BOOST_AUTO_TEST_CASE(a_layer_that_one_rank_leaves_out_is_named) {
   } catch (const Error&) {
     // In `errors`.
   }
-  BOOST_TEST(errors[0].find("rank 0 is at operation 1, the sum of batch_norm") != std::string::npos, errors[0]);
+  BOOST_TEST(errors[0].find("rank 0 is at operation 1, the sum of batch_norm") != std::string::npos,
+             errors[0]);
   BOOST_TEST(errors[0].find("rank 1 is at operation 1") != std::string::npos, errors[0]);
 }
 
@@ -309,8 +311,8 @@ Arrays sharded(std::int64_t shards, std::int64_t count, const Communicator& rank
   for (int i = 0; i < steps; ++i) {
     const auto begin = count * ranks.rank() / ranks.size();
     const auto end = count * (ranks.rank() + 1) / ranks.size();
-    losses.push_back(step(rows_of(images_of(i, count, DType::f32), begin, end),
-                          rows_of(labels_of(i, count), begin, end)));
+    losses.push_back(
+        step(rows_of(images_of(i, count, DType::f32), begin, end), rows_of(labels_of(i, count), begin, end)));
   }
   auto arrays = arrays_of(net);
   arrays["losses"] = losses;
@@ -332,7 +334,8 @@ BOOST_AUTO_TEST_CASE(shards_give_the_same_bits_on_any_number_of_ranks) {
         const std::lock_guard lock{mutex};
         by_rank[static_cast<std::size_t>(ranks.rank())] = std::move(arrays);
       });
-      for (const auto& arrays : by_rank) BOOST_TEST((arrays == expected), size << " ranks, " << count << " rows");
+      for (const auto& arrays : by_rank)
+        BOOST_TEST((arrays == expected), size << " ranks, " << count << " rows");
     }
   }
 }

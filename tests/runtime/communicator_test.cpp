@@ -56,7 +56,8 @@ std::vector<std::string> errors_of(int size, const std::function<void(const Comm
 }
 
 void expect_parts(const std::string& text, const std::vector<std::string>& parts) {
-  for (const auto& part : parts) BOOST_TEST(text.find(part) != std::string::npos, "'" << part << "' in: " << text);
+  for (const auto& part : parts)
+    BOOST_TEST(text.find(part) != std::string::npos, "'" << part << "' in: " << text);
 }
 
 }  // namespace
@@ -120,7 +121,8 @@ BOOST_AUTO_TEST_CASE(ranks_that_part_are_told_where_each_is) {
     ranks.all_reduce(values, "the first");
     ranks.all_reduce(values, ranks.rank() == 1 ? "batch norm 2" : "the gradients");
   });
-  expect_parts(errors[0], {"the 3 ranks do not do the same", "ranks 0 and 2 are at operation 2, the sum of the gradients",
+  expect_parts(errors[0], {"the 3 ranks do not do the same",
+                           "ranks 0 and 2 are at operation 2, the sum of the gradients",
                            "rank 1 is at operation 2, the sum of batch norm 2"});
   BOOST_TEST(errors[1] == errors[0]);
   BOOST_TEST(errors[2] == errors[0]);

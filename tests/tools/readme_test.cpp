@@ -72,8 +72,8 @@ BOOST_AUTO_TEST_CASE(every_keel_command_runs_as_printed) {
     // Studies are run as printed, but on few images.
     if (command.starts_with("study") || command.starts_with("batch-study")) command += " --limit 640";
     const auto finished = run_command(
-        fmt::format("XDG_CACHE_HOME='{}' ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" {} '{}' {}", cache.string(), launcher, std::getenv("KEEL_PROGRAM"),
-                    command),
+        fmt::format("XDG_CACHE_HOME='{}' ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" {} '{}' {}",
+                    cache.string(), launcher, std::getenv("KEEL_PROGRAM"), command),
         folder.path());
     BOOST_TEST(finished.status == 0, command << ": " << finished.err);
     ++run;

@@ -21,7 +21,8 @@ int main() {
   const std::int64_t batch = 512;
   const auto own = batch * (ranks.rank() + 1) / ranks.size() - batch * ranks.rank() / ranks.size();
   keel::Tensor points{{own, 2}}, labels{{own}, keel::DType::s32};
-  auto draws = random.stream("points", static_cast<std::uint64_t>(ranks.rank()));  // each rank has points of its own
+  auto draws =
+      random.stream("points", static_cast<std::uint64_t>(ranks.rank()));  // each rank has points of its own
   for (int i = 1; i <= 500; ++i) {  // is a point of the square inside the circle?
     for (auto& x : points.data<float>()) x = static_cast<float>(draws.uniform(-1, 1));
     for (auto p = points.data<float>(); auto& label : labels.data<int>()) {

@@ -32,7 +32,9 @@ std::string program() {
 
 // MPI keeps memory to the end, which is not what a search for leaks is for.
 std::string mpirun(int ranks) {
-  return fmt::format("ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" mpirun --allow-run-as-root --oversubscribe --bind-to none -n {}", ranks);
+  return fmt::format(
+      "ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" mpirun --allow-run-as-root --oversubscribe --bind-to none -n {}",
+      ranks);
 }
 
 std::string on_ranks(int ranks, const std::string& arguments) {
@@ -45,7 +47,8 @@ std::vector<std::string> sentences(const std::string& text) {
   std::size_t begin = 0;
   while (begin < text.size()) {
     const auto end = std::min(text.find('\n', begin), text.size());
-    if (text.substr(begin, end - begin).starts_with("keel: ")) lines.push_back(text.substr(begin, end - begin));
+    if (text.substr(begin, end - begin).starts_with("keel: "))
+      lines.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
   return lines;
@@ -84,7 +87,8 @@ BOOST_AUTO_TEST_CASE(ranks_train_what_one_process_does, *boost::unit_test::timeo
     double alone = 0.0;
     for (const int ranks : {1, 2, 3, 4}) {
       const auto out = fmt::format("{}-{}", network.size(), ranks);
-      const auto run = run_command(on_ranks(ranks, fmt::format("{} {} --out {}", small, network, out)), folder / "");
+      const auto run =
+          run_command(on_ranks(ranks, fmt::format("{} {} --out {}", small, network, out)), folder / "");
       BOOST_REQUIRE_MESSAGE(run.status == 0, run.err);
       BOOST_TEST(run.err.empty(), run.err);
       BOOST_TEST(run.out.find("320 training") == run.out.rfind("320 training"));  // said once
@@ -104,8 +108,9 @@ BOOST_AUTO_TEST_CASE(shards_give_the_same_bits, *boost::unit_test::timeout(300))
   std::string bits;
   for (const int ranks : {1, 2, 4}) {
     const auto run = run_command(
-        on_ranks(ranks, fmt::format("{} --model bn --dropout 0.2 --optimizer adam --clip 1 --shards 4 --out {}",
-                                    small, ranks)),
+        on_ranks(ranks,
+                 fmt::format("{} --model bn --dropout 0.2 --optimizer adam --clip 1 --shards 4 --out {}",
+                             small, ranks)),
         folder / "");
     BOOST_REQUIRE_MESSAGE(run.status == 0, run.err);
     const auto network = read_file(folder / fmt::format("{}/model.safetensors", ranks));
@@ -125,9 +130,9 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_ends_all_and_other_ranks_go_on, *boost::unit_
   const auto whole = read_file(folder / "whole/model.safetensors");
   for (const int rank : {0, 1}) {
     const auto out = fmt::format("killed-{}", rank);
-    const auto killed = run_command(fmt::format("{} & {}; wait %1", on_ranks(2, arguments(out)),
-                                                signalling(out, rank, "KILL")),
-                                    folder / "");
+    const auto killed = run_command(
+        fmt::format("{} & {}; wait %1", on_ranks(2, arguments(out)), signalling(out, rank, "KILL")),
+        folder / "");
     BOOST_TEST(killed.status != 0);
     BOOST_TEST(!std::filesystem::exists(folder / (out + "/model.safetensors")));
     auto resumed = arguments(out);
@@ -157,7 +162,8 @@ BOOST_AUTO_TEST_CASE(ranks_that_were_started_otherwise_are_told, *boost::unit_te
     return run_command(fmt::format("{0} '{1}' {2} : -n 1 '{1}' {3}", mpirun(1), program(), first, second),
                        folder / "");
   };
-  expect_sentence(both(small + " --out a", small + " --out a --seed 2"), {"rank 1 has seed 2, and rank 0 has 1"});
+  expect_sentence(both(small + " --out a", small + " --out a --seed 2"),
+                  {"rank 1 has seed 2, and rank 0 has 1"});
   auto without_data = small + " --out a";
   without_data.replace(without_data.find("tiny"), 4, "nowhere");
   expect_sentence(both(small + " --out a", without_data), {"rank 1 failed: 'nowhere'"});
@@ -169,20 +175,23 @@ BOOST_AUTO_TEST_CASE(what_ranks_cannot_do_is_said_once, *boost::unit_test::timeo
   const std::string base = "train --data tiny --quiet --out c ";
   expect_sentence(run_command(on_ranks(2, base + "--model bn --batch-size 3"), folder / ""),
                   {"less than two for each of 2 ranks"});
-  expect_sentence(run_command(on_ranks(3, base + "--shards 4"), folder / ""), {"--shards must be a power of two"});
+  expect_sentence(run_command(on_ranks(3, base + "--shards 4"), folder / ""),
+                  {"--shards must be a power of two"});
   expect_sentence(run_command(on_ranks(2, base + "--shards 4 --norm sync-batch"), folder / ""),
                   {"leave one of both out"});
   run_command("mkdir full && touch full/file", folder / "");
   expect_sentence(run_command(on_ranks(2, "train --data tiny --quiet --out full"), folder / ""), {"full"});
-  expect_sentence(run_command("KEEL_MPI_MODULE=/nowhere.so " + on_ranks(1, "--version") + " >/dev/null; " +
-                                  "OMPI_COMM_WORLD_SIZE=2 KEEL_MPI_MODULE=/nowhere.so '" + program() + "' " + base,
-                              folder / ""),
-                  {"module for MPI can't be loaded"});
+  expect_sentence(
+      run_command("KEEL_MPI_MODULE=/nowhere.so " + on_ranks(1, "--version") + " >/dev/null; " +
+                      "OMPI_COMM_WORLD_SIZE=2 KEEL_MPI_MODULE=/nowhere.so '" + program() + "' " + base,
+                  folder / ""),
+      {"module for MPI can't be loaded"});
 }
 
 BOOST_AUTO_TEST_CASE(a_training_that_diverges_ends_all, *boost::unit_test::timeout(300)) {
   const StudyFolder folder;
-  const auto run = run_command(on_ranks(2, small + " --model plain --learning-rate 1e5 --out d"), folder / "");
+  const auto run =
+      run_command(on_ranks(2, small + " --model plain --learning-rate 1e5 --out d"), folder / "");
   expect_sentence(run, {"the training diverged"});
 }
 

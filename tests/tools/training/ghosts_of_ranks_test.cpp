@@ -31,7 +31,12 @@ constexpr int steps = 6;
 using Arrays = std::map<std::string, std::vector<double>>;
 
 NetworkOptions options_with(std::int64_t ghost_size) {
-  return {.inputs = 20, .height = 4, .hidden = {16, 16}, .classes = 3, .norm = Norm::batch, .ghost_size = ghost_size};
+  return {.inputs = 20,
+          .height = 4,
+          .hidden = {16, 16},
+          .classes = 3,
+          .norm = Norm::batch,
+          .ghost_size = ghost_size};
 }
 
 Tensor labels_of(int step) {
