@@ -3,12 +3,19 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "keel/runtime/communicator.hpp"
 #include "keel/runtime/error.hpp"
 #include "keel/runtime/mpi/module.hpp"
+#include "keel/runtime/rank_protocol.hpp"
 
 namespace keel {
 namespace {
@@ -20,6 +27,46 @@ constexpr auto module_name = "keel-mpi.so";
 void check(const char* error) {
   if (error != nullptr) throw Error{fmt::format("MPI: {}", error)};
 }
+
+int number_in_environment(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? 0 : std::atoi(text);
+}
+
+// Ends the process where MPI itself waits for longer than the timeout, which it does for as long as it takes: when it
+// begins and ends, all ranks have to be there. Rank 0 says so, and mpirun then ends the others.
+class Deadline {
+ public:
+  explicit Deadline(const char* what)
+      : thread_([this, what, seconds = rank_timeout()] {
+          const bool first = number_in_environment("OMPI_COMM_WORLD_RANK") +
+                                 number_in_environment("PMI_RANK") + number_in_environment("PMIX_RANK") ==
+                             0;
+          std::unique_lock lock{mutex_};
+          const auto wait = std::chrono::duration<double>{first ? seconds : seconds + 1.0};
+          if (past_.wait_for(lock, wait, [this] { return done_; })) return;
+          fmt::print(stderr, "keel: MPI could not {} within {} s, since a rank shows no sign of life\n", what,
+                     seconds);
+          std::fflush(nullptr);
+          std::_Exit(1);
+        }) {}
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  ~Deadline() {
+    {
+      const std::lock_guard lock{mutex_};
+      done_ = true;
+    }
+    past_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable past_;
+  bool done_ = false;
+  std::thread thread_;
+};
 
 class MpiOperation final : public Transport::Operation {
  public:
@@ -70,7 +117,10 @@ class MpiTransport final : public Transport {
     return texts;
   }
 
-  void finish() override { check(mpi_.finish()); }
+  void finish() override {
+    const Deadline deadline{"end"};
+    check(mpi_.finish());
+  }
   [[noreturn]] void abort(int status) override {
     mpi_.abort(status);
     std::_Exit(status);
@@ -80,31 +130,34 @@ class MpiTransport final : public Transport {
   const KeelMpi& mpi_;
 };
 
-// Beside what keel's code lies in, in the folders in which it is built, or where it is installed.
-fs::path module_path() {
-  if (const char* given = std::getenv("KEEL_MPI_MODULE")) return given;
-  Dl_info info{};
-  fs::path folder;
-  if (dladdr(reinterpret_cast<const void*>(&started_as_rank), &info) != 0 && info.dli_fname != nullptr)
-    folder = fs::absolute(fs::path{info.dli_fname}).parent_path();
+// The folders of the library and of the program that keel's code lies in.
+std::vector<fs::path> own_folders() {
   std::error_code error;
-  for (const fs::path& place : {folder, folder / "keel", folder / "../runtime/mpi",
-                                folder / "../../runtime/mpi", fs::path{KEEL_MODULE_FOLDER}})
-    if (fs::exists(place / module_name, error)) return place / module_name;
-  return {};
+  std::vector<fs::path> folders;
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&started_as_rank), &info) != 0 && info.dli_fname != nullptr)
+    folders.push_back(fs::absolute(fs::path{info.dli_fname}, error).parent_path());
+  folders.push_back(fs::read_symlink("/proc/self/exe", error).parent_path());
+  return folders;
 }
 
-bool is_number_above(const char* name, int least) {
-  const char* text = std::getenv(name);
-  return text != nullptr && std::atoi(text) > least;
+// Where it is installed, or built.
+fs::path module_path() {
+  if (const char* given = std::getenv("KEEL_MPI_MODULE")) return given;
+  std::error_code error;
+  for (const auto& folder : own_folders()) {
+    for (const auto* place : {"keel", "../" KEEL_MODULE_FOLDER, "../runtime/mpi", "../../runtime/mpi"})
+      if (fs::exists(folder / place / module_name, error)) return folder / place / module_name;
+  }
+  return {};
 }
 
 }  // namespace
 
 // Open MPI's mpirun, MPICH's, and srun with either's interface. Slurm's own variables are there without srun, too.
 bool started_as_rank() {
-  return is_number_above("OMPI_COMM_WORLD_SIZE", 1) || is_number_above("PMI_SIZE", 1) ||
-         (std::getenv("PMIX_RANK") != nullptr && is_number_above("SLURM_STEP_NUM_TASKS", 1));
+  return number_in_environment("OMPI_COMM_WORLD_SIZE") > 1 || number_in_environment("PMI_SIZE") > 1 ||
+         (std::getenv("PMIX_RANK") != nullptr && number_in_environment("SLURM_STEP_NUM_TASKS") > 1);
 }
 
 std::shared_ptr<Transport> mpi_transport() {
@@ -121,6 +174,7 @@ std::shared_ptr<Transport> mpi_transport() {
   const auto begin = reinterpret_cast<decltype(&keel_mpi_begin)>(dlsym(module, "keel_mpi_begin"));
   if (begin == nullptr) throw Error{fmt::format("'{}' is not keel's module for MPI", path.string())};
   const char* why = nullptr;
+  const Deadline deadline{"begin"};
   const KeelMpi* mpi = begin(&why);
   if (mpi == nullptr) throw Error{fmt::format("MPI can't be begun: {}", why)};
   return std::make_shared<MpiTransport>(*mpi);

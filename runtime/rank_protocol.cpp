@@ -11,6 +11,20 @@
 
 #include "keel/runtime/communicator.hpp"
 
+namespace keel {
+
+double rank_timeout() {
+  constexpr double by_default = 300.0;
+  const char* text = std::getenv("KEEL_RANK_TIMEOUT");
+  if (text == nullptr) return by_default;
+  char* end = nullptr;
+  const double seconds = std::strtod(text, &end);
+  if (end != text && *end == '\0' && seconds > 0.0) return seconds;
+  throw Error{fmt::format("KEEL_RANK_TIMEOUT must be a number of seconds above 0, not '{}'", text)};
+}
+
+}  // namespace keel
+
 namespace keel::detail {
 namespace {
 
@@ -25,16 +39,6 @@ std::uint64_t digest_of(std::string_view text) {
   std::uint64_t digest = 0xCBF29CE484222325U;
   for (const char c : text) digest = (digest ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
   return digest;
-}
-
-double timeout_from_environment() {
-  constexpr double by_default = 300.0;
-  const char* text = std::getenv("KEEL_RANK_TIMEOUT");
-  if (text == nullptr) return by_default;
-  char* end = nullptr;
-  const double seconds = std::strtod(text, &end);
-  if (end != text && *end == '\0' && seconds > 0.0) return seconds;
-  throw Error{fmt::format("KEEL_RANK_TIMEOUT must be a number of seconds above 0, not '{}'", text)};
 }
 
 // Ranks wait most often for microseconds, and may share a processor with the one that they wait for.
@@ -82,7 +86,7 @@ class Meeting final : public Collective {
 }  // namespace
 
 RankProtocol::RankProtocol(std::shared_ptr<Transport> transport)
-    : transport_(std::move(transport)), timeout_(timeout_from_environment()) {}
+    : transport_(std::move(transport)), timeout_(rank_timeout()) {}
 
 RankProtocol::~RankProtocol() {
   try {

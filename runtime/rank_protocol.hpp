@@ -12,6 +12,14 @@
 #include "keel/runtime/buffer.hpp"
 #include "keel/runtime/transport.hpp"
 
+namespace keel {
+
+/// How long ranks are waited for: what KEEL_RANK_TIMEOUT says, or 300 seconds. Throws Error where that says no number
+/// above 0.
+double rank_timeout();
+
+}  // namespace keel
+
 namespace keel::detail {
 
 /// What a rank is about to do, for comparison with the others.
