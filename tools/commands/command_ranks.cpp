@@ -69,8 +69,8 @@ bool appears(const fs::path& path) {
 
 }  // namespace
 
-CommandRanks::CommandRanks(const Communicator& ranks)
-    : ranks_(ranks), hosts_(ranks.all_gather(own_host(), "the hosts' names")) {}
+CommandRanks::CommandRanks(Communicator ranks)
+    : ranks_(std::move(ranks)), hosts_(ranks_.all_gather(own_host(), "the hosts' names")) {}
 
 std::string CommandRanks::name_of(std::size_t rank) const {
   return fmt::format("rank {} on {}", rank, hosts_[rank]);

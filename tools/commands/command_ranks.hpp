@@ -31,7 +31,7 @@ class EndedByRanks : public Error {
 class CommandRanks {
  public:
   CommandRanks() = default;
-  explicit CommandRanks(const Communicator& ranks);
+  explicit CommandRanks(Communicator ranks);
 
   [[nodiscard]] int count() const { return ranks_.size(); }
   [[nodiscard]] bool several() const { return count() > 1; }

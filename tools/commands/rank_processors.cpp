@@ -31,8 +31,8 @@ std::vector<int> dealt_out(std::span<const RankProcessors> ranks, const std::str
 }  // namespace
 
 Processors own_processors() {
-  Processors processors{.usable = available_processors(),
-                        .is_told = std::getenv("OMP_NUM_THREADS") != nullptr};
+  const bool is_told = std::getenv("OMP_NUM_THREADS") != nullptr;  // NOLINT(concurrency-mt-unsafe)
+  Processors processors{.usable = available_processors(), .is_told = is_told};
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) != 0) return processors;

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "../../support/study_support.hpp"
+#include "keel/tools/commands/rank_processors.hpp"
 
 namespace keel::test {
 namespace {
@@ -35,6 +36,14 @@ struct OverRanks : StudyFolder {
     return fmt::format("mpirun -n {} {} {}", ranks, keel_program(), arguments);
   }
 
+  // Of two ranks the second in a folder of its own, with the data.
+  [[nodiscard]] std::string from_two_folders(const std::string& arguments) const {
+    return fmt::format(
+        "mkdir sub; ln -s ../tiny sub/tiny; "
+        "mpirun -n 1 {0} {1} : -n 1 sh -c 'cd sub && exec \"$0\" {1}' {0}",
+        keel_program(), arguments);
+  }
+
   [[nodiscard]] bool can_start_ranks() const {
     if (shell("command -v mpirun").status == 0) return true;
     BOOST_TEST_MESSAGE("mpirun is not installed here: what several ranks do together was not tested");
@@ -54,6 +63,12 @@ struct OverRanks : StudyFolder {
   }
 
   [[nodiscard]] tools::Json of_all_ranks() const { return without_times(results_in(*this / "shared")); }
+
+  // By default, on one host.
+  [[nodiscard]] static int threads_of_one_of_two() {
+    const tools::RankProcessors own{"here", tools::own_processors()};
+    return tools::threads_beside(std::vector{own, own}, 0);
+  }
 
   // Nothing but results, by which other processes or ranks would be held up.
   void expect_no_traces() const {
@@ -109,6 +124,7 @@ BOOST_AUTO_TEST_CASE(compare_batch_study_and_several_data_sets_are_shared_too) {
     BOOST_TEST(ended.err == "", command);
     BOOST_TEST(times_in(ended.out, "results: shared/results.json") == 1U, ended.out);
     BOOST_TEST((of_all_ranks() == alone), command);
+    BOOST_TEST(results_in(*this / "shared").at("threads") == threads_of_one_of_two(), command);
     std::filesystem::remove_all(*this / "alone");
     std::filesystem::remove_all(*this / "shared");
   }
@@ -145,13 +161,24 @@ BOOST_AUTO_TEST_CASE(folders_are_used_as_by_one_process) {
 BOOST_AUTO_TEST_CASE(where_a_rank_is_started_does_not_matter) {
   if (!can_start_ranks()) return;
   const auto command = fmt::format("{} --quiet --out shared", ranked_study);
-  const auto ended =
-      shell(fmt::format("mkdir sub; ln -s ../tiny sub/tiny; "
-                        "mpirun -n 1 {0} {1} : -n 1 sh -c 'cd sub && exec \"$0\" {1}' {0}",
-                        keel_program(), command));
+  const auto ended = shell(from_two_folders(command));
   BOOST_TEST(ended.status == 0, ended.err);
   BOOST_TEST((of_all_ranks() == of_one_process(ranked_study)));
   BOOST_TEST(!std::filesystem::exists(*this / "sub/shared"));
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_not_all_ranks_see_is_refused) {
+  if (!can_start_ranks()) return;
+  // The same name of another folder, as on a host of its own.
+  const auto ended = shell(from_two_folders(fmt::format("{} --out /proc/self/cwd/shared", ranked_study)));
+  BOOST_TEST(ended.status == 2);
+  BOOST_TEST(times_in(ended.err, "keel: ") == 1U, ended.err);
+  BOOST_TEST(ended.err.find("keel: rank 1 on ") != std::string::npos, ended.err);
+  BOOST_TEST(
+      ended.err.find("is not seen here: name a folder with --out that all hosts see") != std::string::npos,
+      ended.err);
+  for (const auto* folder : {"shared", "sub/shared"})
+    BOOST_TEST(!std::filesystem::exists(*this / folder), folder);
 }
 
 BOOST_AUTO_TEST_CASE(what_all_ranks_can_not_do_is_said_once) {
