@@ -21,7 +21,8 @@ namespace keel {
 /// nothing is computed until a Plan compiled from the tape runs.
 class Tape {
  public:
-  explicit Tape(Mode mode = Mode::training, Communicator ranks = {}) : mode_(mode), ranks_(std::move(ranks)) {}
+  explicit Tape(Mode mode = Mode::training, Communicator ranks = {})
+      : mode_(mode), ranks_(std::move(ranks)) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 

@@ -168,7 +168,8 @@ std::size_t bytes_of_values(const Program& program) {
 
 bool same_bits_on_one_thread(const Program& program, std::span<const int> threads) {
   if (bytes_of_values(program) > most_bytes) return false;
-  if (std::ranges::any_of(program.nodes, [](const Node& node) { return node.op->is_collective(); })) return false;
+  if (std::ranges::any_of(program.nodes, [](const Node& node) { return node.op->is_collective(); }))
+    return false;
   MadeUpRun run{program};
   try {
     for (std::size_t i = 0; i < program.nodes.size(); ++i) {

@@ -5,6 +5,7 @@
 
 #include "keel/graph/tape.hpp"
 #include "keel/models/parameter.hpp"
+#include "keel/ops/batch_norm.hpp"
 #include "keel/runtime/source_location.hpp"
 
 namespace keel {
@@ -15,7 +16,8 @@ struct BatchNormOptions {
   std::optional<double> momentum = 0.1;
   double epsilon = 1e-5;
   double gamma = 1.0;  ///< that training starts from
-  /// Where a step is trained over several ranks, batches are normalized by the statistics of all of them together.
+  /// Where a step is trained over several ranks: whether parts are normalized by the statistics of the whole batch. If
+  /// not, each rank normalizes its part by itself, and the running statistics follow the mean over the ranks.
   bool synchronized = false;
 };
 
@@ -43,6 +45,9 @@ class BatchNorm {
   }
 
  private:
+  [[nodiscard]] SynchronizedBatchNormResult normalize(const Var& src, const Var& gamma, const Var& beta,
+                                                      const SourceLocation& where) const;
+
   BatchNormOptions options_;
   Parameter gamma_;
   Parameter beta_;

@@ -51,6 +51,7 @@
 #include "keel/models/schedules.hpp"
 #include "keel/models/sequential.hpp"
 #include "keel/models/sgd.hpp"
+#include "keel/models/sharded_step.hpp"
 #include "keel/models/statistics_guard.hpp"
 #include "keel/models/training_state.hpp"
 #include "keel/models/training_step.hpp"

@@ -12,8 +12,7 @@ namespace keel::detail {
 RankLoss loss_over_ranks(const Var& loss, const Var& first_input, const SourceLocation& where) {
   Tape& tape = loss.tape();
   const auto& shape = first_input.shape();
-  const Var rows =
-      tape.constant(shape.rank() == 0 ? 1.0 : static_cast<double>(shape[0]), loss.dtype());
+  const Var rows = tape.constant(shape.rank() == 0 ? 1.0 : static_cast<double>(shape[0]), loss.dtype());
   const Var share = divide(rows, all_reduce(rows, where), where);
   const Var own = multiply(loss, share, where);
   return {own, shape.elements() == 0 ? tape.constant(0.0, loss.dtype()) : own};

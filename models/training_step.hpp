@@ -43,9 +43,9 @@ struct TrainingStepOptions {
 ///
 /// Over several ranks each gives its part of the batch, and the step is that of the whole batch, for a loss that is a
 /// mean over rows: gradients and loss are weighted by rows, the first extent of the model's first input, so that parts
-/// may differ in size, down to none, and clipping sees the gradient of all. Models that were equal on all ranks stay
-/// so but for what layers keep of their own part, such as batch norm's running statistics unless it is synchronized;
-/// see models/ranks.hpp. What one rank throws on its own ends all by RankError.
+/// may differ in size, down to none, and clipping sees the gradient of all. Models must be equal on all ranks, as by
+/// the same seed or by `copy_from_first`, and stay so, running statistics and random streams included. What one rank
+/// throws on its own ends all by RankError.
 template <class Model, class Optimizer, class Loss>
 class TrainingStep {
  public:
@@ -54,11 +54,12 @@ class TrainingStep {
       : TrainingStep(model, optimizer, std::move(loss), TrainingStepOptions{}, where) {}
   TrainingStep(Model& model, Optimizer& optimizer, Loss loss, const TrainingStepOptions& options,
                const SourceLocation& where = SourceLocation::current())
-      : function_(Mode::training,
-                  [&model, &optimizer, loss, options, where](Tape& tape, std::span<const Var> inputs) {
-                    return record_step(model, optimizer, loss, options, tape, inputs, where);
-                  },
-                  PlanBound{}, options.ranks),
+      : function_(
+            Mode::training,
+            [&model, &optimizer, loss, options, where](Tape& tape, std::span<const Var> inputs) {
+              return record_step(model, optimizer, loss, options, tape, inputs, where);
+            },
+            PlanBound{}, options.ranks),
         watch_(model, optimizer) {}
 
   /// Trains on one batch, the model's inputs and then the loss's targets, and returns its loss, before the

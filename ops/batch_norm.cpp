@@ -135,9 +135,8 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
         }
         std::vector<double> dgamma(at.grad_gamma.get(), at.grad_gamma.get() + features);
         std::vector<double> dbeta(at.grad_beta.get(), at.grad_beta.get() + features);
-        const double count =
-            over_ranks(settings.ranks, static_cast<double>(sizes.count()),
-                       std::array{std::span<double>{dgamma}, std::span<double>{dbeta}});
+        const double count = over_ranks(settings.ranks, static_cast<double>(sizes.count()),
+                                        std::array{std::span<double>{dgamma}, std::span<double>{dbeta}});
         for (std::size_t c = 0; c < features; ++c) {
           for_each_value(sizes, static_cast<std::int64_t>(c), [&](auto i) {
             const double through_statistics =

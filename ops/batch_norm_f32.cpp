@@ -18,7 +18,8 @@ template <class T>
 class ScratchArrays {
  public:
   ScratchArrays(const Binding& binding, std::int64_t arrays, std::int64_t count)
-      : memory_(*binding.scratch(static_cast<std::size_t>(std::max<std::int64_t>(1, arrays * count)) * sizeof(T))),
+      : memory_(*binding.scratch(static_cast<std::size_t>(std::max<std::int64_t>(1, arrays * count)) *
+                                 sizeof(T))),
         count_(count) {}
 
   [[nodiscard]] T* operator[](std::int64_t index) const { return memory_.get() + index * count_; }
@@ -81,8 +82,7 @@ struct Forward {
 Kernel forward_by_batch(const BatchNormSettings& settings, const Binding& binding) {
   const Forward forward{settings, binding};
   const ScratchArrays<double> partial{binding, 1, forward.tiles->partials()};
-  const auto count_dst =
-      settings.ranks.size() > 1 ? std::optional{binding.output<float>(3)} : std::nullopt;
+  const auto count_dst = settings.ranks.size() > 1 ? std::optional{binding.output<float>(3)} : std::nullopt;
   return {[forward, partial, count_dst, ranks = settings.ranks, mean_dst = binding.output<float>(1),
            variance_dst = binding.output<float>(2)] {
             const auto& tiles = *forward.tiles;

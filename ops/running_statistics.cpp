@@ -83,12 +83,11 @@ class RunningStatisticsOp final : public Operator {
   [[nodiscard]] Kernel loop(const Binding& binding) const {
     const auto count_slot = count_ ? std::nullopt : std::optional{binding.input<const T>(5)};
     return {[features = binding.input_type(0).shape[0], momentum = momentum_, count_slot,
-             known_count = static_cast<double>(count_.value_or(0)),
-             running_mean = binding.input<T>(0), running_variance = binding.input<T>(1),
-             updates = binding.input<T>(2), mean = binding.input<const T>(3),
-             variance = binding.input<const T>(4)] {
+             known_count = static_cast<double>(count_.value_or(0)), running_mean = binding.input<T>(0),
+             running_variance = binding.input<T>(1), updates = binding.input<T>(2),
+             mean = binding.input<const T>(3), variance = binding.input<const T>(4)] {
               const double count = count_slot ? static_cast<double>(*count_slot->get()) : known_count;
-              const double correction = count / (count - 1.0);
+              const double correction = std::isinf(count) ? 1.0 : count / (count - 1.0);
               const double exact = momentum.value_or(1.0 / (static_cast<double>(*updates.get()) + 1.0));
               for (std::int64_t c = 0; c < features; ++c) {
                 const double average = mean.get()[c];
@@ -119,7 +118,7 @@ class RunningStatisticsOp final : public Operator {
             "loop"};
   }
 
-  std::optional<double> momentum_;  // none: cumulative
+  std::optional<double> momentum_;     // none: cumulative
   std::optional<std::int64_t> count_;  // none: an input
 };
 

@@ -25,7 +25,8 @@ void update_running_statistics(const Var& running_mean, const Var& running_varia
                                const Var& mean, const Var& variance, std::optional<double> momentum,
                                std::int64_t count, const SourceLocation& where = SourceLocation::current());
 
-/// The same where it is known only when the plan runs how many values a feature has: `count` is a scalar.
+/// The same where it is known only when the plan runs how many values a feature has: `count` is a scalar;
+/// infinite where the variance is unbiased already.
 void update_running_statistics(const Var& running_mean, const Var& running_variance, const Var& updates,
                                const Var& mean, const Var& variance, std::optional<double> momentum,
                                const Var& count, const SourceLocation& where = SourceLocation::current());

@@ -14,7 +14,7 @@ namespace keel {
 namespace {
 
 constexpr std::size_t most_bytes = std::size_t{1} << 29U;  // of one exchange
-// Up to so many bytes from all ranks together, all of them go to every rank: one exchange instead of two.
+// Up to so many bytes from all ranks together are a small sum.
 constexpr std::size_t few_bytes = std::size_t{1} << 15U;
 
 // `count` elements dealt out to `ranks`, in bytes.
@@ -28,46 +28,53 @@ std::vector<std::size_t> dealt_out(std::size_t count, std::size_t ranks, std::si
 template <class T>
 class Sum final : public detail::Collective {
  public:
-  Sum(std::span<T> values, std::string description)
-      : Collective(std::move(description), values.data()), values_(values) {}
+  Sum(std::span<T> values, std::string description, detail::RankProtocol& protocol)
+      : Collective(std::move(description), values.data()), values_(values), protocol_(protocol) {}
 
  protected:
   Operation begin_parts(Transport& transport) override {
     const auto ranks = static_cast<std::size_t>(transport.size());
-    if (values_.size_bytes() * ranks <= few_bytes) {
-      received_.resize(ranks * values_.size());
-      const auto own = static_cast<std::size_t>(transport.rank()) * values_.size();
-      std::ranges::copy(values_, received_.begin() + static_cast<std::ptrdiff_t>(own));
-      offsets_ = dealt_out(received_.size(), ranks, sizeof(T));
-      return transport.all_gather(std::as_writable_bytes(std::span{received_}).data(), offsets_, Lane::parts);
+    const auto rank = static_cast<std::size_t>(transport.rank());
+    if (is_small(ranks)) {
+      received_ = protocol_.take_buffer(ranks * values_.size_bytes());
+      std::ranges::copy(values_, received() + rank * values_.size());
+      offsets_ = dealt_out(ranks * values_.size(), ranks, sizeof(T));
+      return transport.all_gather(received_.data(), offsets_, Lane::parts);
     }
     offsets_ = dealt_out(values_.size(), ranks, sizeof(T));
-    received_.resize(ranks * own_part(transport).size());
-    return transport.all_to_all(std::as_bytes(values_).data(),
-                                std::as_writable_bytes(std::span{received_}).data(), offsets_, Lane::parts);
+    received_ = protocol_.take_buffer((ranks - 1) * own_part(rank).size_bytes());
+    return transport.all_to_all(std::as_bytes(values_).data(), received_.data(), offsets_, Lane::parts);
   }
 
   Operation begin_sums(Transport& transport) override {
     const auto ranks = static_cast<std::size_t>(transport.size());
-    const auto count = received_.size() / ranks;
-    const bool all = values_.size_bytes() * ranks <= few_bytes;
-    loops::add_by_tree(received_.data(), ranks, count);
-    const auto sums = all ? values_ : own_part(transport);
-    std::copy_n(received_.begin(), count, sums.begin());
-    if (all) return nullptr;
+    const auto rank = static_cast<std::size_t>(transport.rank());
+    const bool small = is_small(ranks);
+    const auto own = small ? values_ : own_part(rank);
+    std::vector<T*> arrays;
+    for (std::size_t r = 0; r < ranks; ++r) {
+      const auto place = small || r < rank ? r : r - 1;
+      arrays.push_back(!small && r == rank ? own.data() : received() + place * own.size());
+    }
+    loops::add_by_tree(std::span<T* const>{arrays}, own.size(), own.data());
+    protocol_.give_back(std::move(received_));
+    if (small) return nullptr;
     return transport.all_gather(std::as_writable_bytes(values_).data(), offsets_, Lane::sums);
   }
 
  private:
-  [[nodiscard]] std::span<T> own_part(const Transport& transport) const {
-    const auto rank = static_cast<std::size_t>(transport.rank());
+  // All of them then go to every rank: one exchange instead of two.
+  [[nodiscard]] bool is_small(std::size_t ranks) const { return values_.size_bytes() * ranks <= few_bytes; }
+  [[nodiscard]] T* received() { return reinterpret_cast<T*>(received_.data()); }
+  [[nodiscard]] std::span<T> own_part(std::size_t rank) const {
     const auto first = offsets_[rank] / sizeof(T);
     return values_.subspan(first, offsets_[rank + 1] / sizeof(T) - first);
   }
 
   std::span<T> values_;
+  detail::RankProtocol& protocol_;
   std::vector<std::size_t> offsets_;
-  std::vector<T> received_;
+  Buffer received_;
 };
 
 template <class T, class Each>
@@ -138,8 +145,9 @@ void Communicator::begin(std::span<T> values, std::string_view what) const {
   if (!shared_) return;
   const auto description =
       fmt::format("the sum of {}, {} of {}", what, values.size(), name_of(dtype_of<T>()));
-  for_each_piece(values,
-                 [&](std::span<T> piece) { shared_->begin(std::make_shared<Sum<T>>(piece, description)); });
+  for_each_piece(values, [&](std::span<T> piece) {
+    shared_->begin(std::make_shared<Sum<T>>(piece, description, *shared_));
+  });
 }
 
 template <class T>
@@ -187,17 +195,16 @@ std::string Communicator::from_first(std::string_view bytes, std::string_view wh
   return std::move(all_gather(bytes, what)[0]);
 }
 
-void Communicator::fail(std::string_view why) const noexcept {
-  if (shared_) shared_->fail(why);
+bool Communicator::fail(std::string_view why) const noexcept {
+  return shared_ && shared_->fail(why);
 }
 
 void Communicator::end() const {
   if (shared_) shared_->end();
 }
 
-void Communicator::abort(int status) const {
-  if (shared_) shared_->transport().abort(status);
-  std::_Exit(status);
+void Communicator::leave(int status, bool speaker) const {
+  if (shared_) shared_->leave(status, speaker);
 }
 
 void Communicator::set_timeout(double seconds) const {

@@ -21,7 +21,12 @@ class RankProtocol;
 /// them and names the ranks.
 class RankError : public Error {
  public:
-  using Error::Error;
+  RankError(const std::string& text, int speaker) : Error(text), speaker_(speaker) {}
+  /// The lowest rank that got it: the one to say it.
+  [[nodiscard]] int speaker() const { return speaker_; }
+
+ private:
+  int speaker_;
 };
 
 /// The processes of one computation, called ranks: each has a number, all run the same program on data of their
@@ -71,12 +76,14 @@ class Communicator {
   [[nodiscard]] std::string from_first(std::string_view bytes, std::string_view what) const;
 
   /// Tells the others that this rank can't go on and why: their next operation throws RankError with these words.
-  /// Waits for them, but no longer than the timeout.
-  void fail(std::string_view why) const noexcept;
+  /// Waits for them, but no longer than the timeout. Whether all have heard it.
+  bool fail(std::string_view why) const noexcept;
   /// Waits for all ranks to end, too. A rank that ends otherwise leaves the others waiting. Throws RankError.
   void end() const;
-  /// Ends the processes of all ranks at once, which no destructor sees.
-  [[noreturn]] void abort(int status) const;
+  /// Leaves the ranks after a RankError or `fail`: in good order where all have answered, else by ending the processes
+  /// of all ranks at once with `status`, which no destructor sees. What is to be said must be written by then; others
+  /// than the speaker wait for that one.
+  void leave(int status, bool speaker) const;
 
   /// How long a rank is waited for: 300 seconds, or what KEEL_RANK_TIMEOUT says.
   void set_timeout(double seconds) const;

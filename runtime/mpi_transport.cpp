@@ -88,8 +88,8 @@ fs::path module_path() {
   if (dladdr(reinterpret_cast<const void*>(&started_as_rank), &info) != 0 && info.dli_fname != nullptr)
     folder = fs::absolute(fs::path{info.dli_fname}).parent_path();
   std::error_code error;
-  for (const fs::path& place : {folder, folder / "keel", folder / "../runtime/mpi", folder / "../../runtime/mpi",
-                                fs::path{KEEL_MODULE_FOLDER}})
+  for (const fs::path& place : {folder, folder / "keel", folder / "../runtime/mpi",
+                                folder / "../../runtime/mpi", fs::path{KEEL_MODULE_FOLDER}})
     if (fs::exists(place / module_name, error)) return place / module_name;
   return {};
 }
@@ -110,10 +110,10 @@ bool started_as_rank() {
 std::shared_ptr<Transport> mpi_transport() {
   const auto path = module_path();
   if (path.empty()) {
-    throw Error{
-        fmt::format("this process was started as one of several ranks, but keel was built without MPI, or its module "
-                    "{} is gone: install libopenmpi-dev and build keel again, or name the module in KEEL_MPI_MODULE",
-                    module_name)};
+    throw Error{fmt::format(
+        "this process was started as one of several ranks, but keel was built without MPI, or its module "
+        "{} is gone: install libopenmpi-dev and build keel again, or name the module in KEEL_MPI_MODULE",
+        module_name)};
   }
   // MPI loads parts of its own, which look for its symbols among the global ones.
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);

@@ -15,6 +15,8 @@ namespace keel::detail {
 namespace {
 
 constexpr std::string_view ended_by_failure = "failed: ";
+constexpr std::string_view at_operation = "at operation ";
+constexpr std::string_view verdict = "verdict: ";
 constexpr std::string_view ended_in_order = "the end of the program";
 constexpr std::chrono::seconds patience{3};  // for answers of ranks that are there
 
@@ -50,6 +52,23 @@ class Waiting {
   std::int64_t turns_ = 0;
 };
 
+// "rank 1", "ranks 0, 2 and 3".
+std::string names_of(const std::vector<int>& ranks) {
+  if (ranks.size() == 1) return fmt::format("rank {}", ranks[0]);
+  return fmt::format("ranks {} and {}", fmt::join(ranks.begin(), ranks.end() - 1, ", "), ranks.back());
+}
+
+// What ranks at one place have said of themselves; nothing where they did not answer.
+std::string sentence_of(const std::vector<int>& ranks, const std::string& said, double timeout) {
+  const bool one = ranks.size() == 1;
+  if (said.empty()) {
+    return fmt::format("{} {} no sign of life (timeout: {} s)", names_of(ranks), one ? "shows" : "show",
+                       timeout);
+  }
+  if (said.starts_with(ended_by_failure)) return fmt::format("rank {} {}", ranks[0], said);
+  return fmt::format("{} {} {}", names_of(ranks), one ? "is" : "are", said);
+}
+
 // A collective without any exchange but of headers.
 class Meeting final : public Collective {
  public:
@@ -76,11 +95,27 @@ RankProtocol::~RankProtocol() {
 std::string RankProtocol::position(const Collective& collective) const {
   const auto& what = collective.description();
   if (what.starts_with(ended_by_failure)) return what;
-  return fmt::format("is at operation {}, {}", collective.number(), what);
+  return fmt::format("{}{}, {}", at_operation, collective.number(), what);
 }
 
 void RankProtocol::require_whole() const {
-  if (!parted_.empty()) throw RankError{parted_};
+  if (!parted_.empty()) throw RankError{parted_, speaker_};
+}
+
+Buffer RankProtocol::take_buffer(std::size_t bytes) {
+  const auto fits = [&](const Buffer& buffer) {
+    return buffer.size() >= bytes && buffer.size() <= 2 * bytes;
+  };
+  const auto found = std::ranges::find_if(buffers_, fits);
+  if (found == buffers_.end()) return Buffer{bytes};
+  Buffer buffer = std::move(*found);
+  buffers_.erase(found);
+  return buffer;
+}
+
+void RankProtocol::give_back(Buffer buffer) {
+  constexpr std::size_t most = 16;
+  if (buffers_.size() < most) buffers_.push_back(std::move(buffer));
 }
 
 void RankProtocol::begin(const std::shared_ptr<Collective>& collective) {
@@ -135,7 +170,8 @@ void RankProtocol::compare(const Collective& collective) {
 
 void RankProtocol::finish(const void* key) {
   require_whole();
-  const auto found = std::ranges::find(under_way_, key, [](const auto& collective) { return collective->key_; });
+  const auto found =
+      std::ranges::find(under_way_, key, [](const auto& collective) { return collective->key_; });
   if (found == under_way_.end()) return;  // it is done already
   const auto collective = *found;
   const auto begun = Clock::now();
@@ -155,53 +191,75 @@ void RankProtocol::settle() noexcept {
   }
 }
 
-// Ranks tell each other where they are. Those at the same place are named together.
+// Ranks tell each other where they are, and then what they make of it, which is for one that comes too late.
 void RankProtocol::part(const std::string& own, bool waited) {
   const auto ranks = transport_->size();
   std::map<int, std::string> said{{transport_->rank(), own}};
   transport_->post(own);
   const auto begun = Clock::now();
   while (std::ssize(said) < ranks && Clock::now() - begun < patience) {
-    for (auto& [rank, text] : transport_->posted()) said.emplace(rank, std::move(text));
+    for (auto& [rank, text] : transport_->posted()) {
+      if (text.starts_with(verdict)) {
+        const auto behind = text.find(' ', verdict.size());
+        speaker_ = std::atoi(text.c_str() + verdict.size());
+        parted_ = text.substr(behind + 1);
+        throw RankError{parted_, speaker_};
+      }
+      said.emplace(rank, std::move(text));
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
-  std::vector<std::pair<std::string, std::vector<int>>> groups;
+  speaker_ = said.begin()->first;
+  all_answered_ = std::ssize(said) == ranks;
+  Groups groups;
   for (int rank = 0; rank < ranks; ++rank) {
-    const auto found = said.find(rank);
-    const auto text =
-        found != said.end() ? found->second : fmt::format("shows no sign of life (timeout: {} s)", timeout_.count());
-    const auto group = std::ranges::find(groups, text, &std::pair<std::string, std::vector<int>>::first);
+    const auto& text = said[rank];
+    const auto group = std::ranges::find(groups, text, &Groups::value_type::first);
     if (group == groups.end())
       groups.push_back({text, {rank}});
     else
       group->second.push_back(rank);
   }
-  std::vector<std::string> parts;
-  for (const auto& [text, members] : groups) {
-    if (text.starts_with(ended_by_failure))
-      parts.insert(parts.begin(), fmt::format("rank {} {}", members[0], text));
-    else
-      parts.push_back(fmt::format("rank {} {}", fmt::join(members, " and "), text));
-  }
-  const bool failed = parts[0].find(ended_by_failure) != std::string::npos;
-  parted_ = failed ? parts[0]
-                   : fmt::format("the {} ranks do not do the same any more{}: {}", ranks,
-                                 waited ? " or not in time" : "", fmt::join(parts, "; "));
-  throw RankError{parted_};
+  parted_ = text_of(groups, waited);
+  if (!all_answered_) transport_->post(fmt::format("{}{} {}", verdict, speaker_, parted_));
+  throw RankError{parted_, speaker_};
 }
 
-void RankProtocol::fail(std::string_view why) noexcept {
+std::string RankProtocol::text_of(const Groups& groups, bool waited) const {
+  std::vector<std::string> parts;
+  for (const auto& [text, members] : groups) {
+    parts.push_back(sentence_of(members, text, timeout_.count()));
+    if (text.starts_with(ended_by_failure)) return parts.back();
+  }
+  return fmt::format("the {} ranks do not do the same any more{}: {}", transport_->size(),
+                     waited ? " or not in time" : "", fmt::join(parts, "; "));
+}
+
+bool RankProtocol::fail(std::string_view why) noexcept {
   try {
-    if (!parted_.empty() || ended_) return;
+    if (!parted_.empty() || ended_) return all_answered_;
     const auto failure = std::make_shared<Meeting>(fmt::format("{}{}", ended_by_failure, why));
     begin(failure);
     finish(failure.get());
+    parted_ = failure->description();  // all have failed alike
+    all_answered_ = true;
   } catch (const std::exception&) {
     // The others know, or never will.
   }
+  return all_answered_;
+}
+
+// What is still under way, but for the operation at which the ranks parted, can't be taken back.
+void RankProtocol::leave(int status, bool speaker) {
+  if (ended_) return;
+  ended_ = true;
+  if (all_answered_ && under_way_.size() <= 1) return transport_->finish();
+  if (!speaker) std::this_thread::sleep_for(std::chrono::seconds{1});
+  transport_->abort(status);
 }
 
 void RankProtocol::end() {
+  if (ended_) return;
   const auto meeting = std::make_shared<Meeting>(std::string{ended_in_order});
   begin(meeting);
   finish(meeting.get());

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "keel/runtime/buffer.hpp"
 #include "keel/runtime/transport.hpp"
 
 namespace keel::detail {
@@ -65,6 +66,10 @@ class RankProtocol {
   [[nodiscard]] Transport& transport() { return *transport_; }
   void set_timeout(double seconds) { timeout_ = std::chrono::duration<double>{seconds}; }
 
+  /// Memory for what arrives, kept from operation to operation: fresh memory would cost as much as the exchange.
+  [[nodiscard]] Buffer take_buffer(std::size_t bytes);
+  void give_back(Buffer buffer);
+
   /// Begins an operation, and lets those before go on.
   void begin(const std::shared_ptr<Collective>& collective);
   /// Waits until the one of that key is done. Throws RankError.
@@ -72,9 +77,11 @@ class RankProtocol {
   /// As `Communicator::settle`.
   void settle() noexcept;
   /// As `Communicator::fail`.
-  void fail(std::string_view why) noexcept;
+  bool fail(std::string_view why) noexcept;
   /// As `Communicator::end`.
   void end();
+  /// As `Communicator::leave`.
+  void leave(int status, bool speaker);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -84,7 +91,10 @@ class RankProtocol {
   void advance();
   bool advance(Collective& collective, Phase at_most);
   void compare(const Collective& collective);
+  // What ranks said of themselves, and which did.
+  using Groups = std::vector<std::pair<std::string, std::vector<int>>>;
   [[noreturn]] void part(const std::string& own, bool waited);
+  [[nodiscard]] std::string text_of(const Groups& groups, bool waited) const;
   [[nodiscard]] std::string position(const Collective& collective) const;
 
   std::shared_ptr<Transport> transport_;
@@ -92,7 +102,10 @@ class RankProtocol {
   std::uint64_t begun_ = 0;
   std::deque<std::shared_ptr<Collective>> under_way_;
   std::string parted_;  // why; empty while all is well
+  int speaker_ = 0;     // the lowest rank that knows why
+  bool all_answered_ = false;
   bool ended_ = false;
+  std::vector<Buffer> buffers_;  // that none uses
 };
 
 }  // namespace keel::detail

@@ -41,8 +41,8 @@ class Transport {
   /// 2^31 in all.
   virtual std::unique_ptr<Operation> all_gather(std::byte* memory, std::span<const std::size_t> offsets,
                                                 Lane lane) = 0;
-  /// Sends to each rank r the bytes from offsets[r] to offsets[r + 1]. What the ranks have of this rank's own part
-  /// arrives in `received`, one behind the other in the order of ranks.
+  /// Sends to each other rank r the bytes from offsets[r] to offsets[r + 1]. What the others have of this rank's own
+  /// part arrives in `received`, one behind the other in the order of ranks.
   virtual std::unique_ptr<Operation> all_to_all(const std::byte* sent, std::byte* received,
                                                 std::span<const std::size_t> offsets, Lane lane) = 0;
 

@@ -77,18 +77,20 @@ const char* begin_all_to_all(const void* sent, void* received, const std::size_t
   const int* counts = parts_of(offsets, all.counts[number]);
   const int size = all.functions.size;
   int* own = all.counts[number].data() + std::ptrdiff_t{2} * size;
-  const int length = counts[all.functions.rank];
+  const int rank = all.functions.rank;
+  const int length = counts[rank];
   for (int r = 0; r < size; ++r) {
-    own[r] = length;
-    own[size + r] = r * length;
+    own[r] = r == rank ? 0 : length;
+    own[size + r] = (r < rank ? r : r - 1) * length;
   }
+  own[size + rank] = 0;
+  all.counts[number][static_cast<std::size_t>(rank)] = 0;
   return error_of(MPI_Ialltoallv(sent, counts, counts + size, MPI_BYTE, received, own, own + size, MPI_BYTE,
                                  all.lane[static_cast<std::size_t>(lane)], &all.requests[number]));
 }
 
 const char* test(int operation, int* done) {
-  return error_of(
-      MPI_Test(&state().requests[static_cast<std::size_t>(operation)], done, MPI_STATUS_IGNORE));
+  return error_of(MPI_Test(&state().requests[static_cast<std::size_t>(operation)], done, MPI_STATUS_IGNORE));
 }
 
 const char* post(const char* text, std::size_t length) {
@@ -110,7 +112,8 @@ int probe(std::size_t* length) {
   MPI_Status status;
   if (all.probed == MPI_MESSAGE_NULL) {
     int found = 0;
-    if (MPI_Improbe(MPI_ANY_SOURCE, text_tag, all.texts, &found, &all.probed, &status) != MPI_SUCCESS || found == 0)
+    if (MPI_Improbe(MPI_ANY_SOURCE, text_tag, all.texts, &found, &all.probed, &status) != MPI_SUCCESS ||
+        found == 0)
       return -1;
     MPI_Get_count(&status, MPI_CHAR, &all.probed_length);
     all.probed_from = status.MPI_SOURCE;
@@ -135,7 +138,8 @@ void abort_all(int status) {
 const char* open() {
   auto& all = state();
   int given = 0;
-  if (const char* why = error_of(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &given))) return why;
+  if (const char* why = error_of(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &given)))
+    return why;
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_rank(MPI_COMM_WORLD, &all.functions.rank);
   MPI_Comm_size(MPI_COMM_WORLD, &all.functions.size);

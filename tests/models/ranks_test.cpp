@@ -36,6 +36,12 @@ struct Net {
     const Var hidden = fc1(src);
     return fc2(dropout(relu(with_norm ? norm1(hidden) : hidden)));
   }
+  std::vector<double> dropout_words() {
+    std::vector<double> words;
+    for (const auto& named : parameters(dropout))
+      for (const auto word : named.parameter->value().data<std::int32_t>()) words.push_back(word);
+    return words;
+  }
   void visit(auto&& each) {
     each("fc1", fc1);
     if (with_norm) each("norm1", norm1);
@@ -70,8 +76,8 @@ Tensor labels_of(int step, std::int64_t count) {
 using Part = std::function<Tensor(const Tensor& whole)>;
 
 template <class Optimizer>
-Trained trained(const Optimizer& settings, bool norm, DType dtype, std::int64_t count, const Communicator& ranks,
-                const Part& part) {
+Trained trained(const Optimizer& settings, bool norm, DType dtype, std::int64_t count,
+                const Communicator& ranks, const Part& part) {
   Net net{norm};
   initialize(net, Rng{1}, dtype);
   Optimizer optimizer{settings};
@@ -96,8 +102,8 @@ void expect_close(const std::vector<double>& actual, const std::vector<double>& 
 
 // That ranks with these rows of each batch come to what one process comes to with all of them.
 template <class Optimizer>
-void expect_one_process(const Optimizer& settings, bool norm, DType dtype, const std::vector<std::int64_t>& rows,
-                        double bound) {
+void expect_one_process(const Optimizer& settings, bool norm, DType dtype,
+                        const std::vector<std::int64_t>& rows, double bound) {
   const auto begins = begins_of(rows);
   const auto expected =
       trained(settings, norm, dtype, begins.back(), {}, [](const Tensor& whole) { return whole; });
@@ -115,7 +121,8 @@ void expect_one_process(const Optimizer& settings, bool norm, DType dtype, const
     BOOST_TEST((result.arrays == by_rank[0].arrays), "ranks differ");
     expect_close(result.losses, expected.losses, bound, "the loss");
     expect_close(result.norms, expected.norms, bound, "the norm");
-    for (const auto& [path, array] : expected.arrays) expect_close(result.arrays.at(path), array, bound, path);
+    for (const auto& [path, array] : expected.arrays)
+      expect_close(result.arrays.at(path), array, bound, path);
   }
 }
 
@@ -138,8 +145,8 @@ BOOST_AUTO_TEST_CASE(a_synchronized_batch_norm_trains_as_the_whole) {
 }
 
 BOOST_AUTO_TEST_CASE(clipping_is_of_the_gradient_of_all) {
-  expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9, .clip_norm = 0.05}}, true, DType::f64, {3, 5},
-                     1e-11);
+  expect_one_process(Sgd{{.learning_rate = 0.1, .momentum = 0.9, .clip_norm = 0.05}}, true, DType::f64,
+                     {3, 5}, 1e-11);
 }
 
 BOOST_AUTO_TEST_CASE(large_gradients_begin_their_way_while_others_are_computed) {
@@ -228,32 +235,139 @@ BOOST_AUTO_TEST_CASE(a_layer_that_one_rank_leaves_out_is_named) {
   } catch (const Error&) {
     // In `errors`.
   }
-  BOOST_TEST(errors[0].find("rank 0 is at operation 1, the sum of batch_norm") != std::string::npos, errors[0]);
+  BOOST_TEST(errors[0].find("rank 0 is at operation 1, the sum of batch_norm") != std::string::npos,
+             errors[0]);
   BOOST_TEST(errors[0].find("rank 1 is at operation 1") != std::string::npos, errors[0]);
 }
 
-BOOST_AUTO_TEST_CASE(models_are_made_equal_and_statistics_averaged) {
+BOOST_AUTO_TEST_CASE(models_are_made_equal) {
   std::mutex mutex;
   std::vector<Arrays> copied(3);
-  std::vector<Arrays> averaged(3);
   run_ranks(3, [&](const Communicator& ranks) {
     Net net{true};
     initialize(net, Rng{static_cast<std::uint64_t>(ranks.rank())});
     copy_from_first(net, ranks);
-    const auto equal = arrays_of(net);
-    for (const auto& [path, parameter] : parameters(net))
-      if (parameter->kind() == Parameter::Kind::statistic)
-        std::ranges::fill(parameter->value().data<float>(), static_cast<float>(1 << ranks.rank()));
-    average_statistics(net, ranks);
     const std::lock_guard lock{mutex};
-    copied[static_cast<std::size_t>(ranks.rank())] = equal;
-    averaged[static_cast<std::size_t>(ranks.rank())] = arrays_of(net);
+    copied[static_cast<std::size_t>(ranks.rank())] = arrays_of(net);
   });
   BOOST_TEST((copied[1] == copied[0]));
   BOOST_TEST((copied[2] == copied[0]));
-  BOOST_TEST((averaged[2] == averaged[0]));
-  BOOST_TEST(averaged[1].at("norm1.running_mean")[0] == static_cast<double>(7.0F / 3.0F));
-  BOOST_TEST((averaged[1].at("fc1.weights") == copied[0].at("fc1.weights")));
+}
+
+// As PyTorch's would be, had all ranks' batches come one after the other with a share of the momentum.
+BOOST_AUTO_TEST_CASE(running_statistics_that_are_not_synchronized_follow_the_mean_of_the_ranks) {
+  const auto whole = random_tensor({8, 4}, DType::f64, 3, 2.0, 1.0);
+  std::mutex mutex;
+  std::vector<Arrays> by_rank(2);
+  std::vector<std::vector<double>> outputs(2);
+  const std::vector<std::int64_t> begins{0, 3, 8};
+  run_ranks(2, [&](const Communicator& ranks) {
+    BatchNorm norm{4};
+    initialize(norm, Rng{1}, DType::f64);
+    const auto rank = static_cast<std::size_t>(ranks.rank());
+    Tape tape{Mode::training, ranks};
+    const auto part = rows_of(whole, begins[rank], begins[rank + 1]);
+    const Var src = tape.input(part.type());
+    const std::vector dst{norm(src)};
+    Plan plan{tape, dst};
+    plan.bind(src, part);
+    plan.run();
+    const std::lock_guard lock{mutex};
+    outputs[rank] = values(plan.output(0));
+    for (const auto& [path, parameter] : parameters(norm)) by_rank[rank][path] = values(parameter->value());
+  });
+  BOOST_TEST((by_rank[0] == by_rank[1]));
+  std::vector<double> mean(4), variance(4);
+  for (std::size_t rank = 0; rank < 2; ++rank) {
+    BatchNorm alone{4, {.momentum = 1.0}};
+    initialize(alone, Rng{1}, DType::f64);
+    const auto part = rows_of(whole, begins[rank], begins[rank + 1]);
+    Tape tape;
+    const Var src = tape.input(part.type());
+    const std::vector dst{alone(src)};
+    Plan plan{tape, dst};
+    plan.bind(src, part);
+    plan.run();
+    expect_close(outputs[rank], values(plan.output(0)), 1e-14, "dst");
+    for (const auto& [path, parameter] : parameters(alone)) {
+      auto& sums = path == "running_mean" ? mean : variance;
+      if (path.starts_with("running"))
+        for (std::size_t c = 0; c < 4; ++c) sums[c] += values(parameter->value())[c] / 2.0;
+    }
+  }
+  for (std::size_t c = 0; c < 4; ++c) {
+    BOOST_TEST(std::abs(by_rank[0]["running_mean"][c] - 0.1 * mean[c]) < 1e-14);
+    BOOST_TEST(std::abs(by_rank[0]["running_variance"][c] - (0.9 + 0.1 * variance[c])) < 1e-14);
+  }
+}
+
+// Bits of everything after some steps with dropout and batch norm in shards.
+Arrays sharded(std::int64_t shards, std::int64_t count, const Communicator& ranks) {
+  Net net{true, 0.25};
+  initialize(net, Rng{1});
+  Adam adam{{.learning_rate = 0.01}};
+  ShardedStep step{net, adam, cross_entropy, {.shards = shards, .ranks = ranks}};
+  std::vector<double> losses;
+  for (int i = 0; i < steps; ++i) {
+    const auto begin = count * ranks.rank() / ranks.size();
+    const auto end = count * (ranks.rank() + 1) / ranks.size();
+    losses.push_back(
+        step(rows_of(images_of(i, count, DType::f32), begin, end), rows_of(labels_of(i, count), begin, end)));
+  }
+  auto arrays = arrays_of(net);
+  arrays["losses"] = losses;
+  for (const auto word : net.dropout_words()) arrays["stream"].push_back(word);
+  return arrays;
+}
+
+BOOST_AUTO_TEST_CASE(shards_give_the_same_bits_on_any_number_of_ranks) {
+  for (const std::int64_t count : {32, 19}) {
+    const auto expected = [&] {
+      const ThreadLimit one{1};
+      return sharded(8, count, {});
+    }();
+    for (const int size : {2, 4, 8}) {
+      std::mutex mutex;
+      std::vector<Arrays> by_rank(static_cast<std::size_t>(size));
+      run_ranks(size, [&](const Communicator& ranks) {
+        auto arrays = sharded(8, count, ranks);
+        const std::lock_guard lock{mutex};
+        by_rank[static_cast<std::size_t>(ranks.rank())] = std::move(arrays);
+      });
+      for (const auto& arrays : by_rank)
+        BOOST_TEST((arrays == expected), size << " ranks, " << count << " rows");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shards_train_as_ranks_of_as_many) {
+  std::mutex mutex;
+  Arrays by_ranks;
+  run_ranks(4, [&](const Communicator& ranks) {
+    Net net{false};
+    initialize(net, Rng{1}, DType::f64);
+    Sgd sgd{{.learning_rate = 0.1, .momentum = 0.9}};
+    TrainingStep step{net, sgd, cross_entropy, {.ranks = ranks}};
+    for (int i = 0; i < steps; ++i)
+      step(rows_of(images_of(i, 12, DType::f64), 3 * ranks.rank(), 3 * ranks.rank() + 3),
+           rows_of(labels_of(i, 12), 3 * ranks.rank(), 3 * ranks.rank() + 3));
+    const std::lock_guard lock{mutex};
+    by_ranks = arrays_of(net);
+  });
+  Net net{false};
+  initialize(net, Rng{1}, DType::f64);
+  Sgd sgd{{.learning_rate = 0.1, .momentum = 0.9}};
+  ShardedStep step{net, sgd, cross_entropy, {.shards = 4}};
+  for (int i = 0; i < steps; ++i) step(images_of(i, 12, DType::f64), labels_of(i, 12));
+  for (const auto& [path, array] : arrays_of(net)) expect_close(array, by_ranks.at(path), 1e-13, path);
+}
+
+BOOST_AUTO_TEST_CASE(shards_that_do_not_fit_are_refused) {
+  Net net{false};
+  initialize(net, Rng{1});
+  Sgd sgd{{.learning_rate = 0.1}};
+  for (const std::int64_t shards : {0, 3, -4})
+    BOOST_CHECK_THROW((ShardedStep{net, sgd, cross_entropy, {.shards = shards}}), Error);
 }
 
 BOOST_AUTO_TEST_CASE(population_statistics_are_those_of_all_ranks) {

@@ -56,7 +56,8 @@ std::vector<std::string> errors_of(int size, const std::function<void(const Comm
 }
 
 void expect_parts(const std::string& text, const std::vector<std::string>& parts) {
-  for (const auto& part : parts) BOOST_TEST(text.find(part) != std::string::npos, "'" << part << "' in: " << text);
+  for (const auto& part : parts)
+    BOOST_TEST(text.find(part) != std::string::npos, "'" << part << "' in: " << text);
 }
 
 }  // namespace
@@ -120,7 +121,8 @@ BOOST_AUTO_TEST_CASE(ranks_that_part_are_told_where_each_is) {
     ranks.all_reduce(values, "the first");
     ranks.all_reduce(values, ranks.rank() == 1 ? "batch norm 2" : "the gradients");
   });
-  expect_parts(errors[0], {"the 3 ranks do not do the same", "rank 0 and 2 is at operation 2, the sum of the gradients",
+  expect_parts(errors[0], {"the 3 ranks do not do the same",
+                           "ranks 0 and 2 are at operation 2, the sum of the gradients",
                            "rank 1 is at operation 2, the sum of batch norm 2"});
   BOOST_TEST(errors[1] == errors[0]);
   BOOST_TEST(errors[2] == errors[0]);
@@ -144,6 +146,19 @@ BOOST_AUTO_TEST_CASE(a_rank_that_fails_ends_all_with_its_words) {
   BOOST_TEST(errors[1] == errors[0]);
 }
 
+BOOST_AUTO_TEST_CASE(ranks_that_fail_alike_know_that_all_have) {
+  run_ranks(3, [](const Communicator& ranks) {
+    if (!ranks.fail("the disk is full")) throw Error{"not heard"};
+    std::array values{1.0F};
+    try {
+      ranks.all_reduce(values, "values");
+      throw Error{"it went on"};
+    } catch (const RankError&) {
+      ranks.leave(1, ranks.rank() == 0);
+    }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(a_rank_that_ended_is_not_waited_for) {
   const auto errors = errors_of(2, [](const Communicator& ranks) {
     std::array values{1.0F};
@@ -160,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_rank_without_a_sign_of_life_is_named) {
     if (ranks.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds{6});
     ranks.all_reduce(values, "values");
   });
-  expect_parts(errors[0], {"rank 0 and 2 is at operation 1", "rank 1 shows no sign of life", "0.5 s"});
+  expect_parts(errors[0], {"ranks 0 and 2 are at operation 1", "rank 1 shows no sign of life", "0.5 s"});
   BOOST_TEST(errors[2] == errors[0]);
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   BOOST_TEST(seconds < 60.0);

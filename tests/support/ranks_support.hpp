@@ -15,7 +15,8 @@ inline Tensor rows_of(const Tensor& tensor, std::int64_t begin, std::int64_t end
   const auto row_bytes = tensor.type().bytes() / static_cast<std::size_t>(extents[0]);
   extents[0] = end - begin;
   Tensor part{Shape{extents}, tensor.dtype()};
-  std::copy_n(tensor.bytes() + static_cast<std::size_t>(begin) * row_bytes, part.type().bytes(), part.bytes());
+  std::copy_n(tensor.bytes() + static_cast<std::size_t>(begin) * row_bytes, part.type().bytes(),
+              part.bytes());
   return part;
 }
 

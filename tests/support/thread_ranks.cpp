@@ -104,6 +104,7 @@ class BoardTransport final : public Transport {
         board_, key, [received, own = static_cast<std::size_t>(rank_)](const auto& given) {
           auto* place = received;
           for (const auto& [rank, all] : given) {
+            if (static_cast<std::size_t>(rank) == own) continue;
             place = std::copy(all.bytes.begin() + static_cast<std::ptrdiff_t>(all.offsets[own]),
                               all.bytes.begin() + static_cast<std::ptrdiff_t>(all.offsets[own + 1]), place);
           }

@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "keel/runtime/threads.hpp"
+#include "keel/tools/commands/as_rank.hpp"
 #include "keel/tools/commands/command_line.hpp"
 #include "keel/tools/commands/evaluate_command.hpp"
 #include "keel/tools/commands/export_command.hpp"
@@ -24,11 +24,12 @@ void add_network_options(CLI::App& command, TrainOptions& options) {
       ->type_name("NETWORK")
       ->capture_default_str();
   command
-      .add_option("--norm", options.norm,
-                  "what normalizes each hidden layer; group: 8 groups, or as many as divide it [the "
-                  "model's own]")
+      .add_option(
+          "--norm", options.norm,
+          "what normalizes each hidden layer; group: 8 groups, or as many as divide it; sync-batch: batch "
+          "norm by the statistics of all ranks [the model's own]")
       ->type_name("NORM")
-      ->check(one_of({"none", "batch", "layer", "group"}));
+      ->check(one_of({"none", "batch", "sync-batch", "layer", "group"}));
   command.add_option("--activation", options.activation, "behind each hidden layer")
       ->type_name("FUNCTION")
       ->check(one_of({"relu", "tanh", "sigmoid", "gelu"}))
@@ -87,7 +88,7 @@ void add_optimizer_options(CLI::App& command, TrainOptions& options) {
 }
 
 void add_threads_option(CLI::App& command, int& threads) {
-  threads = available_processors();
+  threads = threads_of_a_rank();
   command.add_option("--threads", threads, "inside the run; results never depend on it")
       ->type_name("T")
       ->check(whole_number(1, 1024))
@@ -125,6 +126,13 @@ void add_train_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
   add_seed_option(*command, options->common.seed,
                   "of the split, the weights, the order of samples and dropout");
   add_threads_option(*command, options->common.threads);
+  command
+      ->add_option(
+          "--shards", options->shards,
+          "cut each batch into so many parts, a power of two: any number of ranks that divides it then "
+          "gives the same bits [none]")
+      ->type_name("N")
+      ->check(whole_number(1, 4096));
   add_checkpoint_options(*command, *options);
   add_result_options(*command, options->common);
   command->callback([options, &invocation, &status] { status = train_network(*options, invocation); });

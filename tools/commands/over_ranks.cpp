@@ -16,18 +16,29 @@ void end_interrupted_ranks(const Communicator& world, const Interrupt& interrupt
   try {
     world.end();
   } catch (const RankError&) {
-    world.abort(by_signal + interrupt.signal());
+    world.leave(by_signal + interrupt.signal(), true);
   }
 }
 
 ExitStatus run_on_ranks(const Communicator& world, CommonOptions& options, bool threads_are_given,
                         const Invocation& invocation, const std::function<ExitStatus()>& command) {
-  options.ranks = CommandRanks{world};
-  options.ranks.require_same_start(invocation.arguments);
-  if (!threads_are_given) options.threads = options.ranks.default_threads();
-  const auto status = command();
-  std::fflush(stdout);  // while the launcher is sure to listen
-  return status == ExitStatus::interrupted ? status : options.ranks.status_of_first(status);
+  try {
+    options.ranks = CommandRanks{world};
+    options.ranks.require_same_start(invocation.arguments);
+    if (!threads_are_given) options.threads = options.ranks.default_threads();
+    const auto status = command();
+    std::fflush(stdout);  // while the launcher is sure to listen
+    return status == ExitStatus::interrupted ? status : options.ranks.status_of_first(status);
+  } catch (const EndedByRanks& ended) {
+    return ended.status();
+  }
+}
+
+ExitStatus leave(const Communicator& world, const Failure& failure, bool speaker) {
+  if (speaker) say(failure.sentence);
+  std::fflush(stdout);
+  world.leave(static_cast<int>(failure.status), speaker);
+  return failure.status;
 }
 
 }  // namespace
@@ -36,25 +47,18 @@ ExitStatus over_ranks(CommonOptions& options, bool threads_are_given, const Invo
                       const std::function<ExitStatus()>& command) {
   const auto world = Communicator::world();
   if (world.size() == 1) return command();
-  auto status = ExitStatus::done;
   try {
-    status = run_on_ranks(world, options, threads_are_given, invocation, command);
-    if (status == ExitStatus::interrupted) {
+    const auto status = run_on_ranks(world, options, threads_are_given, invocation, command);
+    if (status == ExitStatus::interrupted)
       end_interrupted_ranks(world, invocation.interrupt);
-      return status;
-    }
-  } catch (const EndedByRanks& ended) {
-    status = ended.status();
-  } catch (const RankError&) {
-    throw;  // all know
+    else
+      world.end();
+    return status;
+  } catch (const RankError& error) {
+    return leave(world, {ExitStatus::failed, error.what()}, error.speaker() == world.rank());
   } catch (...) {
-    const auto failure = present_failure();
-    say(failure.sentence);
-    std::fflush(stdout);
-    world.abort(static_cast<int>(failure.status));
+    return leave(world, present_failure(), true);
   }
-  world.end();
-  return status;
 }
 
 }  // namespace keel::tools

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <charconv>
 
 #include "keel/tools/data/batches.hpp"
@@ -11,6 +12,7 @@ namespace keel::tools {
 namespace {
 
 constexpr std::string_view mlp_prefix = "mlp:";
+constexpr std::string_view synchronized_norm = "sync-batch";
 constexpr double most_weights = 2e9;
 
 // The whole of `text` as a number.
@@ -62,7 +64,8 @@ NetworkDescription described_network(const TrainOptions& options, const DataSet&
         model.substr(0, 60))};
   }
   const bool by_itself_normalized = model == "bn" || model == "cnn";
-  network.norm = parse_norm(!options.norm.empty() ? options.norm : by_itself_normalized ? "batch" : "none");
+  const auto norm = options.norm == synchronized_norm ? "batch" : options.norm;
+  network.norm = parse_norm(!norm.empty() ? norm : by_itself_normalized ? "batch" : "none");
   network.activation = parse_activation(options.activation);
   network.dropout = options.dropout;
   return network;
@@ -148,12 +151,36 @@ TrainSettings train_settings(const TrainOptions& options, const DataSet& data) {
       .batch_size = common.run.batch_size,
       .patience = options.patience,
       .seed = common.seed,
-      .limit = common.run.limit};
+      .limit = common.run.limit,
+      .synchronized = options.norm == synchronized_norm,
+      .shards = options.shards};
   require_network(options, settings.network);
   const auto images = split_sizes(data.train.size(), settings.limit).training;
   require_batches(settings, images);
   require_schedule(settings, images);
   return settings;
+}
+
+void require_parts(const TrainSettings& settings, const DataSet& data, int ranks) {
+  const auto shards = settings.shards;
+  if (shards > 0 && (!std::has_single_bit(static_cast<std::uint64_t>(shards)) || shards % ranks != 0)) {
+    throw UsageError{fmt::format(
+        "--shards must be a power of two that the number of ranks, {}, divides, not {}", ranks, shards)};
+  }
+  if (shards > 0 && settings.synchronized) {
+    throw UsageError{
+        "--shards computes each shard by itself, and --norm sync-batch normalizes all together; leave one of both out"};
+  }
+  const auto parts = shards > 0 ? shards : ranks;
+  if (settings.network.norm != Norm::batch || settings.synchronized || parts == 1) return;
+  const auto images = split_sizes(data.train.size(), settings.limit).training;
+  const auto last = images % settings.batch_size;
+  const auto least = last == 0 ? settings.batch_size : std::min(last, settings.batch_size);
+  if (least / parts >= 2) return;
+  throw UsageError{fmt::format(
+      "{} training images in batches of {} make one of {}, which is less than two for each of {} {}, and "
+      "batch normalization can't train on that; choose another --batch-size or --limit, or --norm sync-batch",
+      images, settings.batch_size, least, parts, shards > 0 ? "shards" : "ranks")};
 }
 
 CheckpointInterval parse_interval(const std::string& text) {

@@ -26,11 +26,15 @@ struct TrainOptions {
   std::string checkpoint_every = "1";
   int keep = 3;
   bool resume = false;
+  std::int64_t shards = 0;  ///< 0 for none
 };
 
 /// The settings that the options and the data come to. Throws UsageError, saying what doesn't fit, where they
 /// can't be had together, DataError for data that can't be trained on.
 TrainSettings train_settings(const TrainOptions& options, const DataSet& data);
+
+/// Throws UsageError where batches can't be dealt out to so many ranks, or their shards.
+void require_parts(const TrainSettings& settings, const DataSet& data, int ranks);
 
 /// When checkpoints are written besides at the end: after so many epochs, steps or seconds; the others are 0.
 struct CheckpointInterval {

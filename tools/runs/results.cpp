@@ -53,25 +53,27 @@ Json results_json(const CommandRecord& command, const DataSet& data, const Split
   for (const auto& run : runs) array.push_back(to_json(run));
   const auto now = std::chrono::system_clock::now();
   const auto started = std::chrono::system_clock::to_time_t(command.started);
-  return {{"schema", 1},
-          {"command", command.arguments},
-          {"keel", keel_version()},
-          {"onednn", onednn::version()},
-          {"instruction_set", onednn::instruction_set()},
-          {"cpu", processor_name()},
-          {"threads", command.threads},
-          {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(started))},
-          {"seconds", std::chrono::duration<double>(now - command.started).count()},
-          {"dataset",
-           {{"name", data.name},
-            {"digest", data.digest},
-            {"train", sizes.training},
-            {"validation", sizes.validation},
-            {"test", data.test.size()},
-            {"shape", {data.train.height, data.train.width}},
-            {"classes", data.classes}}},
-          {"runs", std::move(array)},
-          {"summary", std::move(summary)}};
+  Json json{{"schema", 1},
+            {"command", command.arguments},
+            {"keel", keel_version()},
+            {"onednn", onednn::version()},
+            {"instruction_set", onednn::instruction_set()},
+            {"cpu", processor_name()},
+            {"threads", command.threads},
+            {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(started))},
+            {"seconds", std::chrono::duration<double>(now - command.started).count()},
+            {"dataset",
+             {{"name", data.name},
+              {"digest", data.digest},
+              {"train", sizes.training},
+              {"validation", sizes.validation},
+              {"test", data.test.size()},
+              {"shape", {data.train.height, data.train.width}},
+              {"classes", data.classes}}},
+            {"runs", std::move(array)},
+            {"summary", std::move(summary)}};
+  if (command.ranks > 1) json["ranks"] = command.ranks;
+  return json;
 }
 
 Json provenance_of(const DataSet& data) {

@@ -17,6 +17,7 @@ namespace keel::tools {
 struct CommandRecord {
   std::vector<std::string> arguments;  ///< the command line, program first
   int threads = 1;
+  int ranks = 1;
   std::chrono::system_clock::time_point started = std::chrono::system_clock::now();
 };
 

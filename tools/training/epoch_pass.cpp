@@ -23,7 +23,9 @@ double EpochPass::step(const Step& step) {
   const auto batch =
       std::span{order_}.subspan(static_cast<std::size_t>(place_.seen), static_cast<std::size_t>(count));
   if (arrangement_) arrangement_(batch);
-  batch_.gather(batch);
+  const auto begin = count * part_ / parts_;
+  const auto end = count * (part_ + 1) / parts_;
+  batch_.gather(batch.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
   ++place_.steps;
   const double loss = step(batch_.images(), batch_.labels());
   place_.loss_sum += loss * static_cast<double>(count);

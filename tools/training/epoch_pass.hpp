@@ -33,6 +33,9 @@ class EpochPass {
   /// stream of its own.
   void begin(const Rng& rng, int epoch, const Place& place);
   void begin(const Rng& rng, int epoch) { begin(rng, epoch, {}); }
+  /// Of `parts` equal parts of each batch only the one of that index, from 0, is gathered, which may be without images;
+  /// places and losses stay those of whole batches.
+  void set_part(int index, int parts) { part_ = index, parts_ = parts; }
   /// Of all batches from now on.
   void set_arrangement(Arrangement arrangement) { arrangement_ = std::move(arrangement); }
   [[nodiscard]] bool done() const { return place_.seen == std::ssize(order_); }
@@ -51,6 +54,8 @@ class EpochPass {
   std::vector<std::int32_t> images_;
   std::vector<std::int32_t> order_;
   std::int64_t batch_size_;
+  std::int64_t part_ = 0;
+  std::int64_t parts_ = 1;
   BatchGatherer batch_;
   Arrangement arrangement_;
   Place place_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <vector>
 
 #include "keel/graph/converted.hpp"
 #include "keel/ops/cross_entropy.hpp"
@@ -34,7 +36,7 @@ double number_in(const Tensor& scalar) {
 
 }  // namespace
 
-Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode, DType precision)
+Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode, DType precision, Communicator ranks)
     : function_(mode,
                 [model = std::move(model)](Tape&, std::span<const Var> inputs) -> std::vector<Var> {
                   const Var logits = model(inputs[0]);
@@ -42,7 +44,8 @@ Evaluator::Evaluator(Model model, std::int64_t batch_size, Mode mode, DType prec
                 }),
       batch_size_(batch_size),
       mode_(mode),
-      precision_(precision) {}
+      precision_(precision),
+      ranks_(std::move(ranks)) {}
 
 Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32_t> indices,
                                  const Look& look) {
@@ -52,20 +55,26 @@ Evaluation Evaluator::operator()(const ImageSet& set, std::span<const std::int32
     indices = indices.first(static_cast<std::size_t>(trainable));
   }
   BatchGatherer batch{set, batch_size_};
-  double loss = 0.0;
-  std::int64_t correct = 0;
-  for (std::size_t begin = 0; begin < indices.size(); begin += size) {
+  // By batch, so that they are added up in one order whoever evaluated them; then the correct ones.
+  const auto batches = (indices.size() + size - 1) / size;
+  std::vector<double> sums(batches + 1);
+  const auto rank = static_cast<std::size_t>(ranks_.rank());
+  for (std::size_t i = rank; i < batches; i += static_cast<std::size_t>(ranks_.size())) {
+    const auto begin = i * size;
     const auto part = indices.subspan(begin, std::min(size, indices.size() - begin));
     batch.gather(part);
     const auto images = precision_ == DType::f32 ? batch.images() : converted(batch.images(), precision_);
     const std::array inputs{images, batch.labels()};
     const Plan& plan = function_(inputs);
     if (look) look(plan.output(0), batch.labels());
-    correct += count_correct(plan.output(0), batch.labels());
-    loss += number_in(plan.output(1)) * static_cast<double>(part.size());
+    sums[batches] += static_cast<double>(count_correct(plan.output(0), batch.labels()));
+    sums[i] = number_in(plan.output(1)) * static_cast<double>(part.size());
   }
+  ranks_.all_reduce(sums, "an evaluation");
+  const double correct = sums.back();
+  const double loss = std::accumulate(sums.begin(), sums.end() - 1, 0.0);
   const auto count = static_cast<double>(indices.size());
-  return {loss / count, static_cast<double>(correct) / count};
+  return {loss / count, correct / count};
 }
 
 Evaluation Evaluator::operator()(const ImageSet& set) {

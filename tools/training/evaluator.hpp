@@ -19,8 +19,9 @@ class Evaluator {
   /// In training mode a batch is normalized by its own statistics, and what the model keeps of batches goes
   /// on: put that back afterwards (StatisticsGuard).
   /// `precision` is the model's: images are given to it as f32 or as f64.
+  /// Of several `ranks` each evaluates a part of the batches, and all get the means of all, the same bits as one rank.
   explicit Evaluator(Model model, std::int64_t batch_size = 1000, Mode mode = Mode::inference,
-                     DType precision = DType::f32);
+                     DType precision = DType::f32, Communicator ranks = {});
 
   /// Means over the images of `set` that `indices` name. A last batch of one is left out in training mode,
   /// in which batch norm can do nothing with it.
@@ -33,6 +34,7 @@ class Evaluator {
   std::int64_t batch_size_;
   Mode mode_;
   DType precision_;
+  Communicator ranks_;
 };
 
 }  // namespace keel::tools

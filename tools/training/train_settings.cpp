@@ -22,19 +22,22 @@ std::variant<Sgd, Adam> make_optimizer(const TrainSettings& settings) {
 }  // namespace
 
 Json to_json(const TrainSettings& settings) {
-  return {{"network", text_of(settings.network)},
-          {"optimizer", settings.optimizer},
-          {"learning-rate", settings.learning_rate},
-          {"momentum", settings.optimizer == "sgd" ? Json(settings.momentum) : Json(nullptr)},
-          {"weight-decay", settings.weight_decay},
-          {"clip", settings.clip ? Json(*settings.clip) : Json(nullptr)},
-          {"schedule", settings.schedule},
-          {"warm-up", settings.warm_up},
-          {"epochs", settings.epochs},
-          {"batch-size", settings.batch_size},
-          {"patience", settings.patience},
-          {"seed", settings.seed},
-          {"limit", settings.limit}};
+  Json json{{"network", text_of(settings.network)},
+            {"optimizer", settings.optimizer},
+            {"learning-rate", settings.learning_rate},
+            {"momentum", settings.optimizer == "sgd" ? Json(settings.momentum) : Json(nullptr)},
+            {"weight-decay", settings.weight_decay},
+            {"clip", settings.clip ? Json(*settings.clip) : Json(nullptr)},
+            {"schedule", settings.schedule},
+            {"warm-up", settings.warm_up},
+            {"epochs", settings.epochs},
+            {"batch-size", settings.batch_size},
+            {"patience", settings.patience},
+            {"seed", settings.seed},
+            {"limit", settings.limit}};
+  if (settings.synchronized) json["norm"] = "sync-batch";
+  if (settings.shards > 0) json["shards"] = settings.shards;
+  return json;
 }
 
 Schedule schedule_of(const TrainSettings& settings, std::int64_t steps) {

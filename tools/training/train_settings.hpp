@@ -28,7 +28,9 @@ struct TrainSettings {
   std::int64_t batch_size = 64;
   int patience = 0;  ///< epochs without a lower validation loss before the end; 0 for any number
   std::uint64_t seed = 1;
-  std::int64_t limit = 0;  ///< training images to use; 0 for all
+  std::int64_t limit = 0;     ///< training images to use; 0 for all
+  bool synchronized = false;  ///< batch norm's statistics are over all ranks
+  std::int64_t shards = 0;    ///< that each batch is cut into, for bits that ranks don't change; 0 for none
 };
 
 /// By the names of their options. Two trainings on the same data are the same one if theirs are.

@@ -79,22 +79,34 @@ std::vector<TrainedEpoch> epochs_in(const std::filesystem::path& path, const std
   return epochs;
 }
 
+NetworkOptions network_options(const TrainSettings& settings) {
+  auto options = options_of(settings.network);
+  options.batch_norm.synchronized = settings.synchronized;
+  return options;
+}
+
 }  // namespace
 
-Trainer::Trainer(const TrainSettings& settings, const DataSet& data)
+Trainer::Trainer(const TrainSettings& settings, const DataSet& data, Communicator ranks)
     : settings_(settings),
       data_(data),
+      ranks_(std::move(ranks)),
       label_(label_for(data, settings.network)),
       rng_(settings.seed),
       split_(split(data.train.size(), settings.limit, rng_)),
-      network_(options_of(settings.network)),
+      network_(network_options(settings)),
       optimizer_(settings),
-      step_(network_, optimizer_, cross_entropy),
-      evaluate_([this](const Var& images) { return network_(images); }),
+      step_(network_, optimizer_, cross_entropy, {.ranks = ranks_}),
+      evaluate_([this](const Var& images) { return network_(images); }, 1000, Mode::inference, DType::f32,
+                ranks_),
       pass_(data.train, split_.training, settings.batch_size),
       schedule_(schedule_of(settings, steps_in_all())),
       best_loss_(std::numeric_limits<double>::infinity()) {
   initialize(network_, rng_.stream("weights"));
+  pass_.set_part(ranks_.rank(), ranks_.size());
+  if (settings.shards > 0)
+    sharded_step_.emplace(network_, optimizer_, cross_entropy,
+                          ShardedStepOptions{.shards = settings.shards, .ranks = ranks_});
   begin_epoch();
 }
 
@@ -129,7 +141,7 @@ void Trainer::step() {
 double Trainer::try_step(const Tensor& images, const Tensor& labels) {
   const auto place = [&] { return fmt::format("in epoch {}, step {}", epoch_, pass_.place().steps); };
   try {
-    const double loss = step_(images, labels);
+    const double loss = sharded_step_ ? (*sharded_step_)(images, labels) : step_(images, labels);
     if (!std::isfinite(loss)) divergence_ = fmt::format("the loss was {} {}", loss, place());
     return loss;
   } catch (const NonFiniteError& error) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "keel/models/sharded_step.hpp"
 #include "keel/models/training_state.hpp"
 #include "keel/models/training_step.hpp"
 #include "keel/ops/cross_entropy.hpp"
@@ -25,8 +26,10 @@ struct TrainedEpoch {
 /// A training that can be saved between any two steps, and gone on with, bit for bit, in another process.
 class Trainer {
  public:
-  /// `data` must outlive it. Throws Error where the settings don't fit together.
-  Trainer(const TrainSettings& settings, const DataSet& data);
+  /// `data` must outlive it. Of several `ranks`, all with the same settings and data, each trains on its part of every
+  /// batch and evaluates its part of the images; all come to the same network. Throws Error where the settings don't fit
+  /// together.
+  Trainer(const TrainSettings& settings, const DataSet& data, Communicator ranks = {});
 
   /// Whether nothing is left to train: all epochs are done, no better one came for too long, or it diverged.
   [[nodiscard]] bool finished() const;
@@ -71,12 +74,14 @@ class Trainer {
 
   TrainSettings settings_;
   const DataSet& data_;
+  Communicator ranks_;
   NetworkLabel label_;
   Rng rng_;
   Split split_;
   Network network_;
   ChosenOptimizer optimizer_;
   TrainingStep<Network, ChosenOptimizer, decltype(&cross_entropy)> step_;
+  std::optional<ShardedStep<Network, ChosenOptimizer, decltype(&cross_entropy)>> sharded_step_;
   Evaluator evaluate_;
   EpochPass pass_;
   Schedule schedule_;
