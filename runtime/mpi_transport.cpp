@@ -182,7 +182,11 @@ std::shared_ptr<Transport> mpi_transport() {
 
 Communicator Communicator::world() {
   if (!started_as_rank()) return {};
-  return Communicator{mpi_transport()};
+  auto transport = mpi_transport();
+  if (transport->size() > 1) return Communicator{std::move(transport)};
+  throw Error{
+      "this process was started as one of several ranks, but by another MPI than that of keel's module, which "
+      "sees one rank alone: start it by the mpirun of that MPI, or name a module of this one in KEEL_MPI_MODULE"};
 }
 
 }  // namespace keel

@@ -130,14 +130,16 @@ struct FinishedRuns {
 // Nothing is said of what takes no time to speak of.
 void say_what_it_takes(const Assignment& assignment, const StudyScale& scale, const std::stop_token& stop) {
   const auto& common = assignment.common;
-  if (common.quiet) return;
+  const int threads = common.ranks.sum(common.threads, "threads");
+  if (common.quiet || !common.ranks.first()) return;
   std::vector<Job> jobs;
   for (const auto* study : assignment.studies)
     std::ranges::move(expected_jobs(*study, scale), std::back_inserter(jobs));
-  const double seconds =
-      expected_seconds(jobs, common.threads, machine_factor(scale.data, common.threads, stop));
-  fmt::print(stderr, "keel: {} runs on {} thread{}, about {}{}\n", count_runs(jobs), common.threads,
-             common.threads == 1 ? "" : "s", seconds_text(std::max(1.0, seconds), " "),
+  const double seconds = expected_seconds(jobs, threads, machine_factor(scale.data, common.threads, stop));
+  fmt::print(stderr, "keel: {} runs on {} thread{}{}, about {}{}\n", count_runs(jobs), threads,
+             threads == 1 ? "" : "s",
+             common.ranks.several() ? fmt::format(" of {} ranks", common.ranks.count()) : "",
+             seconds_text(std::max(1.0, seconds), " "),
              common.join     ? " less what is done or done by others"
              : common.resume ? " less what is done"
                              : "");
@@ -148,7 +150,7 @@ FinishedRuns run_both_stages(const Assignment& assignment, StudyScale scale, con
                              LeaseBook* leases, const std::stop_token& stop) {
   const auto& common = assignment.common;
   QueueOptions options{.threads = common.threads,
-                       .quiet = common.quiet,
+                       .quiet = common.quiet || !common.ranks.first(),
                        .what = "runs that choose rates",
                        .store = &store,
                        .leases = leases};
@@ -181,18 +183,13 @@ FinishedRuns run_both_stages(const Assignment& assignment, StudyScale scale, con
 ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation) {
   const auto& common = assignment.common;
   CommandRecord record{.arguments = invocation.arguments, .threads = common.threads};
-  require_sensible_sharing(common);
-  const DataSet data = load_data_set(common.data);
-  require_trainable(data);
-  Workspace workspace{{.command = assignment.command,
-                       .settings = assignment.settings,
-                       .out = common.out,
-                       .force = common.force,
-                       .resume = common.resume,
-                       .join = common.join}};
-  const auto provenance = provenance_of(data);
-  const RunStore store{workspace.path(), provenance, common.resume || common.join};
-  const auto leases = join_in(common, workspace, provenance);
+  const DataSet data = common.ranks.each([&] {
+    require_sensible_sharing(common);
+    auto loaded = load_data_set(common.data);
+    require_trainable(loaded);
+    return loaded;
+  });
+  const auto shared = open_runs(common, assignment.command, assignment.settings, provenance_of(data));
   const StudyScale scale{.data = data,
                          .first_seed = common.seed,
                          .seeds = common.seeds,
@@ -202,7 +199,9 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
                          .optimizer = assignment.optimizer};
   say_what_it_takes(assignment, scale, invocation.interrupt.token());
   const auto [runs, missing] =
-      run_both_stages(assignment, scale, store, leases.get(), invocation.interrupt.token());
+      run_both_stages(assignment, scale, shared.store, shared.leases.get(), invocation.interrupt.token());
+  if (!common.ranks.first()) return missing > 0 ? ExitStatus::interrupted : ExitStatus::done;
+  auto& workspace = *shared.workspace;
   if (missing > 0) return end_interrupted(workspace, runs.size(), runs.size() + missing, common.join);
 
   const auto judgements = judge_all(assignment.studies, runs);
@@ -216,7 +215,7 @@ ExitStatus carry_out(const Assignment& assignment, const Invocation& invocation)
   write_report(workspace.path(), results,
                [&](std::string_view name) { return known_study(invocation, name); });
   print_verdicts(judgements, runs, data, sizes, common.seeds);
-  if (leases) leases->clear();
+  if (shared.leases) shared.leases->clear();
   const auto status = report_troubles(runs, assignment.must_train);
   fmt::print("\nresults: {}\n", path.string());
   fmt::print("report: {}\n", (workspace.path() / "report.html").string());

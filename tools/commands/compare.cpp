@@ -87,21 +87,16 @@ ExitStatus report_runs(std::span<const RunResult> finished, int classes) {
   return status;
 }
 
-Workspace workspace_for(const CommonOptions& options) {
-  return Workspace{{.command = "compare",
-                    .settings = {{"command", "compare"},
-                                 {"data", options.data},
-                                 {"seed", options.seed},
-                                 {"seeds", options.seeds},
-                                 {"epochs", options.run.epochs},
-                                 {"batch_size", options.run.batch_size},
-                                 {"learning_rate", options.run.learning_rate},
-                                 {"momentum", options.run.momentum},
-                                 {"limit", options.run.limit}},
-                    .out = options.out,
-                    .force = options.force,
-                    .resume = options.resume,
-                    .join = options.join}};
+Json compare_settings(const CommonOptions& options) {
+  return {{"command", "compare"},
+          {"data", options.data},
+          {"seed", options.seed},
+          {"seeds", options.seeds},
+          {"epochs", options.run.epochs},
+          {"batch_size", options.run.batch_size},
+          {"learning_rate", options.run.learning_rate},
+          {"momentum", options.run.momentum},
+          {"limit", options.run.limit}};
 }
 
 }  // namespace
@@ -109,17 +104,23 @@ Workspace workspace_for(const CommonOptions& options) {
 ExitStatus compare(const CommonOptions& options, const Invocation& invocation) {
   CommandRecord record{.arguments = invocation.arguments, .threads = options.threads};
   const auto stop = invocation.interrupt.token();
-  require_sensible_sharing(options);
-  const DataSet data = load_data_set(options.data);
-  require_trainable(options, data);
-  auto workspace = workspace_for(options);
-  const auto provenance = provenance_of(data);
-  const RunStore store{workspace.path(), provenance, options.resume || options.join};
-  const auto leases = join_in(options, workspace, provenance);
+  const DataSet data = options.ranks.each([&] {
+    require_sensible_sharing(options);
+    auto loaded = load_data_set(options.data);
+    require_trainable(options, loaded);
+    return loaded;
+  });
+  const auto shared = open_runs(options, "compare", compare_settings(options), provenance_of(data));
   const auto jobs = jobs_of(options);
-  const auto finished = run_all(
-      jobs, data,
-      {.threads = options.threads, .quiet = options.quiet, .store = &store, .leases = leases.get()}, stop);
+  const auto finished = run_all(jobs, data,
+                                {.threads = options.threads,
+                                 .quiet = options.quiet || !options.ranks.first(),
+                                 .store = &shared.store,
+                                 .leases = shared.leases.get()},
+                                stop);
+  if (!options.ranks.first())
+    return finished.size() < jobs.size() ? ExitStatus::interrupted : ExitStatus::done;
+  auto& workspace = *shared.workspace;
   if (!finished.empty()) {
     const auto pairs = pair_by_seed(finished);
     const auto sizes = split_sizes(data.train.size(), options.run.limit);
@@ -131,7 +132,7 @@ ExitStatus compare(const CommonOptions& options, const Invocation& invocation) {
   const auto status = report_runs(finished, data.classes);
   if (finished.size() < jobs.size())
     return end_interrupted(workspace, finished.size(), jobs.size(), options.join);
-  if (leases) leases->clear();
+  if (shared.leases) shared.leases->clear();
   return status;
 }
 

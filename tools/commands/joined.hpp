@@ -4,6 +4,7 @@
 
 #include "keel/tools/commands/options.hpp"
 #include "keel/tools/runs/lease.hpp"
+#include "keel/tools/runs/run_store.hpp"
 #include "keel/tools/runs/workspace.hpp"
 #include "keel/tools/system/json_fwd.hpp"
 
@@ -12,9 +13,17 @@ namespace keel::tools {
 /// Throws UsageError for options that make no sense together with `--join`.
 void require_sensible_sharing(const CommonOptions& options);
 
-/// By what this process shares the runs of its command with others; null unless it is to. Throws Error where the processes
-/// would not compute the same bits.
-std::unique_ptr<LeaseBook> join_in(const CommonOptions& options, const Workspace& workspace,
-                                   const Json& provenance);
+/// The folder of a command with its runs.
+struct SharedRuns {
+  std::unique_ptr<Workspace> workspace;
+  RunStore store;
+  std::unique_ptr<LeaseBook>
+      leases;  ///< by which runs are shared with other processes; null where there are none
+};
+
+/// Opens the folder that `options` ask for, for this process or together with the others that share it.
+/// Throws Error where these would not compute the same bits.
+SharedRuns open_runs(const CommonOptions& options, const std::string& command, const Json& settings,
+                     const Json& provenance);
 
 }  // namespace keel::tools

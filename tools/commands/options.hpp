@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "keel/tools/commands/command_ranks.hpp"
 #include "keel/tools/runs/study.hpp"
 #include "keel/tools/system/interrupt.hpp"
 #include "keel/tools/training/run.hpp"
@@ -26,6 +27,7 @@ struct CommonOptions {
   bool join = false;  ///< other processes do the same in the folder `out`
   int lease = 60;     ///< seconds after which what one of them has claimed is another's, unless it shows life
   bool quiet = false;
+  CommandRanks ranks;  ///< that do this command together
 };
 
 /// What the commands that train are given besides their options.

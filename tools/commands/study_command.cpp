@@ -59,9 +59,13 @@ void show_side_by_side(const std::filesystem::path& folder, const std::vector<st
 
 ExitStatus run_on_each(const StudyOptions& options, const Invocation& invocation) {
   const auto command = "study-" + options.name;
-  if (options.common.resume && options.common.out.empty())
-    throw UsageError{"what is to be resumed of several data sets has to be named with --out"};
-  require_sensible_sharing(options.common);
+  const auto& ranks = options.common.ranks;
+  ranks.each([&] {
+    if (options.common.resume && options.common.out.empty())
+      throw UsageError{"what is to be resumed of several data sets has to be named with --out"};
+    require_sensible_sharing(options.common);
+  });
+  // That of rank 0 is taken by all.
   const auto folder =
       options.common.out.empty() ? default_output_folder(command) : std::filesystem::path{options.common.out};
   const auto names = folders_of(options.data_sets);
@@ -77,7 +81,7 @@ ExitStatus run_on_each(const StudyOptions& options, const Invocation& invocation
     if (own == ExitStatus::interrupted) return own;
     if (own != ExitStatus::done) status = own;
   }
-  show_side_by_side(folder, names);
+  if (ranks.first()) show_side_by_side(folder, names);
   return status;
 }
 

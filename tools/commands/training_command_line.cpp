@@ -11,6 +11,7 @@
 #include "keel/tools/commands/command_line.hpp"
 #include "keel/tools/commands/compare.hpp"
 #include "keel/tools/commands/option_checks.hpp"
+#include "keel/tools/commands/over_ranks.hpp"
 #include "keel/tools/commands/study_command.hpp"
 
 namespace keel::tools {
@@ -83,6 +84,13 @@ void add_sharing_options(CLI::App& command, CommonOptions& options) {
       ->capture_default_str();
 }
 
+// What the command does, on all ranks if there are several.
+template <class Run>
+ExitStatus shared_by_ranks(const CLI::App& command, CommonOptions& options, const Invocation& invocation,
+                           const Run& run) {
+  return over_ranks(options, command.get_option("--threads")->count() > 0, invocation, run);
+}
+
 }  // namespace
 
 void add_result_options(CLI::App& command, CommonOptions& options) {
@@ -140,7 +148,9 @@ void add_compare_command(CLI::App& app, const Invocation& invocation, ExitStatus
   add_training_options(*command, options->run);
   add_resume_flag(*command, options->resume);
   add_sharing_options(*command, *options);
-  command->callback([options, &invocation, &status] { status = compare(*options, invocation); });
+  command->callback([command, options, &invocation, &status] {
+    status = shared_by_ranks(*command, *options, invocation, [&] { return compare(*options, invocation); });
+  });
 }
 
 void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status) {
@@ -158,7 +168,10 @@ void add_batch_study_command(CLI::App& app, const Invocation& invocation, ExitSt
       ->description("images a step that the learning rate and the number of steps belong to");
   add_resume_flag(*command, options->common.resume);
   add_sharing_options(*command, options->common);
-  command->callback([options, &invocation, &status] { status = run_batch_study(*options, invocation); });
+  command->callback([command, options, &invocation, &status] {
+    status = shared_by_ranks(*command, options->common, invocation,
+                             [&] { return run_batch_study(*options, invocation); });
+  });
 }
 
 void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& status) {
@@ -183,9 +196,10 @@ void add_study_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
   if (invocation.own_studies) add_network_options(*command, *options);
   add_resume_flag(*command, options->common.resume);
   add_sharing_options(*command, options->common);
-  command->callback([options, seeds, &invocation, &status] {
+  command->callback([command, options, seeds, &invocation, &status] {
     if (options->quick && seeds->count() == 0) options->common.seeds = quick_study_seeds;
-    status = run_studies(*options, invocation);
+    status = shared_by_ranks(*command, options->common, invocation,
+                             [&] { return run_studies(*options, invocation); });
   });
 }
 

@@ -137,6 +137,9 @@ std::vector<RunResult> run_all(std::span<const Job> jobs, const DataSet& data, c
     work_together(together, {name, find, run}, *options.leases, options.threads, stop);
     const auto of_all_that_measure = [](std::size_t) { return std::string{"what measures time"}; };
     work_together(alone, {of_all_that_measure, find, run}, *options.leases, 1, stop);
+    // After a stop, those that others have finished since they were last looked for are finished, too.
+    for (const auto index : missing)
+      if (!results[index]) find(index);
   } else {
     run_each(together, run, options.threads, stop);
     run_each(alone, run, 1, stop);

@@ -75,8 +75,8 @@ void require_epochs(const RunResult& run) {
 
 }  // namespace
 
-RunStore::RunStore(const std::filesystem::path& folder, const Json& provenance, bool reused)
-    : folder_(folder / "runs"), provenance_(json_text(provenance)), reused_(reused) {
+RunStore::RunStore(const std::filesystem::path& folder, const Json& provenance, bool reused, bool quiet)
+    : folder_(folder / "runs"), provenance_(json_text(provenance)), reused_(reused), quiet_(quiet) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error)
@@ -92,7 +92,7 @@ std::optional<RunResult> RunStore::find(const RunSettings& settings) const {
   try {
     return run_in(text, path, settings);
   } catch (const std::exception& fault) {
-    fmt::print(stderr, "keel: {}; this run is done again\n", fault.what());
+    if (!quiet_) fmt::print(stderr, "keel: {}; this run is done again\n", fault.what());
     return std::nullopt;
   }
 }

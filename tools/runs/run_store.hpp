@@ -18,7 +18,8 @@ class RunStore {
  public:
   /// `folder` is the one that results go to. `provenance` is what a run's numbers depend on besides its
   /// settings: a run with another is not found. Nothing is found unless earlier runs are to be `reused`.
-  RunStore(const std::filesystem::path& folder, const Json& provenance, bool reused);
+  /// `quiet`: what is not believed is left for another process to tell.
+  RunStore(const std::filesystem::path& folder, const Json& provenance, bool reused, bool quiet = false);
 
   /// What the file of a run with these settings is called, but for its extension.
   static std::string name_of(const RunSettings& settings);
@@ -41,6 +42,7 @@ class RunStore {
   std::filesystem::path folder_;
   std::string provenance_;  // as JSON
   bool reused_;
+  bool quiet_;
 };
 
 }  // namespace keel::tools
