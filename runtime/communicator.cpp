@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "keel/runtime/rank_protocol.hpp"
 #include "keel/runtime/shape.hpp"
@@ -13,7 +12,9 @@
 namespace keel {
 namespace {
 
-constexpr std::size_t most_bytes = std::size_t{1} << 29U;  // of one exchange
+constexpr std::size_t most_bytes = std::size_t{1} << 30U;  // of one exchange
+// Large arrays are summed up piece by piece, of which one is exchanged while another is added up.
+constexpr std::size_t piece_bytes = std::size_t{1} << 22U;
 // Up to so many bytes from all ranks together are a small sum.
 constexpr std::size_t few_bytes = std::size_t{1} << 15U;
 
@@ -79,7 +80,7 @@ class Sum final : public detail::Collective {
 
 template <class T, class Each>
 void for_each_piece(std::span<T> values, const Each& each) {
-  constexpr auto longest = most_bytes / sizeof(T);
+  constexpr auto longest = piece_bytes / sizeof(T);
   for (std::size_t first = 0; first < values.size(); first += longest)
     each(values.subspan(first, std::min(longest, values.size() - first)));
 }
@@ -109,9 +110,9 @@ class Gathering final : public detail::Collective {
   Operation begin_sums(Transport& transport) override {
     offsets_ = {0};
     for (const auto length : lengths_) offsets_.push_back(offsets_.back() + length);
-    if (offsets_.back() > 2 * most_bytes) {
+    if (offsets_.back() > most_bytes) {
       throw Error{fmt::format("{} of {} bytes: the ranks can exchange {} at once", description(),
-                              offsets_.back(), 2 * most_bytes)};
+                              offsets_.back(), most_bytes)};
     }
     bytes_.resize(offsets_.back());
     std::ranges::copy(own_, bytes_.begin() + static_cast<std::ptrdiff_t>(
@@ -126,91 +127,97 @@ class Gathering final : public detail::Collective {
   std::string bytes_;
 };
 
-}  // namespace
-
-Communicator::Communicator(std::shared_ptr<Transport> transport) {
-  if (transport->size() > 1) shared_ = std::make_shared<detail::RankProtocol>(std::move(transport));
-}
-
-int Communicator::rank() const {
-  return shared_ ? shared_->transport().rank() : 0;
-}
-
-int Communicator::size() const {
-  return shared_ ? shared_->transport().size() : 1;
+detail::RankProtocol* protocol_of(const std::shared_ptr<void>& protocol) {
+  return static_cast<detail::RankProtocol*>(protocol.get());
 }
 
 template <class T>
-void Communicator::begin(std::span<T> values, std::string_view what) const {
-  if (!shared_) return;
+void begin(const std::shared_ptr<void>& shared, std::span<T> values, std::string_view what) {
+  auto* protocol = protocol_of(shared);
+  if (protocol == nullptr) return;
   const auto description =
       fmt::format("the sum of {}, {} of {}", what, values.size(), name_of(dtype_of<T>()));
   for_each_piece(values, [&](std::span<T> piece) {
-    shared_->begin(std::make_shared<Sum<T>>(piece, description, *shared_));
+    protocol->begin(std::make_shared<Sum<T>>(piece, description, *protocol));
   });
 }
 
 template <class T>
-void Communicator::finish(std::span<T> values) const {
-  if (!shared_) return;
-  for_each_piece(values, [&](std::span<T> piece) { shared_->finish(piece.data()); });
+void finish(const std::shared_ptr<void>& shared, std::span<T> values) {
+  auto* protocol = protocol_of(shared);
+  if (protocol == nullptr) return;
+  for_each_piece(values, [&](std::span<T> piece) { protocol->finish(piece.data()); });
+}
+
+}  // namespace
+
+Communicator::Communicator(std::shared_ptr<Transport> transport) {
+  if (transport->size() > 1) protocol_ = std::make_shared<detail::RankProtocol>(std::move(transport));
+}
+
+int Communicator::rank() const {
+  return protocol_ ? protocol_of(protocol_)->transport().rank() : 0;
+}
+
+int Communicator::size() const {
+  return protocol_ ? protocol_of(protocol_)->transport().size() : 1;
 }
 
 void Communicator::begin_all_reduce(std::span<float> values, std::string_view what) const {
-  begin(values, what);
+  begin(protocol_, values, what);
 }
 void Communicator::begin_all_reduce(std::span<double> values, std::string_view what) const {
-  begin(values, what);
+  begin(protocol_, values, what);
 }
 void Communicator::finish_all_reduce(std::span<float> values) const {
-  finish(values);
+  finish(protocol_, values);
 }
 void Communicator::finish_all_reduce(std::span<double> values) const {
-  finish(values);
+  finish(protocol_, values);
 }
 void Communicator::all_reduce(std::span<float> values, std::string_view what) const {
-  begin(values, what);
-  finish(values);
+  begin(protocol_, values, what);
+  finish(protocol_, values);
 }
 void Communicator::all_reduce(std::span<double> values, std::string_view what) const {
-  begin(values, what);
-  finish(values);
+  begin(protocol_, values, what);
+  finish(protocol_, values);
 }
 
 void Communicator::settle() const noexcept {
-  if (shared_) shared_->settle();
+  if (protocol_) protocol_of(protocol_)->settle();
 }
 
 std::vector<std::string> Communicator::all_gather(std::string_view bytes, std::string_view what) const {
-  if (!shared_) return {std::string{bytes}};
+  if (!protocol_) return {std::string{bytes}};
   const auto gathering = std::make_shared<Gathering>(bytes, fmt::format("the exchange of {}", what));
-  shared_->begin(gathering);
-  shared_->finish(gathering.get());
+  protocol_of(protocol_)->begin(gathering);
+  protocol_of(protocol_)->finish(gathering.get());
   return gathering->texts();
 }
 
 std::string Communicator::from_first(std::string_view bytes, std::string_view what) const {
-  if (!shared_) return std::string{bytes};
+  if (!protocol_) return std::string{bytes};
   if (rank() != 0) bytes = {};
   return std::move(all_gather(bytes, what)[0]);
 }
 
 bool Communicator::fail(std::string_view why) const noexcept {
-  return shared_ && shared_->fail(why);
+  return protocol_ && protocol_of(protocol_)->fail(why);
 }
 
 void Communicator::end() const {
-  if (shared_) shared_->end();
+  if (protocol_) protocol_of(protocol_)->end();
 }
 
 void Communicator::leave(int status, bool speaker) const {
-  if (shared_) shared_->leave(status, speaker);
+  if (protocol_) protocol_of(protocol_)->leave(status, speaker);
 }
 
 void Communicator::set_timeout(double seconds) const {
   if (!(seconds > 0.0))
     throw Error{fmt::format("ranks are waited for for a number of seconds above 0, not {}", seconds)};
-  if (shared_) shared_->set_timeout(seconds);
+  if (protocol_) protocol_of(protocol_)->set_timeout(seconds);
 }
 
 }  // namespace keel

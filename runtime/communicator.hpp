@@ -13,10 +13,6 @@ namespace keel {
 
 class Transport;
 
-namespace detail {
-class RankProtocol;
-}
-
 /// Ranks that no longer do the same, or of which one has failed or shows no life. The text is the same on all of
 /// them and names the ranks.
 class RankError : public Error {
@@ -54,7 +50,7 @@ class Communicator {
   [[nodiscard]] int rank() const;
   [[nodiscard]] int size() const;
   /// Whether both mean the same ranks.
-  bool operator==(const Communicator& other) const { return shared_ == other.shared_; }
+  bool operator==(const Communicator& other) const { return protocol_ == other.protocol_; }
 
   /// Replaces `values` by the sums over all ranks. `what` says in errors what is summed up. Throws RankError.
   void all_reduce(std::span<float> values, std::string_view what) const;
@@ -89,11 +85,7 @@ class Communicator {
   void set_timeout(double seconds) const;
 
  private:
-  template <class T>
-  void begin(std::span<T> values, std::string_view what) const;
-  template <class T>
-  void finish(std::span<T> values) const;
-  std::shared_ptr<detail::RankProtocol> shared_;  // none: one rank
+  std::shared_ptr<void> protocol_;  // of rank_protocol.hpp, which is keel's own; none: one rank
 };
 
 }  // namespace keel

@@ -12,6 +12,8 @@
 #include "keel/runtime/buffer.hpp"
 #include "keel/runtime/transport.hpp"
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// How long ranks are waited for: what KEEL_RANK_TIMEOUT says, or 300 seconds. Throws Error where that says no number
@@ -117,3 +119,5 @@ class RankProtocol {
 };
 
 }  // namespace keel::detail
+
+#pragma GCC visibility pop

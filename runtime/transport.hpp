@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(hidden)
+
 namespace keel {
 
 /// Collective operations of one lane match each other in the order in which they are begun, on every rank the
@@ -60,3 +62,5 @@ class Transport {
 };
 
 }  // namespace keel
+
+#pragma GCC visibility pop

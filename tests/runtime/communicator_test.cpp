@@ -90,6 +90,17 @@ BOOST_AUTO_TEST_CASE(sums_are_a_tree_over_the_ranks_and_the_same_on_all) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(an_array_of_several_pieces_is_summed_up_whole) {
+  constexpr std::size_t count = 2'200'001;
+  const auto expected = sum_by_tree(0, 3, count);
+  run_ranks(3, [&](const Communicator& ranks) {
+    auto values = numbers_of(ranks.rank(), count);
+    ranks.begin_all_reduce(values, "numbers");
+    ranks.finish_all_reduce(values);
+    if (values != expected) throw Error{"another sum on rank " + std::to_string(ranks.rank())};
+  });
+}
+
 BOOST_AUTO_TEST_CASE(several_sums_are_under_way_at_a_time) {
   run_ranks(4, [](const Communicator& ranks) {
     std::vector<std::vector<double>> arrays;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "../support/mpirun.hpp"
 #include "../support/process.hpp"
 
 namespace {
@@ -56,14 +57,12 @@ BOOST_AUTO_TEST_CASE(an_operator_of_one_s_own_is_checked_and_trained) {
   BOOST_TEST(std::stod(finished.out.substr(place + key.size())) < 0.02, finished.out);  // 1/9 at first
 }
 
-BOOST_AUTO_TEST_CASE(ranks_train_one_classifier) {
+BOOST_AUTO_TEST_CASE(ranks_train_one_classifier, *boost::unit_test::precondition(can_start_ranks)) {
   const auto program = std::string{std::getenv("KEEL_EXAMPLES")} + "/ranks";
   const TemporaryFolder folder;
-  for (const int ranks : {1, 3}) {
-    const auto finished = run_command(
-        "ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" mpirun --allow-run-as-root --oversubscribe --bind-to none -n " +
-            std::to_string(ranks) + " " + program,
-        folder.path());
+  for (const auto* ranks : {"1", "3"}) {
+    const auto finished =
+        run_command(std::string{mpirun_environment} + "mpirun -n " + ranks + " " + program, folder.path());
     BOOST_TEST(finished.status == 0, finished.out << finished.err);
     BOOST_TEST(number_behind(finished, "step 500: loss ") < 0.1);
     BOOST_TEST(finished.out.find("step 500") == finished.out.rfind("step 500"));  // said once

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "../../support/mpirun.hpp"
 #include "../../support/study_support.hpp"
 #include "keel/tools/commands/rank_processors.hpp"
 
@@ -22,14 +23,8 @@ std::size_t times_in(const std::string& text, const std::string& part) {
 }
 
 struct OverRanks : StudyFolder {
-  // As any user on a machine of any number of processors, by Open MPI of version 4 or 5, or another MPI.
   [[nodiscard]] Finished shell(const std::string& line) const {
-    return run_command(
-        "export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "
-        "OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none "
-        "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none; " +
-            line,
-        *this / "");
+    return run_command(mpirun_environment + line, *this / "");
   }
   [[nodiscard]] std::string keel_program() const { return fmt::format("'{}'", std::getenv("KEEL_PROGRAM")); }
   [[nodiscard]] std::string over(int ranks, const std::string& arguments) const {
@@ -42,12 +37,6 @@ struct OverRanks : StudyFolder {
         "mkdir sub; ln -s ../tiny sub/tiny; "
         "mpirun -n 1 {0} {1} : -n 1 sh -c 'cd sub && exec \"$0\" {1}' {0}",
         keel_program(), arguments);
-  }
-
-  [[nodiscard]] bool can_start_ranks() const {
-    if (shell("command -v mpirun").status == 0) return true;
-    BOOST_TEST_MESSAGE("mpirun is not installed here: what several ranks do together was not tested");
-    return false;
   }
 
   // Of the runs that these lines say are done.
@@ -90,10 +79,9 @@ struct OverRanks : StudyFolder {
   }
 };
 
-BOOST_FIXTURE_TEST_SUITE(over_ranks, OverRanks)
+BOOST_FIXTURE_TEST_SUITE(over_ranks, OverRanks, *boost::unit_test::precondition(can_start_ranks))
 
 BOOST_AUTO_TEST_CASE(ranks_give_the_bits_of_one_process_and_the_first_alone_prints) {
-  if (!can_start_ranks()) return;
   const auto alone = of_one_process(ranked_study);
   for (const int ranks : {2, 3}) {
     const auto ended = shell("rm -rf shared; " + over(ranks, fmt::format("{} --out shared", ranked_study)));
@@ -107,7 +95,6 @@ BOOST_AUTO_TEST_CASE(ranks_give_the_bits_of_one_process_and_the_first_alone_prin
 }
 
 BOOST_AUTO_TEST_CASE(without_out_all_take_the_folder_of_the_first) {
-  if (!can_start_ranks()) return;
   const auto ended = shell(over(2, std::string{ranked_study} + " --quiet") + " && ls runs | wc -l");
   BOOST_TEST(ended.status == 0, ended.err);
   BOOST_TEST(ended.out.ends_with("report.html\n1\n"), ended.out);
@@ -115,7 +102,6 @@ BOOST_AUTO_TEST_CASE(without_out_all_take_the_folder_of_the_first) {
 }
 
 BOOST_AUTO_TEST_CASE(compare_batch_study_and_several_data_sets_are_shared_too) {
-  if (!can_start_ranks()) return;
   for (const std::string command :
        {"compare --seeds 2 --epochs 2 --data tiny", "batch-study --seeds 2 --epochs 2 --data tiny"}) {
     const auto alone = of_one_process(command);
@@ -136,7 +122,6 @@ BOOST_AUTO_TEST_CASE(compare_batch_study_and_several_data_sets_are_shared_too) {
 }
 
 BOOST_AUTO_TEST_CASE(runs_that_measure_time_are_shared_too) {
-  if (!can_start_ranks()) return;
   const std::string command = "study inference --quick --seeds 1 --data tiny --quiet";
   const auto alone = of_one_process(command);
   const auto ended = shell(over(2, command + " --out shared"));
@@ -145,7 +130,6 @@ BOOST_AUTO_TEST_CASE(runs_that_measure_time_are_shared_too) {
 }
 
 BOOST_AUTO_TEST_CASE(folders_are_used_as_by_one_process) {
-  if (!can_start_ranks()) return;
   const auto command = fmt::format("{} --quiet --out shared", ranked_study);
   BOOST_REQUIRE(shell(over(2, command)).status == 0);
   const auto again = shell(over(2, command));
@@ -159,7 +143,6 @@ BOOST_AUTO_TEST_CASE(folders_are_used_as_by_one_process) {
 }
 
 BOOST_AUTO_TEST_CASE(where_a_rank_is_started_does_not_matter) {
-  if (!can_start_ranks()) return;
   const auto command = fmt::format("{} --quiet --out shared", ranked_study);
   const auto ended = shell(from_two_folders(command));
   BOOST_TEST(ended.status == 0, ended.err);
@@ -168,7 +151,6 @@ BOOST_AUTO_TEST_CASE(where_a_rank_is_started_does_not_matter) {
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_that_not_all_ranks_see_is_refused) {
-  if (!can_start_ranks()) return;
   // The same name of another folder, as on a host of its own.
   const auto ended = shell(from_two_folders(fmt::format("{} --out /proc/self/cwd/shared", ranked_study)));
   BOOST_TEST(ended.status == 2);
@@ -182,7 +164,6 @@ BOOST_AUTO_TEST_CASE(a_folder_that_not_all_ranks_see_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(what_all_ranks_can_not_do_is_said_once) {
-  if (!can_start_ranks()) return;
   for (const auto& [arguments, status, sentence] :
        {std::tuple{"study cost --data missing --out a", 3, "'missing'"},
         {"compare --data tiny --join", 2, "what processes join in has to be named with --out"},
@@ -196,7 +177,6 @@ BOOST_AUTO_TEST_CASE(what_all_ranks_can_not_do_is_said_once) {
 }
 
 BOOST_AUTO_TEST_CASE(other_commands_and_other_instructions_are_refused) {
-  if (!can_start_ranks()) return;
   const auto two = [&](const std::string& first, const std::string& second) {
     return shell(fmt::format("mpirun -n 1 {} : -n 1 {}", first, second));
   };
@@ -219,7 +199,6 @@ BOOST_AUTO_TEST_CASE(other_commands_and_other_instructions_are_refused) {
 
 // Each would think that it is alone.
 BOOST_AUTO_TEST_CASE(ranks_of_another_mpi_are_refused) {
-  if (!can_start_ranks()) return;
   const auto alone = shell(fmt::format("PMI_SIZE=2 {} compare --data tiny --out shared", keel_program()));
   BOOST_TEST(alone.status == 1);
   BOOST_TEST(alone.err.find("by another MPI than that of keel's module") != std::string::npos, alone.err);
@@ -227,7 +206,6 @@ BOOST_AUTO_TEST_CASE(ranks_of_another_mpi_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_rank_ends_all_and_resuming_does_what_is_left) {
-  if (!can_start_ranks()) return;
   // Runs that are kept, with the times at which they were written: what is done again has another.
   const std::string list = "ls -l --time-style=+%s.%N shared/runs/*.json";
   const auto killed =
@@ -243,7 +221,6 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_ends_all_and_resuming_does_what_is_left) {
 }
 
 BOOST_AUTO_TEST_CASE(ranks_that_are_interrupted_keep_what_is_finished) {
-  if (!can_start_ranks()) return;
   const auto ended = shell(with_two_runs_kept() + "kill -TERM $pid; wait $pid; echo $?");
   BOOST_TEST(ended.out != "0\n");
   BOOST_TEST(shell(over(2, fmt::format("{} --quiet --out shared --resume", ranked_study))).status == 0);

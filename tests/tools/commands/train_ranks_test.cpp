@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../../support/mpirun.hpp"
 #include "../../support/process.hpp"
 #include "../../support/study_support.hpp"
 #include "keel/tools/system/json.hpp"
@@ -30,11 +31,8 @@ std::string program() {
   return std::getenv("KEEL_PROGRAM");
 }
 
-// MPI keeps memory to the end, which is not what a search for leaks is for.
 std::string mpirun(int ranks) {
-  return fmt::format(
-      "ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" mpirun --allow-run-as-root --oversubscribe --bind-to none -n {}",
-      ranks);
+  return fmt::format("{}mpirun -n {}", test::mpirun_environment, ranks);
 }
 
 std::string on_ranks(int ranks, const std::string& arguments) {
@@ -79,7 +77,7 @@ std::string signalling(const std::string& name, int rank, const std::string& sig
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(train_ranks)
+BOOST_AUTO_TEST_SUITE(train_ranks, *boost::unit_test::precondition(test::can_start_ranks))
 
 BOOST_AUTO_TEST_CASE(ranks_train_what_one_process_does, *boost::unit_test::timeout(300)) {
   const StudyFolder folder;
@@ -149,8 +147,8 @@ BOOST_AUTO_TEST_CASE(a_stopped_rank_is_named, *boost::unit_test::timeout(300)) {
     const auto out = fmt::format("stopped-{}", rank);
     auto arguments = small + " --model bn --checkpoint-every 7steps --out " + out;
     arguments.replace(arguments.find("--epochs 3"), 10, "--epochs 3000");
-    const auto run = run_command(fmt::format("KEEL_RANK_TIMEOUT=2 {} & {}; wait %1", on_ranks(3, arguments),
-                                             signalling(out, rank, "STOP")),
+    const auto run = run_command(fmt::format("export KEEL_RANK_TIMEOUT=2; {} & {}; wait %1",
+                                             on_ranks(3, arguments), signalling(out, rank, "STOP")),
                                  folder / "");
     expect_sentence(run, {fmt::format("rank {} shows no sign of life (timeout: 2 s)", rank), "at operation"});
   }
@@ -182,8 +180,7 @@ BOOST_AUTO_TEST_CASE(what_ranks_cannot_do_is_said_once, *boost::unit_test::timeo
   run_command("mkdir full && touch full/file", folder / "");
   expect_sentence(run_command(on_ranks(2, "train --data tiny --quiet --out full"), folder / ""), {"full"});
   expect_sentence(
-      run_command("KEEL_MPI_MODULE=/nowhere.so " + on_ranks(1, "--version") + " >/dev/null; " +
-                      "OMPI_COMM_WORLD_SIZE=2 KEEL_MPI_MODULE=/nowhere.so '" + program() + "' " + base,
+      run_command("OMPI_COMM_WORLD_SIZE=2 KEEL_MPI_MODULE=/nowhere.so '" + program() + "' " + base,
                   folder / ""),
       {"module for MPI can't be loaded"});
 }
