@@ -54,7 +54,7 @@ ShardSums::ShardSums(std::vector<NamedParameter> parameters, const ShardedStepOp
   for (auto& named : parameters) {
     auto& parameter = *named.parameter;
     if (parameter.kind() == Parameter::Kind::trained)
-      trained_.push_back(named);
+      trained_.push_back(std::move(named));
     else if (parameter.kind() == Parameter::Kind::state)
       streams_.push_back({&parameter, values_of(named).clone()});
     else if (!parameter.frozen())

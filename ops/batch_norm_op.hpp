@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "keel/graph/operator.hpp"
@@ -25,7 +26,7 @@ struct BatchNormSettings {
 /// statistics also mean, variance; with those of several ranks also the number of values a feature, of all ranks.
 class BatchNormOp final : public Operator {
  public:
-  explicit BatchNormOp(BatchNormSettings settings) : settings_(settings) {}
+  explicit BatchNormOp(BatchNormSettings settings) : settings_(std::move(settings)) {}
   [[nodiscard]] std::string_view name() const override {
     if (settings_.of_groups) return "group_norm";
     return settings_.fused_relu ? "batch_norm+relu" : "batch_norm";
@@ -53,7 +54,7 @@ class BatchNormOp final : public Operator {
 /// Outputs: the gradients of src, gamma, beta. The derivation is above `reference_backward`.
 class BatchNormBackwardOp final : public Operator {
  public:
-  explicit BatchNormBackwardOp(BatchNormSettings settings) : settings_(settings) {}
+  explicit BatchNormBackwardOp(BatchNormSettings settings) : settings_(std::move(settings)) {}
   [[nodiscard]] std::string_view name() const override {
     if (settings_.of_groups) return "group_norm_backward";
     return settings_.fused_relu ? "batch_norm_backward+relu_backward" : "batch_norm_backward";

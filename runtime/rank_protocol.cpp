@@ -73,6 +73,12 @@ std::string sentence_of(const std::vector<int>& ranks, const std::string& said, 
   return fmt::format("{} {} {}", names_of(ranks), one ? "is" : "are", said);
 }
 
+std::string position(const Collective& collective) {
+  const auto& what = collective.description();
+  if (what.starts_with(ended_by_failure)) return what;
+  return fmt::format("{}{}, {}", at_operation, collective.number(), what);
+}
+
 // A collective without any exchange but of headers.
 class Meeting final : public Collective {
  public:
@@ -94,12 +100,6 @@ RankProtocol::~RankProtocol() {
   } catch (const Error&) {
     // Who has not caught it from an operation does not want it now.
   }
-}
-
-std::string RankProtocol::position(const Collective& collective) const {
-  const auto& what = collective.description();
-  if (what.starts_with(ended_by_failure)) return what;
-  return fmt::format("{}{}, {}", at_operation, collective.number(), what);
 }
 
 void RankProtocol::require_whole() const {

@@ -105,7 +105,6 @@ class RankProtocol {
   using Groups = std::vector<std::pair<std::string, std::vector<int>>>;
   [[noreturn]] void part(const std::string& own, bool waited);
   [[nodiscard]] std::string text_of(const Groups& groups, bool waited) const;
-  [[nodiscard]] std::string position(const Collective& collective) const;
 
   std::shared_ptr<Transport> transport_;
   std::chrono::duration<double> timeout_;

@@ -93,6 +93,8 @@ const char* test(int operation, int* done) {
   return error_of(MPI_Test(&state().requests[static_cast<std::size_t>(operation)], done, MPI_STATUS_IGNORE));
 }
 
+// Nobody waits for texts: their requests are given up.
+// NOLINTBEGIN(clang-analyzer-optin.mpi.MPI-Checker)
 const char* post(const char* text, std::size_t length) {
   auto& all = state();
   all.sent.emplace_back(text, length);
@@ -106,6 +108,8 @@ const char* post(const char* text, std::size_t length) {
   }
   return nullptr;
 }
+
+// NOLINTEND(clang-analyzer-optin.mpi.MPI-Checker)
 
 int probe(std::size_t* length) {
   auto& all = state();
