@@ -115,10 +115,13 @@ Kernel reference_forward(const BatchNormSettings& settings, const Binding& bindi
 // With given statistics only the first term is left: dx = (gamma / s) dy. Where the statistics are those of several
 // ranks, N and the sums of the last line are over all of them; gamma and beta get each rank's own part.
 Kernel reference_backward(const BatchNormSettings& settings, const Binding& binding) {
+  const auto features = static_cast<std::size_t>(binding.input_type(1).shape.elements());
+  const SlotView<double> scratch{*binding.scratch((3 * features + 1) * sizeof(double))};
   return {
       [=, at = NormalizationBackwardSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
-        const auto features = static_cast<std::size_t>(sizes.features);
-        std::vector<double> inverse(features);
+        const std::span inverse{scratch.get(), features};
+        const std::span sum_dgamma{scratch.get() + features, features};
+        const std::span sum_dbeta{scratch.get() + 2 * features, features};
         const auto xhat = [&](std::int64_t i, std::size_t c) {
           return (at.src.get()[i] - at.mean.get()[c]) * inverse[c];
         };
@@ -130,17 +133,15 @@ Kernel reference_backward(const BatchNormSettings& settings, const Binding& bind
             dgamma += at.grad_dst.get()[i] * xhat(i, c);
             dbeta += at.grad_dst.get()[i];
           });
-          at.grad_gamma.get()[c] = dgamma;
-          at.grad_beta.get()[c] = dbeta;
+          at.grad_gamma.get()[c] = sum_dgamma[c] = dgamma;
+          at.grad_beta.get()[c] = sum_dbeta[c] = dbeta;
         }
-        std::vector<double> dgamma(at.grad_gamma.get(), at.grad_gamma.get() + features);
-        std::vector<double> dbeta(at.grad_beta.get(), at.grad_beta.get() + features);
-        const double count = over_ranks(settings.ranks, static_cast<double>(sizes.count()),
-                                        std::array{std::span<double>{dgamma}, std::span<double>{dbeta}});
+        const double count =
+            over_ranks(settings.ranks, static_cast<double>(sizes.count()), std::array{sum_dgamma, sum_dbeta});
         for (std::size_t c = 0; c < features; ++c) {
           for_each_value(sizes, static_cast<std::int64_t>(c), [&](auto i) {
             const double through_statistics =
-                settings.given_statistics ? 0.0 : (dbeta[c] + xhat(i, c) * dgamma[c]) / count;
+                settings.given_statistics ? 0.0 : (sum_dbeta[c] + xhat(i, c) * sum_dgamma[c]) / count;
             at.grad_src.get()[i] =
                 at.gamma.get()[c] * inverse[c] * (at.grad_dst.get()[i] - through_statistics);
           });
