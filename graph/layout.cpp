@@ -120,16 +120,20 @@ class BlockBuilder {
     return true;
   }
 
-  // Lays `input` where `output` lies, among its neighbours.
+  // Lays `input`, and what it took its memory over from, where `output` lies, among its neighbours.
   bool join_group(std::size_t input, std::size_t output) {
     const auto bytes = [&](std::size_t id) { return program_.values[id].type.bytes(); };
-    if (bytes(input) != bytes(output) || blocks_[block_of_[input]].bytes != bytes(input)) return false;
-    auto& donor = blocks_[block_of_[input]];
+    const std::size_t from = block_of_[input];
+    auto& donor = blocks_[from];
+    if (bytes(input) != bytes(output) || donor.bytes != bytes(input)) return false;
     auto& group = blocks_[block_of_[output]];
     group.first = std::min(group.first, donor.first);
     donor.bytes = 0;
-    block_of_[input] = block_of_[output];
-    offset_in_block_[input] = offset_in_block_[output];
+    for (std::size_t id = 0; id < block_of_.size(); ++id) {
+      if (block_of_[id] != from) continue;
+      block_of_[id] = block_of_[output];
+      offset_in_block_[id] = offset_in_block_[output];
+    }
     return true;
   }
 

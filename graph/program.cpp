@@ -25,12 +25,17 @@ std::vector<std::size_t> Program::mutated_by(const Node& node) const {
   return mutated;
 }
 
+// Of stored values another node may change what is there before, so that nodes that read them stay.
 void move_early(Program& program) {
   std::vector<std::size_t> made_by(program.values.size(), 0);  // one behind the node's place
   for (std::size_t i = 0; i < program.nodes.size(); ++i) {
     std::size_t place = 0;
-    for (const auto id : program.nodes[i].inputs) place = std::max(place, made_by[id]);
-    if (program.nodes[i].op->begins_early() && place < i) {
+    bool all_computed = true;
+    for (const auto id : program.nodes[i].inputs) {
+      place = std::max(place, made_by[id]);
+      all_computed = all_computed && made_by[id] > 0;
+    }
+    if (program.nodes[i].op->begins_early() && all_computed && place < i) {
       const auto first = program.nodes.begin() + static_cast<std::ptrdiff_t>(place);
       const auto node = program.nodes.begin() + static_cast<std::ptrdiff_t>(i);
       std::rotate(first, node, node + 1);

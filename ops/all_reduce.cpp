@@ -1,11 +1,14 @@
 #include "keel/ops/all_reduce.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/types.hpp"
+#include "keel/runtime/error.hpp"
 
 namespace keel {
 namespace {
@@ -151,6 +154,12 @@ Var all_reduce(const Var& src, const SourceLocation& where) {
 
 std::vector<Var> all_reduce(std::span<const Var> values, const SourceLocation& where) {
   std::vector<Var> sums{values.begin(), values.end()};
+  for (const auto& value : values) {
+    if (value.dtype() != DType::f32 && value.dtype() != DType::f64) {
+      throw ShapeError{fmt::format("all_reduce at {} takes arrays of f32 or f64, not {}", describe(where),
+                                   to_string(ValueType{value.shape(), value.dtype()}))};
+    }
+  }
   if (values.empty() || values[0].tape().ranks().size() == 1) return sums;
   Tape& tape = values[0].tape();
   for (const auto dtype : {DType::f32, DType::f64}) {
@@ -165,8 +174,7 @@ std::vector<Var> all_reduce(std::span<const Var> values, const SourceLocation& w
   }
   std::vector<std::size_t> begun;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto dtype = values[i].dtype();
-    if ((dtype == DType::f32 || dtype == DType::f64) && values[i].shape().elements() < large) continue;
+    if (values[i].shape().elements() < large) continue;
     sums[i] = record(std::make_shared<BeginAllReduceOp>(tape.ranks()), {values[i]}, where);
     begun.push_back(i);
   }

@@ -74,6 +74,7 @@ struct CustomOp final : Operator {
     std::vector<std::size_t> mutates;
     std::vector<std::size_t> may_overwrite;
     std::vector<std::size_t> adjacent;
+    bool begins_early = false;
   };
 
   explicit CustomOp(Behavior what) : behavior(std::move(what)) {}
@@ -107,6 +108,7 @@ struct CustomOp final : Operator {
   [[nodiscard]] std::vector<std::size_t> adjacent(std::span<const ValueType>) const override {
     return behavior.adjacent;
   }
+  [[nodiscard]] bool begins_early() const override { return behavior.begins_early; }
 
   const Behavior behavior;
 };
