@@ -71,12 +71,10 @@ void Plan::share_views(const std::vector<std::size_t>& outputs) {
 // Nor is there anything to do where nothing is written that has elements.
 bool Plan::needs_no_kernel(const Node& node) const {
   const auto is_empty = [&](std::size_t id) { return program_.values[id].type.shape.elements() == 0; };
-  if (std::ranges::all_of(node.outputs, is_empty) &&
-      std::ranges::all_of(program_.mutated_by(node), is_empty)) {
-    return true;
-  }
-  if (node.op->is_collective()) return false;
-  return node.op->is_view() && !shared_.empty() && shared_[node.outputs[0]] != node.outputs[0];
+  const auto is_done = [&] { return !shared_.empty() && shared_[node.outputs[0]] != node.outputs[0]; };
+  if (node.op->is_view() && !node.op->is_collective() && is_done()) return true;
+  return std::ranges::all_of(node.outputs, is_empty) &&
+         std::ranges::all_of(program_.mutated_by(node), is_empty);
 }
 
 Kernel Plan::bind_kernel(const Node& node, int threads, std::vector<Binding::ScratchPiece>& scratch) const {
@@ -124,9 +122,8 @@ void Plan::bind_kernels(std::vector<Binding::ScratchPiece>& scratch) {
 // would wait for a processor as long as all of them.
 void Plan::bind_yielding_kernels() {
   std::vector<int> threads;  // by node
-  std::size_t step = 0;
-  for (const auto& node : program_.nodes)
-    threads.push_back(needs_no_kernel(node) ? 1 : steps_[step++].threads);
+  auto step = steps_.begin();
+  for (const auto& node : program_.nodes) threads.push_back(needs_no_kernel(node) ? 1 : (step++)->threads);
   may_yield_ = same_bits_on_one_thread(program_, threads);
   if (!may_yield_) return;
   std::vector<Binding::ScratchPiece> scratch;

@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <optional>
 #include <vector>
 
 #include "keel/graph/tape.hpp"
 #include "keel/ops/all_reduce.hpp"
 #include "keel/ops/batch_norm_f32.hpp"
 #include "keel/ops/batch_norm_op.hpp"
+#include "keel/ops/batch_norm_reference.hpp"
 #include "keel/ops/normalization.hpp"
-#include "keel/ops/rank_sums.hpp"
 #include "keel/ops/term.hpp"
 #include "keel/ops/types.hpp"
 #include "keel/runtime/error.hpp"
@@ -28,26 +26,8 @@ void require_features(std::span<const ValueType> inputs, std::size_t first,
   }
 }
 
-// A feature's values: `pixels` in a row, of each sample; a row-major (N, C) array has images of one pixel.
-struct Sizes {
-  std::int64_t samples;
-  std::int64_t features;
-  std::int64_t pixels;
-
-  [[nodiscard]] std::int64_t count() const { return samples * pixels; }
-};
-
-Sizes sizes_of(const Shape& shape) {
-  return {shape[0], shape[1], elements_between(shape, 2, shape.rank())};
-}
-
-// Calls `each` with the place of every value of feature `c`.
-template <class Each>
-void for_each_value(const Sizes& sizes, std::int64_t c, const Each& each) {
-  for (std::int64_t n = 0; n < sizes.samples; ++n) {
-    const auto first = (n * sizes.features + c) * sizes.pixels;
-    for (std::int64_t i = first; i < first + sizes.pixels; ++i) each(i);
-  }
+std::int64_t values_a_feature(const Shape& shape) {
+  return shape[0] * elements_between(shape, 2, shape.rank());
 }
 
 void require_samples(const ValueType& src) {
@@ -55,99 +35,6 @@ void require_samples(const ValueType& src) {
   if (rank >= 2) return;
   throw ShapeError{fmt::format("src must have 2 axes (N, C) or more, (N, C, H, W) for one, not {} as in {}",
                                rank, to_string(src.shape))};
-}
-
-// Two passes: E[x^2] - E[x]^2 would cancel where the mean is large. Returns how many values a feature has.
-double reference_statistics(const Communicator& ranks, const Sizes& sizes, const double* src,
-                            std::span<double> mean, std::span<double> variance) {
-  for (std::int64_t c = 0; c < sizes.features; ++c) {
-    double sum = 0.0;
-    for_each_value(sizes, c, [&](auto i) { sum += src[i]; });
-    mean[static_cast<std::size_t>(c)] = sum;
-  }
-  const double count = over_ranks(ranks, static_cast<double>(sizes.count()), mean);
-  for (auto& sum : mean) sum /= count;
-  for (std::int64_t c = 0; c < sizes.features; ++c) {
-    double squares = 0.0;
-    for_each_value(sizes, c,
-                   [&](auto i) { squares += std::pow(src[i] - mean[static_cast<std::size_t>(c)], 2); });
-    variance[static_cast<std::size_t>(c)] = squares;
-  }
-  over_ranks(ranks, 0.0, variance);
-  for (auto& squares : variance) squares /= count;
-  return count;
-}
-
-Kernel reference_forward(const BatchNormSettings& settings, const Binding& binding) {
-  const auto mean = settings.given_statistics ? binding.input<double>(3) : binding.output<double>(1);
-  const auto variance = settings.given_statistics ? binding.input<double>(4) : binding.output<double>(2);
-  const auto features = static_cast<std::size_t>(binding.input_type(1).shape.elements());
-  const auto count_slot = settings.ranks.size() > 1 ? std::optional{binding.output<double>(3)} : std::nullopt;
-  return {[=, at = NormalizationSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
-            if (!settings.given_statistics) {
-              const double count =
-                  reference_statistics(settings.ranks, sizes, at.src.get(), std::span{mean.get(), features},
-                                       std::span{variance.get(), features});
-              if (count_slot) require_several(*count_slot->get() = count);
-            }
-            for (std::int64_t c = 0; c < sizes.features; ++c) {
-              const double scale = at.gamma.get()[c] / std::sqrt(variance.get()[c] + settings.epsilon);
-              for_each_value(sizes, c, [&](auto i) {
-                at.dst.get()[i] = scale * (at.src.get()[i] - mean.get()[c]) + at.beta.get()[c];
-              });
-            }
-          },
-          "reference"};
-}
-
-// With xhat = (x - mean) / s and s = sqrt(variance + epsilon), per feature and over its N values,
-//
-//   dbeta = sum dy,   dgamma = sum dy xhat.
-//
-// x reaches the loss through xhat directly, through the mean (d mean / dx = 1/N) and through the variance
-// (d variance / dx_i = 2 (x_i - mean) / N). With dxhat = gamma dy:
-//
-//   d variance = sum dxhat (x - mean) * (-1/2) s^-3 = -(gamma / 2 s^2) dgamma
-//   d mean     = -(1/s) sum dxhat = -(gamma / s) dbeta, as what comes by the variance, sum (x - mean), is 0
-//   dx_i       = dxhat_i / s + 2 (x_i - mean) / N d variance + d mean / N
-//              = (gamma / s) (dy_i - dbeta / N - xhat_i dgamma / N).
-//
-// With given statistics only the first term is left: dx = (gamma / s) dy. Where the statistics are those of several
-// ranks, N and the sums of the last line are over all of them; gamma and beta get each rank's own part.
-Kernel reference_backward(const BatchNormSettings& settings, const Binding& binding) {
-  const auto features = static_cast<std::size_t>(binding.input_type(1).shape.elements());
-  const SlotView<double> scratch{*binding.scratch((3 * features + 1) * sizeof(double))};
-  return {
-      [=, at = NormalizationBackwardSlots<double>{binding}, sizes = sizes_of(binding.input_type(0).shape)] {
-        const std::span inverse{scratch.get(), features};
-        const std::span sum_dgamma{scratch.get() + features, features};
-        const std::span sum_dbeta{scratch.get() + 2 * features, features};
-        const auto xhat = [&](std::int64_t i, std::size_t c) {
-          return (at.src.get()[i] - at.mean.get()[c]) * inverse[c];
-        };
-        for (std::size_t c = 0; c < features; ++c) {
-          inverse[c] = 1.0 / std::sqrt(at.variance.get()[c] + settings.epsilon);
-          double dgamma = 0.0;
-          double dbeta = 0.0;
-          for_each_value(sizes, static_cast<std::int64_t>(c), [&](auto i) {
-            dgamma += at.grad_dst.get()[i] * xhat(i, c);
-            dbeta += at.grad_dst.get()[i];
-          });
-          at.grad_gamma.get()[c] = sum_dgamma[c] = dgamma;
-          at.grad_beta.get()[c] = sum_dbeta[c] = dbeta;
-        }
-        const double count =
-            over_ranks(settings.ranks, static_cast<double>(sizes.count()), std::array{sum_dgamma, sum_dbeta});
-        for (std::size_t c = 0; c < features; ++c) {
-          for_each_value(sizes, static_cast<std::int64_t>(c), [&](auto i) {
-            const double through_statistics =
-                settings.given_statistics ? 0.0 : (sum_dbeta[c] + xhat(i, c) * sum_dgamma[c]) / count;
-            at.grad_src.get()[i] =
-                at.gamma.get()[c] * inverse[c] * (at.grad_dst.get()[i] - through_statistics);
-          });
-        }
-      },
-      "reference"};
 }
 
 Axes all_but_features(std::size_t rank) {
@@ -198,7 +85,7 @@ struct Normalized {
 
  private:
   [[nodiscard]] Term count_of(const Var& src) const {
-    const auto own = static_cast<double>(sizes_of(src.shape()).count());
+    const auto own = static_cast<double>(values_a_feature(src.shape()));
     return of_all_ranks({src.tape().constant(own, src.dtype()), where});
   }
 };
@@ -222,7 +109,7 @@ std::vector<ValueType> BatchNormOp::infer(std::span<const ValueType> inputs) con
   }
   const ValueType statistic{Shape{inputs[0].shape[1]}, inputs[0].dtype};
   if (settings_.ranks.size() > 1) return {inputs[0], statistic, statistic, {Shape{}, inputs[0].dtype}};
-  if (sizes_of(inputs[0].shape).count() < 2) {
+  if (values_a_feature(inputs[0].shape) < 2) {
     throw ShapeError{
         "training normalizes by the batch's own variance and needs more than one sample, or pixel; "
         "drop the batch of one, or use inference, which normalizes by running statistics"};
@@ -231,7 +118,7 @@ std::vector<ValueType> BatchNormOp::infer(std::span<const ValueType> inputs) con
 }
 
 Kernel BatchNormOp::bind(const Binding& binding) const {
-  return binding.output_type(0).dtype == DType::f64 ? reference_forward(settings_, binding)
+  return binding.output_type(0).dtype == DType::f64 ? batch_norm_forward_reference(settings_, binding)
                                                     : batch_norm_forward_f32(settings_, binding);
 }
 
@@ -279,7 +166,7 @@ std::vector<ValueType> BatchNormBackwardOp::infer(std::span<const ValueType> inp
 
 Kernel BatchNormBackwardOp::bind(const Binding& binding) const {
   if (binding.output_type(0).shape.elements() == 0 && settings_.ranks.size() == 1) return zeros(binding);
-  return binding.output_type(0).dtype == DType::f64 ? reference_backward(settings_, binding)
+  return binding.output_type(0).dtype == DType::f64 ? batch_norm_backward_reference(settings_, binding)
                                                     : batch_norm_backward_f32(settings_, binding);
 }
 
@@ -292,7 +179,7 @@ std::vector<Var> BatchNormBackwardOp::expand(std::span<const Var> inputs, const 
   const auto features = inputs[1].shape();
   const Term scale = x.by_feature(inputs[1]) * x.inverse;
   const Term sums = x.of_all_ranks(dbeta) + x.xhat * x.of_all_ranks(dgamma);
-  const auto own = static_cast<double>(sizes_of(inputs[0].shape()).count());
+  const auto own = static_cast<double>(values_a_feature(inputs[0].shape()));
   const Term through_statistics = x.over_several_ranks ? sums / x.count : sums * (1.0 / own);
   const Term grad_src = scale * (settings_.given_statistics ? grad_dst : grad_dst - through_statistics);
   return {grad_src.var, dgamma.reshaped(features).var, dbeta.reshaped(features).var};

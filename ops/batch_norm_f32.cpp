@@ -127,7 +127,7 @@ Kernel forward_by_given(const BatchNormSettings& settings, const Binding& bindin
           "loop"};
 }
 
-// The derivative, of which the derivation is in batch_norm.cpp. As the mean that forward left was rounded,
+// The derivative, of which the derivation is in batch_norm_reference.cpp. As the mean that forward left was rounded,
 // what it was rounded by is found anew.
 class Backward {
  public:

@@ -51,7 +51,7 @@ class BatchNormOp final : public Operator {
 };
 
 /// Inputs: src, gamma, beta, mean, variance, grad_dst and, with a fused ReLU, what that made of dst.
-/// Outputs: the gradients of src, gamma, beta. The derivation is above `reference_backward`.
+/// Outputs: the gradients of src, gamma, beta. The derivation is in batch_norm_reference.cpp.
 class BatchNormBackwardOp final : public Operator {
  public:
   explicit BatchNormBackwardOp(BatchNormSettings settings) : settings_(std::move(settings)) {}
