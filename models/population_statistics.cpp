@@ -57,6 +57,9 @@ class FeatureStatistics {
   template <class T>
   void add(std::span<const T> values, const Shape& shape) {
     const auto features = static_cast<std::size_t>(shape[1]);
+    mean_.resize(features);
+    squares_.resize(features);
+    if (values.empty()) return;
     const auto pixels = static_cast<std::size_t>(shape.elements() / (shape[0] * shape[1]));
     const auto per_feature = shape.elements() / shape[1];
     const auto count = static_cast<double>(per_feature);
@@ -70,8 +73,6 @@ class FeatureStatistics {
     for (auto& sum : mean) sum /= count;
     for_each([&](std::size_t c, double value) { squares[c] += (value - mean[c]) * (value - mean[c]); });
 
-    mean_.resize(features);
-    squares_.resize(features);
     const double total = count_ + count;
     for (std::size_t c = 0; c < features; ++c) {
       const double difference = mean[c] - mean_[c];

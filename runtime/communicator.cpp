@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t most_bytes = std::size_t{1} << 30U;  // of one exchange
 // Large arrays are summed up piece by piece, of which one is exchanged while another is added up.
 constexpr std::size_t piece_bytes = std::size_t{1} << 22U;
+constexpr std::size_t text_piece_bytes = std::size_t{1} << 24U;
 // Up to so many bytes from all ranks together are a small sum.
 constexpr std::size_t few_bytes = std::size_t{1} << 15U;
 
@@ -199,11 +200,23 @@ std::vector<std::string> Communicator::all_gather(std::string_view bytes, std::s
 std::string Communicator::from_first(std::string_view bytes, std::string_view what) const {
   if (!protocol_) return std::string{bytes};
   if (rank() != 0) bytes = {};
-  return std::move(all_gather(bytes, what)[0]);
+  const auto gathered = all_gather(std::to_string(bytes.size()), fmt::format("the size of {}", what));
+  const std::size_t size = std::stoull(gathered[0]);
+  std::string first;
+  first.reserve(size);
+  while (first.size() < size) {
+    const auto piece = bytes.substr(std::min(bytes.size(), first.size()), text_piece_bytes);
+    first += all_gather(piece, what)[0];
+  }
+  return first;
 }
 
 bool Communicator::fail(std::string_view why) const noexcept {
   return protocol_ && protocol_of(protocol_)->fail(why);
+}
+
+bool Communicator::all_know_failure() const {
+  return protocol_ && protocol_of(protocol_)->all_know_failure();
 }
 
 void Communicator::end() const {
@@ -215,8 +228,10 @@ void Communicator::leave(int status, bool speaker) const {
 }
 
 void Communicator::set_timeout(double seconds) const {
-  if (!(seconds > 0.0))
-    throw Error{fmt::format("ranks are waited for for a number of seconds above 0, not {}", seconds)};
+  if (!(seconds > 0.0 && seconds <= longest_timeout)) {
+    throw Error{fmt::format("ranks are waited for for a number of seconds above 0 and up to {:.0f}, not {}",
+                            longest_timeout, seconds)};
+  }
   if (protocol_) protocol_of(protocol_)->set_timeout(seconds);
 }
 

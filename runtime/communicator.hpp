@@ -66,14 +66,16 @@ class Communicator {
   /// Waits until nothing is under way, such as after an error between both.
   void settle() const noexcept;
 
-  /// What every rank gave, by rank. Throws RankError.
+  /// What every rank gave, by rank. Throws RankError, and Error for more than 1 GiB together.
   [[nodiscard]] std::vector<std::string> all_gather(std::string_view bytes, std::string_view what) const;
-  /// What rank 0 gave; the others' is not looked at.
+  /// What rank 0 gave, of any size; the others' is not looked at. Throws RankError.
   [[nodiscard]] std::string from_first(std::string_view bytes, std::string_view what) const;
 
   /// Tells the others that this rank can't go on and why: their next operation throws RankError with these words.
   /// Waits for them, but no longer than the timeout. Whether all have heard it.
   bool fail(std::string_view why) const noexcept;
+  /// Whether no operation is possible any more, and all ranks have answered why.
+  [[nodiscard]] bool all_know_failure() const;
   /// Waits for all ranks to end, too. A rank that ends otherwise leaves the others waiting. Throws RankError.
   void end() const;
   /// Leaves the ranks after a RankError or `fail`: in good order where all have answered, else by ending the processes
@@ -81,7 +83,7 @@ class Communicator {
   /// than the speaker wait for that one.
   void leave(int status, bool speaker) const;
 
-  /// How long a rank is waited for: 300 seconds, or what KEEL_RANK_TIMEOUT says.
+  /// How long a rank is waited for: 300 seconds, or what KEEL_RANK_TIMEOUT says; up to a million.
   void set_timeout(double seconds) const;
 
  private:

@@ -19,8 +19,9 @@ double rank_timeout() {
   if (text == nullptr) return by_default;
   char* end = nullptr;
   const double seconds = std::strtod(text, &end);
-  if (end != text && *end == '\0' && seconds > 0.0) return seconds;
-  throw Error{fmt::format("KEEL_RANK_TIMEOUT must be a number of seconds above 0, not '{}'", text)};
+  if (end != text && *end == '\0' && seconds > 0.0 && seconds <= longest_timeout) return seconds;
+  throw Error{fmt::format("KEEL_RANK_TIMEOUT must be a number of seconds above 0 and up to {:.0f}, not '{}'",
+                          longest_timeout, text)};
 }
 
 }  // namespace keel

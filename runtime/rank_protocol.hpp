@@ -16,8 +16,11 @@
 
 namespace keel {
 
+/// In seconds: eleven days.
+inline constexpr double longest_timeout = 1e6;
+
 /// How long ranks are waited for: what KEEL_RANK_TIMEOUT says, or 300 seconds. Throws Error where that says no number
-/// above 0.
+/// above 0 and up to `longest_timeout`.
 double rank_timeout();
 
 }  // namespace keel
@@ -88,6 +91,8 @@ class RankProtocol {
   void settle() noexcept;
   /// As `Communicator::fail`.
   bool fail(std::string_view why) noexcept;
+  /// As `Communicator::all_know_failure`.
+  [[nodiscard]] bool all_know_failure() const { return !parted_.empty() && all_answered_; }
   /// As `Communicator::end`.
   void end();
   /// As `Communicator::leave`.

@@ -167,6 +167,17 @@ BOOST_AUTO_TEST_CASE(one_batch_holding_the_whole_set_gives_the_same_numbers) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_batch_without_rows_adds_nothing) {
+  Trained whole{DType::f64};
+  population_statistics(whole.model, batches_of(10, DType::f64));
+  Trained parts{DType::f64};
+  auto batches = batches_of(10, DType::f64);
+  batches.insert(batches.begin(), rows(0, 0, DType::f64));
+  batches.push_back(rows(0, 0, DType::f64));
+  population_statistics(parts.model, batches);
+  BOOST_TEST((values_of(parts.model) == values_of(whole.model)));
+}
+
 BOOST_AUTO_TEST_CASE(weights_gamma_beta_and_counts_stay_as_they_are) {
   Trained trained{DType::f32};
   const auto before = values_of(trained.model);
@@ -242,6 +253,7 @@ BOOST_AUTO_TEST_CASE(sets_that_give_no_statistics_are_refused_in_words) {
     return test::throws_with<Error>([&] { population_statistics(trained.model, batches); }, parts);
   };
   BOOST_TEST(refused(std::vector<Tensor>{}, {"no batches"}));
+  BOOST_TEST(refused(std::vector{rows(0, 0, DType::f32)}, {"no batches"}));
   BOOST_TEST(refused(std::vector{rows(0, 1, DType::f32)},
                      {"1 value per feature", "population_statistics_test.cpp:"}));
   BOOST_TEST(refused(std::vector{random_tensor({4, 5}, 1)}, {"src has 5 features"}));

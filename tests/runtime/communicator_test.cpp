@@ -3,6 +3,8 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <mutex>
 #include <numeric>
 #include <string>
@@ -123,6 +125,12 @@ BOOST_AUTO_TEST_CASE(texts_of_any_length_are_gathered) {
     for (std::size_t r = 0; r < 3; ++r)
       if (all[r].size() != r * 1000) throw Error{"a length"};
     if (ranks.from_first(ranks.rank() == 0 ? "first" : "other", "a text") != "first") throw Error{"a text"};
+    if (!ranks.from_first(ranks.rank() == 0 ? "" : "other", "a text").empty()) throw Error{"no text"};
+    std::string several_pieces(50'000'001, 'x');
+    for (std::size_t i = 0; i < several_pieces.size(); i += 1000)
+      several_pieces[i] = static_cast<char>(i / 1000 % 120);
+    if (ranks.from_first(ranks.rank() == 0 ? several_pieces : "", "a text") != several_pieces)
+      throw Error{"a long text"};
   });
 }
 
@@ -190,6 +198,13 @@ BOOST_AUTO_TEST_CASE(a_rank_without_a_sign_of_life_is_named) {
   BOOST_TEST(errors[2] == errors[0]);
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   BOOST_TEST(seconds < 60.0);
+}
+
+BOOST_AUTO_TEST_CASE(timeouts_that_no_clock_counts_are_refused) {
+  const Communicator ranks;
+  for (const double seconds : {0.0, -1.0, 1e10, std::numeric_limits<double>::infinity(), std::nan("")})
+    BOOST_CHECK_THROW(ranks.set_timeout(seconds), Error);
+  ranks.set_timeout(1e6);
 }
 
 BOOST_AUTO_TEST_CASE(after_ranks_have_parted_nothing_goes_on) {
