@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "keel/ops/dropout.hpp"
@@ -41,9 +42,18 @@ void copy(const Tensor& from, const Tensor& to) {
 
 }  // namespace
 
-ShardSums::ShardSums(std::vector<NamedParameter> parameters, const ShardedStepOptions& options,
-                     const SourceLocation& where)
-    : options_(options) {
+Tensor rows_of(const Tensor& tensor, std::int64_t begin, std::int64_t end) {
+  const auto all = tensor.shape().extents();
+  std::vector<std::int64_t> extents(all.begin(), all.end());
+  extents.front() = end - begin;
+  Tensor part{Shape{extents}, tensor.dtype()};
+  const auto row = tensor.type().bytes() / static_cast<std::size_t>(all.front());
+  std::copy_n(tensor.bytes() + static_cast<std::size_t>(begin) * row, part.type().bytes(), part.bytes());
+  return part;
+}
+
+ShardSums::ShardSums(const ShardedStepOptions& options, const SourceLocation& where)
+    : options_(options), where_(where) {
   const auto shards = options.shards;
   const int ranks = options.ranks.size();
   if (shards < 1 || !std::has_single_bit(static_cast<std::uint64_t>(shards)) || shards % ranks != 0) {
@@ -51,22 +61,48 @@ ShardSums::ShardSums(std::vector<NamedParameter> parameters, const ShardedStepOp
         "a step in {} at {} over {}: the shards must be a power of two that the number of ranks divides",
         counted(shards, "shard"), describe(where), counted(ranks, "rank"))};
   }
+}
+
+// Statistics that are frozen are the same in every shard, and so is their mean.
+void ShardSums::follow(std::vector<NamedParameter> parameters) {
+  trained_.clear(), statistics_.clear(), streams_.clear();
+  result_.grads.clear();
   for (auto& named : parameters) {
     auto& parameter = *named.parameter;
-    if (parameter.kind() == Parameter::Kind::trained)
+    if (parameter.kind() == Parameter::Kind::trained) {
       trained_.push_back(std::move(named));
-    else if (parameter.kind() == Parameter::Kind::state)
-      streams_.push_back({&parameter, values_of(named).clone()});
-    else if (!parameter.frozen())
-      statistics_.push_back({&parameter, values_of(named).clone()});
+      continue;
+    }
+    const auto& values = values_of(named);
+    const bool is_state = parameter.kind() == Parameter::Kind::state;
+    if (is_state && !is_stream(values)) {
+      throw Error{fmt::format(
+          "a step in shards at {}: '{}', {}, is a state that shards would each change on their own, and keel can bring "
+          "together only the random streams of dropout",
+          describe(where_), named.path, to_string(values.type()))};
+    }
+    (is_state ? streams_ : statistics_).push_back({&parameter, values.clone()});
   }
 }
 
-void ShardSums::begin(std::int64_t own) {
+void ShardSums::begin(std::span<const Tensor> batch) {
+  sums_.clear();
+  for (auto* kept : {&statistics_, &streams_})
+    for (auto& [parameter, before] : *kept) copy(parameter->value(), before);
+  for (const auto& tensor : batch) {
+    if (tensor.shape().rank() > 0 && tensor.shape()[0] == batch[0].shape()[0]) continue;
+    throw ShapeError{fmt::format(
+        "a step in shards at {}: {} and {} are given, and shards are cut from inputs and targets that have as many rows "
+        "each",
+        describe(where_), to_string(batch[0].type()), to_string(tensor.type()))};
+  }
+  share_out(batch[0].shape()[0]);
+}
+
+void ShardSums::share_out(std::int64_t own) {
   std::array all{static_cast<double>(own)};
   options_.ranks.all_reduce(all, "the rows of a batch");
   all_rows_ = static_cast<std::int64_t>(all[0]);
-  own_rows_ = own;
   const auto rank = options_.ranks.rank();
   const auto ranks = options_.ranks.size();
   const auto expected = all_rows_ * (rank + 1) / ranks - all_rows_ * rank / ranks;
@@ -75,9 +111,6 @@ void ShardSums::begin(std::int64_t own) {
                             rank, counted(own, "row"), all_rows_, expected, all_rows_ * rank / ranks,
                             all_rows_ * (rank + 1) / ranks)};
   }
-  sums_.clear();
-  for (auto* kept : {&statistics_, &streams_})
-    for (auto& [parameter, before] : *kept) copy(parameter->value(), before);
 }
 
 std::pair<std::int64_t, std::int64_t> ShardSums::rows(std::int64_t index) const {

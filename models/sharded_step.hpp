@@ -1,14 +1,14 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstdint>
-#include <map>
-#include <string>
+#include <exception>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "keel/models/model_watch.hpp"
 #include "keel/models/update.hpp"
 #include "keel/models/value_and_grad.hpp"
 #include "keel/runtime/communicator.hpp"
@@ -22,15 +22,20 @@ struct ShardedStepOptions {
 
 namespace detail {
 
+/// A copy of the rows from `begin` to `end`.
+Tensor rows_of(const Tensor& tensor, std::int64_t begin, std::int64_t end);
+
 /// What shards come to together: their gradients, losses and running statistics, added up by one binary tree over
 /// the shards however these are dealt out to ranks.
 class ShardSums {
  public:
-  ShardSums(std::vector<NamedParameter> parameters, const ShardedStepOptions& options,
-            const SourceLocation& where);
+  ShardSums(const ShardedStepOptions& options, const SourceLocation& where);
 
-  /// The rows of the batch of all ranks, of which this rank has `own`.
-  void begin(std::int64_t own);
+  /// Takes up these parameters from now on. Throws Error for a state that is no random stream of dropout's.
+  void follow(std::vector<NamedParameter> parameters);
+  /// Begins a step of these inputs and targets, this rank's rows of the batch of all ranks. Throws ShapeError where they
+  /// don't have as many rows each.
+  void begin(std::span<const Tensor> batch);
   /// Where this rank's shard `index`, from 0, begins and ends among its rows.
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> rows(std::int64_t index) const;
   [[nodiscard]] std::int64_t own_shards() const { return options_.shards / options_.ranks.size(); }
@@ -50,16 +55,17 @@ class ShardSums {
     Parameter* parameter;
     Tensor before;
   };
+  void share_out(std::int64_t own);
   [[nodiscard]] std::int64_t first_shard() const { return own_shards() * options_.ranks.rank(); }
   [[nodiscard]] std::vector<double> flattened(std::int64_t index, const LossAndGrads* result) const;
   void take_apart(const std::vector<double>& sums);
 
   ShardedStepOptions options_;
+  SourceLocation where_;
   std::vector<NamedParameter> trained_;
   std::vector<Kept> statistics_;
   std::vector<Kept> streams_;
   std::int64_t all_rows_ = 0;
-  std::int64_t own_rows_ = 0;
   std::vector<std::pair<std::int64_t, std::vector<double>>> sums_;  // of so many shards each, a power of two
   LossAndGrads result_{};
 };
@@ -81,17 +87,33 @@ class ShardedStep {
   /// Throws Error where ranks and shards don't fit together.
   ShardedStep(Model& model, Optimizer& optimizer, Loss loss, const ShardedStepOptions& options,
               const SourceLocation& where = SourceLocation::current())
-      : ranks_(options.ranks),
-        sums_(parameters(model), options, where),
+      : model_(&model),
+        watch_(model),
+        ranks_(options.ranks),
+        sums_(options, where),
         gradients_(model, std::move(loss), Mode::training, where),
-        update_(model, optimizer, where) {}
+        update_(model, optimizer, where) {
+    sums_.follow(parameters(model));
+  }
 
-  /// Trains on this rank's part of one batch, the model's inputs and then the loss's targets, and returns the loss of
-  /// the whole batch. After an Error the model is as it was.
+  /// Trains on this rank's part of one batch, the model's inputs and then the loss's targets, which have as many rows
+  /// each, and returns the loss of the whole batch. After an Error the model is as it was.
   template <std::same_as<Tensor>... Tensors>
   double operator()(const Tensor& first, const Tensors&... others) {
     try {
-      sums_.begin(first.shape().rank() == 0 ? 1 : first.shape()[0]);
+      if (watch_.changed()) sums_.follow(parameters(*model_));
+      return train(first, others...);
+    } catch (const std::exception& error) {
+      ranks_.fail(error.what());
+      throw;
+    }
+  }
+
+ private:
+  template <std::same_as<Tensor>... Tensors>
+  double train(const Tensor& first, const Tensors&... others) {
+    try {
+      sums_.begin(std::array{first, others...});
       for (std::int64_t i = 0; i < sums_.own_shards(); ++i) {
         const auto [begin, end] = sums_.rows(i);
         sums_.begin_shard(i);
@@ -99,29 +121,21 @@ class ShardedStep {
           sums_.add(i, nullptr);
           continue;
         }
-        const auto result = gradients_(rows_of(first, begin, end), rows_of(others, begin, end)...);
+        const auto result =
+            gradients_(detail::rows_of(first, begin, end), detail::rows_of(others, begin, end)...);
         sums_.add(i, &result);
       }
       const auto& [loss, grads] = sums_.finish();
       update_(grads);
       return loss;
-    } catch (const std::exception& error) {
+    } catch (...) {
       sums_.undo();
-      ranks_.fail(error.what());
       throw;
     }
   }
 
- private:
-  static Tensor rows_of(const Tensor& tensor, std::int64_t begin, std::int64_t end) {
-    std::vector<std::int64_t> extents(tensor.shape().extents().begin(), tensor.shape().extents().end());
-    const auto row = tensor.type().bytes() / static_cast<std::size_t>(extents[0]);
-    extents[0] = end - begin;
-    Tensor part{Shape{extents}, tensor.dtype()};
-    std::copy_n(tensor.bytes() + static_cast<std::size_t>(begin) * row, part.type().bytes(), part.bytes());
-    return part;
-  }
-
+  Model* model_;
+  ModelWatch watch_;
   Communicator ranks_;
   detail::ShardSums sums_;
   ParameterGradients<Model, Loss> gradients_;
