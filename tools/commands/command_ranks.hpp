@@ -38,6 +38,9 @@ class CommandRanks {
   /// Whether this is the one that prints, and writes what is made of the runs.
   [[nodiscard]] bool first() const { return ranks_.rank() == 0; }
 
+  /// The ranks themselves, for what they compute together.
+  [[nodiscard]] const Communicator& communicator() const { return ranks_; }
+
   /// Does `step` on every rank and waits for all. Where it throws on any, the first of these says why on
   /// standard error, and EndedByRanks is thrown on all.
   template <class Step>

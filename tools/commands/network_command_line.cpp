@@ -5,11 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "keel/tools/commands/as_rank.hpp"
+#include "keel/runtime/threads.hpp"
 #include "keel/tools/commands/command_line.hpp"
 #include "keel/tools/commands/evaluate_command.hpp"
 #include "keel/tools/commands/export_command.hpp"
 #include "keel/tools/commands/option_checks.hpp"
+#include "keel/tools/commands/over_ranks.hpp"
 #include "keel/tools/commands/predict_command.hpp"
 #include "keel/tools/commands/train_command.hpp"
 
@@ -88,7 +89,7 @@ void add_optimizer_options(CLI::App& command, TrainOptions& options) {
 }
 
 void add_threads_option(CLI::App& command, int& threads) {
-  threads = threads_of_a_rank();
+  threads = available_processors();
   command.add_option("--threads", threads, "inside the run; results never depend on it")
       ->type_name("T")
       ->check(whole_number(1, 1024))
@@ -135,7 +136,11 @@ void add_train_command(CLI::App& app, const Invocation& invocation, ExitStatus& 
       ->check(whole_number(1, 4096));
   add_checkpoint_options(*command, *options);
   add_result_options(*command, options->common);
-  command->callback([options, &invocation, &status] { status = train_network(*options, invocation); });
+  command->callback([options, &invocation, &status, command] {
+    const bool threads_are_given = command->get_option("--threads")->count() > 0;
+    status = over_ranks(options->common, threads_are_given, invocation,
+                        [&] { return train_network(*options, invocation); });
+  });
 }
 
 void add_evaluate_command(CLI::App& app, ExitStatus& status) {

@@ -1,6 +1,5 @@
 #include "keel/tools/commands/program.hpp"
 
-#include <fmt/format.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,38 +7,21 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <new>
-#include <string>
-#include <string_view>
-#include <system_error>
 
+#include "keel/tools/commands/failure.hpp"
 #include "keel/tools/system/standard_streams.hpp"
-#include "keel/tools/system/terminal.hpp"
 
 namespace keel::tools {
 namespace {
 
-constexpr std::string_view out_of_memory = "out of memory: the system gives this program no more";
-
-ExitStatus fail(std::string_view what, ExitStatus status) {
-  fmt::print(stderr, "keel: {}\n", printable(what));
-  return status;
-}
-
 ExitStatus run_to_status(const std::function<ExitStatus()>& run) {
   try {
     return run();
-  } catch (const UsageError& error) {
-    return fail(error.what(), ExitStatus::usage);
-  } catch (const DataError& error) {
-    return fail(error.what(), ExitStatus::data);
-  } catch (const std::bad_alloc&) {
-    return fail(out_of_memory, ExitStatus::failed);
-  } catch (const std::filesystem::filesystem_error& error) {
-    return fail(fmt::format("'{}': {}", error.path1().string(), error.code().message()), ExitStatus::failed);
-  } catch (const std::exception& error) {
-    return fail(error.what(), ExitStatus::failed);
+  } catch (...) {
+    const auto failure = present_failure();
+    say(failure.sentence);
+    return failure.status;
   }
 }
 

@@ -5,20 +5,19 @@
 
 #include <array>
 #include <chrono>
-#include <fstream>
-#include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 
 #include "keel/runtime/communicator.hpp"
 #include "keel/runtime/threads.hpp"
-#include "keel/tools/commands/as_rank.hpp"
 #include "keel/tools/commands/train_folder.hpp"
 #include "keel/tools/commands/train_log.hpp"
 #include "keel/tools/data/data_set.hpp"
 #include "keel/tools/runs/results.hpp"
 #include "keel/tools/system/json.hpp"
 #include "keel/tools/system/output_folder.hpp"
+#include "keel/tools/system/text_file.hpp"
 
 namespace keel::tools {
 namespace {
@@ -45,21 +44,19 @@ class CheckpointClock {
 };
 
 // The state that rank 0 went on from, for the others, which may not see its folder.
-void share_state(Trainer& trainer, const Communicator& ranks, const std::optional<fs::path>& file) {
-  if (ranks.size() == 1) return;
-  std::string bytes;
-  if (file) {
-    std::ifstream stream{*file, std::ios::binary};
-    bytes.assign(std::istreambuf_iterator<char>{stream}, {});
-  }
-  bytes = ranks.from_first(bytes, "the checkpoint");
-  if (ranks.rank() == 0 || bytes.empty()) return;
-  const auto copy =
-      fs::temp_directory_path() / fmt::format("keel-checkpoint-{}-{}.safetensors", ::getpid(), ranks.rank());
-  write_file(copy, bytes);
-  const auto remove = [](const fs::path* path) { fs::remove(*path); };
-  const std::unique_ptr<const fs::path, decltype(remove)> removed{&copy, remove};
-  trainer.load(copy);
+void share_state(Trainer& trainer, const CommandRanks& ranks, const std::optional<fs::path>& file) {
+  constexpr auto any_size = std::numeric_limits<std::uint64_t>::max();
+  if (!ranks.several()) return;
+  const auto bytes =
+      ranks.communicator().from_first(file ? read_text_file(*file, any_size) : "", "the checkpoint");
+  ranks.each([&] {
+    if (ranks.first() || bytes.empty()) return;
+    const auto copy = fs::temp_directory_path() / fmt::format("keel-checkpoint-{}.safetensors", ::getpid());
+    write_file(copy, bytes);
+    const auto remove = [](const fs::path* path) { fs::remove(*path); };
+    const std::unique_ptr<const fs::path, decltype(remove)> removed{&copy, remove};
+    trainer.load(copy);
+  });
 }
 
 // What all ranks are to do after a step, as any of them, or rank 0's clock, wants it.
@@ -78,8 +75,9 @@ Wishes agreed(const Communicator& ranks, Wishes own) {
 
 // Trains to the end. Returns whether it came there: not when a stop was requested. Without a folder, as
 // on other ranks than 0, it writes nothing.
-bool train_to_the_end(Trainer& trainer, const TrainOptions& options, const Communicator& ranks,
-                      const TrainFolder* folder, const std::stop_token& stop) {
+bool train_to_the_end(Trainer& trainer, const TrainOptions& options, const TrainFolder* folder,
+                      const std::stop_token& stop) {
+  const auto& ranks = options.common.ranks.communicator();
   std::optional<MetricsFile> metrics;
   if (folder != nullptr) metrics.emplace(folder->metrics(), trainer.epochs());
   TrainProgress progress{trainer, options.common.run.epochs, options.common.quiet || folder == nullptr};
@@ -107,22 +105,40 @@ bool train_to_the_end(Trainer& trainer, const TrainOptions& options, const Commu
   return true;
 }
 
-ExitStatus train_on(const Communicator& ranks, const TrainOptions& options, const Invocation& invocation) {
-  const auto& common = options.common;
-  const CommandRecord record{
-      .arguments = invocation.arguments, .threads = common.threads, .ranks = ranks.size()};
-  const ThreadLimit threads{common.threads};
-  (void)parse_interval(options.checkpoint_every);
-  const DataSet data = load_data_set(common.data);
-  const auto settings = train_settings(options, data);
-  require_parts(settings, data, ranks.size());
-  require_alike(ranks, train_request(options, settings).dump(), provenance_of(data).dump());
-  Trainer trainer{settings, data, ranks};
-  std::optional<TrainFolder> folder;
-  if (ranks.rank() == 0) folder.emplace(options, settings);
-  share_state(trainer, ranks, folder ? folder->begin(trainer, options) : std::nullopt);
+// What is trained on, and how.
+struct Training {
+  DataSet data;
+  TrainSettings settings;
+};
 
-  if (!train_to_the_end(trainer, options, ranks, folder ? &*folder : nullptr, invocation.interrupt.token())) {
+Training training_of(const TrainOptions& options) {
+  (void)parse_interval(options.checkpoint_every);
+  Training training{load_data_set(options.common.data), {}};
+  training.settings = train_settings(options, training.data);
+  require_parts(training.settings, training.data, options.common.ranks.count());
+  return training;
+}
+
+}  // namespace
+
+ExitStatus train_network(const TrainOptions& options, const Invocation& invocation) {
+  const auto& common = options.common;
+  const auto& ranks = common.ranks;
+  const CommandRecord record{
+      .arguments = invocation.arguments, .threads = common.threads, .ranks = ranks.count()};
+  const ThreadLimit threads{common.threads};
+  const auto [data, settings] = ranks.each([&] { return training_of(options); });
+  ranks.require_same_data(data.digest);
+  Trainer trainer{settings, data, ranks.communicator()};
+  std::optional<TrainFolder> folder;
+  const auto checkpoint = ranks.each([&]() -> std::optional<fs::path> {
+    if (!ranks.first()) return {};
+    folder.emplace(options, settings);
+    return folder->begin(trainer, options);
+  });
+  share_state(trainer, ranks, checkpoint);
+
+  if (!train_to_the_end(trainer, options, folder ? &*folder : nullptr, invocation.interrupt.token())) {
     if (folder) folder->interrupted(trainer, options, invocation);
     return ExitStatus::interrupted;
   }
@@ -130,13 +146,6 @@ ExitStatus train_on(const Communicator& ranks, const TrainOptions& options, cons
   const auto test = diverged ? std::nullopt : std::optional{trainer.test()};
   if (folder) return folder->finish(trainer, options, settings, data, record, test);
   return diverged ? ExitStatus::failed : ExitStatus::done;
-}
-
-}  // namespace
-
-ExitStatus train_network(const TrainOptions& options, const Invocation& invocation) {
-  const auto ranks = Communicator::world();
-  return as_rank(ranks, [&] { return train_on(ranks, options, invocation); });
 }
 
 }  // namespace keel::tools

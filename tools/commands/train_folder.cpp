@@ -22,6 +22,7 @@ constexpr auto results_name = "results.json";
 std::string resuming_command(const TrainOptions& options, const Invocation& invocation,
                              const fs::path& folder) {
   std::string line;
+  if (const int ranks = options.common.ranks.count(); ranks > 1) line = fmt::format("mpirun -n {} ", ranks);
   for (const auto& word : invocation.arguments)
     if (word != "--force") line += shell_word(word) + " ";
   if (options.common.out.empty()) line += fmt::format("--out {} ", shell_word(folder.string()));

@@ -179,8 +179,9 @@ void require_parts(const TrainSettings& settings, const DataSet& data, int ranks
   if (least / parts >= 2) return;
   throw UsageError{fmt::format(
       "{} training images in batches of {} make one of {}, which is less than two for each of {} {}, and "
-      "batch normalization can't train on that; choose another --batch-size or --limit, or --norm sync-batch",
-      images, settings.batch_size, least, parts, shards > 0 ? "shards" : "ranks")};
+      "batch normalization can't train on that; choose another --batch-size or --limit, or {}",
+      images, settings.batch_size, least, parts, shards > 0 ? "shards" : "ranks",
+      shards > 0 ? "fewer --shards" : "--norm sync-batch")};
 }
 
 CheckpointInterval parse_interval(const std::string& text) {

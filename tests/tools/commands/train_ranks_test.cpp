@@ -141,6 +141,20 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_ends_all_and_other_ranks_go_on, *boost::unit_
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_signal_to_one_rank_is_the_status_of_all_and_how_to_go_on_is_said,
+                     *boost::unit_test::timeout(300)) {
+  const StudyFolder folder;
+  auto arguments = small + " --checkpoint-every 7steps --out o";
+  arguments.replace(arguments.find("--epochs 3"), 10, "--epochs 3000");
+  const auto each = fmt::format("'{}' {}; echo \\$? >status-\\$OMPI_COMM_WORLD_RANK", program(), arguments);
+  const auto run = run_command(
+      fmt::format("{} sh -c \"{}\" & {}; wait %1", mpirun(2), each, signalling("o", 1, "TERM")), folder / "");
+  BOOST_TEST(sentences(run.err).size() == 1U, run.err);
+  for (const auto* part : {"keel: interrupted after", "this goes on:\n  mpirun -n 2 "})
+    BOOST_TEST(run.err.find(part) != std::string::npos, run.err);
+  for (const int rank : {0, 1}) BOOST_TEST(read_file(folder / fmt::format("status-{}", rank)) == "143\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_stopped_rank_is_named, *boost::unit_test::timeout(300)) {
   const StudyFolder folder;
   for (const int rank : {0, 2}) {
@@ -161,11 +175,10 @@ BOOST_AUTO_TEST_CASE(ranks_that_were_started_otherwise_are_told, *boost::unit_te
                        folder / "");
   };
   expect_sentence(both(small + " --out a", small + " --out a --seed 2"),
-                  {"rank 1 has seed 2, and rank 0 has 1"});
+                  {"by different commands", "--seed 2"});
   auto without_data = small + " --out a";
   without_data.replace(without_data.find("tiny"), 4, "nowhere");
-  expect_sentence(both(small + " --out a", without_data), {"rank 1 failed: 'nowhere'"});
-  expect_sentence(both(without_data, small + " --out a"), {"'nowhere'"});
+  expect_sentence(both(without_data, without_data), {"'nowhere' does not exist"});
 }
 
 BOOST_AUTO_TEST_CASE(what_ranks_cannot_do_is_said_once, *boost::unit_test::timeout(300)) {
