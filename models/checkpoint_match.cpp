@@ -210,7 +210,7 @@ MatchedMemory::MatchedMemory(std::span<const Match> matches) {
 }
 
 MatchedMemory::~MatchedMemory() {
-  for (auto* parameter : without_values_) (void)parameter->exchange_memory({});
+  for (auto* parameter : without_values_) parameter->drop_memory();
 }
 
 std::vector<Copy> copies_of(const Safetensors& file, std::span<const Match> matches) {

@@ -62,6 +62,8 @@ class Parameter {
   /// Puts `memory` in the place of the parameter's own, whatever its element type, and returns that, for a
   /// scope that puts it back: nobody is told. Throws ShapeError when the shape is another.
   [[nodiscard]] Tensor exchange_memory(Tensor memory);
+  /// Lets go of its memory: without values from then on.
+  void drop_memory() noexcept { value_ = {}; }
   /// Whether training leaves it as it is: see models/freeze.hpp.
   [[nodiscard]] bool frozen() const { return frozen_; }
   void set_frozen(bool frozen);

@@ -77,7 +77,8 @@ BOOST_AUTO_TEST_CASE(alone_it_is_the_value_itself) {
   BOOST_TEST(all_reduce(src).id() == src.id());
   for (const auto dtype : {DType::s32, DType::u8}) {
     const Var integers = tape.input(small, dtype);
-    BOOST_TEST(test::throws_with<ShapeError>([&] { all_reduce(integers); }, {"all_reduce at", "f32 or f64, not"}));
+    BOOST_TEST(
+        test::throws_with<ShapeError>([&] { all_reduce(integers); }, {"all_reduce at", "f32 or f64, not"}));
   }
 }
 

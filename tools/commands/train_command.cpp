@@ -127,7 +127,9 @@ ExitStatus train_network(const TrainOptions& options, const Invocation& invocati
   const CommandRecord record{
       .arguments = invocation.arguments, .threads = common.threads, .ranks = ranks.count()};
   const ThreadLimit threads{common.threads};
-  const auto [data, settings] = ranks.each([&] { return training_of(options); });
+  const auto training = ranks.each([&] { return training_of(options); });
+  const auto& data = training.data;
+  const auto& settings = training.settings;
   ranks.require_same_data(data.digest);
   Trainer trainer{settings, data, ranks.communicator()};
   std::optional<TrainFolder> folder;
