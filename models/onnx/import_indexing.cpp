@@ -31,9 +31,9 @@ struct Range {
 
 // As NumPy clips bounds.
 Range range_of(const Call& call, std::int64_t extent, std::size_t axis, std::int64_t start, std::int64_t end,
-               std::int64_t step) {
+               const std::int64_t step) {
   if (step == 0) call.fail("a step of 0 leads nowhere");
-  const auto bound = [&](std::int64_t at) {
+  const auto bound = [extent, step](std::int64_t at) {
     const auto from_front = at < 0 ? std::max(at, -extent - 1) + extent : at;
     return step > 0 ? std::clamp<std::int64_t>(from_front, 0, extent)
                     : std::clamp<std::int64_t>(from_front, -1, extent - 1);

@@ -35,6 +35,8 @@ constexpr std::array known_arms{
     KnownArm{"bn-per-step", {"sky", Marker::triangle_down}},
     KnownArm{"bn-shared", {"blue", Marker::square}},
     KnownArm{"bn-batch", {"purple", Marker::diamond}},
+    KnownArm{"he", {"ochre", Marker::pentagon}},
+    KnownArm{"weight-norm", {"grey", Marker::diamond}},
 };
 
 constexpr std::array other_arms{

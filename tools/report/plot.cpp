@@ -164,7 +164,7 @@ void add_series(Layers& layers, const Figure& figure, const PlotLayout& layout, 
   std::size_t count = 0;
   for (const auto& piece : layout.curves[series]) count += piece.size();
   const bool banded = has_bands(figure, layout.curves[series]);
-  const auto every = has_numbers ? (count + most_markers - 1) / most_markers : 1;
+  const auto every = has_numbers ? std::max<std::size_t>(1, (count + most_markers - 1) / most_markers) : 1;
   std::string bands, line, bars, markers;
   std::size_t next = 0;
   for (const auto& piece : layout.curves[series]) {
