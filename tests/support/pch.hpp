@@ -16,4 +16,4 @@
 #include <thread>
 #include <vector>
 
-#include "keel/keel.hpp"
+#include "keel/graph/plan.hpp"
